@@ -1,0 +1,1 @@
+"""Mixtures of sources: weights, what they imply, and the order of training sequences."""

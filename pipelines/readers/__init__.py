@@ -1,0 +1,1 @@
+"""Bytes in, rows out: plain generators over the sources' file formats."""

@@ -1,0 +1,1 @@
+"""The SentencePiece BPE of LLaMA, and token shards."""

@@ -1,0 +1,1 @@
+"""The bundled trainer: a dense LLaMA on FSDP2."""
