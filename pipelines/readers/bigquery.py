@@ -1,16 +1,45 @@
-"""BigQuery exports: Parquet, Avro and JSON lines, as rows of plain values (spec sources 1.1)."""
+"""BigQuery exports: Parquet, Avro and JSON lines, as rows of plain values (spec sources 1.1).
 
-from dataclasses import dataclass
+The three formats give equal rows, but for what JSON leaves open: INT64 columns arrive as strings,
+and NULL columns are absent. The format is told by the first bytes of the file, not by its name.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, Protocol
+
+from pipelines.readers import avro, jsonlines, parquet
+from pipelines.readers.rows import BadRow, Row, Source, Unread, unreadable
+
+SUFFIXES = {".parquet": parquet.MAGIC, ".avro": avro.MAGIC}  # and their first bytes
 
 
-class UnreadableFile(Exception):  # noqa: N818 -- named for what it says of the file
-    """A file as a whole cannot be read; the message names it, what is wrong, and what to do."""
+class Export(Protocol):
+    """One file of an export, whatever its format; its rows can be read once."""
+
+    columns: frozenset[str]
+    has_schema: bool  # else ``columns`` are those that the first rows hold
+
+    def rows(self, columns: Sequence[str], unread: Unread) -> Iterator[Row | BadRow]:
+        """Yield the values of ``columns`` row by row, None where NULL or absent."""
 
 
-@dataclass(slots=True)
-class BadRow:
-    """A row that could not be used: it is counted and reported, the file goes on."""
+def open_export(stream: BinaryIO, name: str) -> Export:
+    """Open one file of an export.
 
-    row: int  # number of the row in its file, from 0
-    reason: str  # bad_json, missing_field, wrong_type, line_too_long, truncated_file
-    detail: str  # the field or the error, and the start of the line
+    Args:
+        stream: seekable; it is read from its start, and is not closed.
+        name: of the file, for messages and for what its suffix promises.
+
+    Raises:
+        UnreadableFile: the file as a whole cannot be read.
+    """
+    source = Source(stream)
+    start = source.peek(4)
+    if start.startswith(parquet.MAGIC):
+        return parquet.ParquetRows(source, name)
+    if start.startswith(avro.MAGIC):
+        return avro.AvroRows(source, name)
+    for suffix, magic in SUFFIXES.items():
+        if name.endswith(suffix):
+            unreadable(source, name, f"does not start with {magic!r}: fetch the file again")
+    return jsonlines.JsonLines(source, name)
