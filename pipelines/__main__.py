@@ -1,0 +1,91 @@
+"""Command line of the pipelines: curate a source, build a recipe, look at a run."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from pipelines import github
+from pipelines.inspect import add_inspect, inspect
+from pipelines.launch import Launch, Source, run_source
+from pipelines.progress import closing_table
+from pipelines.runs import RunError
+from pipelines.settings import add_flags, from_flags, nearest
+from pipelines.storage import StorageError
+
+SOURCES = (Source("github", github.GithubConfig, github.plan, github.github),)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line that names the nearest flag."""
+
+    def error(self, message: str) -> None:  # type: ignore[override] # argparse says NoReturn, sys.exit is
+        """Print the message and exit."""
+        if message.startswith("unrecognized arguments:"):
+            word = message.split(":", 1)[1].split()[0]
+            known = [flag for action in self._actions for flag in action.option_strings]
+            message = f"unknown flag {word}{nearest(word, known)}"
+        sys.exit(f"error: {message} (see `{self.prog} --help`)")
+
+
+def add_launch_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say how to run, and change no byte of the output."""
+    parser.add_argument("--workers", type=int, default=1, help="local worker processes (default: 1)")
+    parser.add_argument("--allow-empty", action="store_true", help="accept a stage that keeps nothing")
+    parser.add_argument(
+        "--max-failed-files", type=int, help="unreadable inputs to bear (default: 0.1 %%, at least 1)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, no table")
+
+
+def launch_of(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> Launch:
+    """Return how to run, from the flags."""
+    if arguments.workers < 1:
+        raise RunError(f"--workers={arguments.workers}: give a number from 1 on")
+    return Launch(
+        workers=arguments.workers,
+        beam_flags=tuple(beam_flags),
+        allow_empty=arguments.allow_empty,
+        max_failed_files=arguments.max_failed_files,
+        progress=not arguments.quiet,
+    )
+
+
+def make_parser() -> Parser:
+    """Return the parser of all commands."""
+    parser = Parser(prog="python -m pipelines", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
+    for source in SOURCES:
+        command = commands.add_parser(source.name, help=f"curate {source.name}")
+        add_flags(command, source.settings)
+        command.add_argument("--run", required=True, help="run directory to make or to resume")
+        add_launch_flags(command)
+    add_inspect(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    cut = words.index("--") if "--" in words else len(words)
+    arguments, beam_flags = make_parser().parse_args(words[:cut]), words[cut + 1 :]
+    try:
+        if arguments.command == "inspect":
+            return inspect(arguments)
+        source = next(source for source in SOURCES if source.name == arguments.command)
+        settings = from_flags(source.settings, arguments)
+        ledger = run_source(source, settings, arguments.run, launch_of(arguments, beam_flags))
+        if not arguments.quiet:
+            Console().print(closing_table(ledger, f"{source.name}: {arguments.run}"))
+    except (RunError, StorageError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; give the same command again to resume", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""The document that every source produces, and its Parquet form (DESIGN 3).
+
+Inside a pass a document is a plain dataclass; Arrow begins at the writer. Files are written with
+fixed settings, so that equal documents give equal bytes.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROWS_PER_GROUP = 8192  # documents in a Parquet row group, at most
+CHARACTERS_PER_GROUP = 16_000_000  # bounds what a writer holds, whatever the documents' size
+
+
+@dataclass(slots=True)
+class Document:
+    """One document on its way through the stages; the columns of DESIGN 3 and ``row``."""
+
+    id: str
+    source: str
+    text: str
+    url: str | None = None
+    created: str | None = None  # ISO-8601, UTC: the document's own date
+    lang: str | None = None  # ISO 639-1
+    license: str | None = None  # SPDX id where the source states one
+    lang_score: float | None = None
+    perplexity: float | None = None
+    wikiref_score: float | None = None
+    meta: dict[str, Any] = field(default_factory=dict)  # JSON scalars, lists and maps only
+    row: int = -1  # number of the record in its unit, from 0; not written
+
+
+DOCUMENT_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("url", pa.string()),
+        pa.field("created", pa.string()),
+        pa.field("lang", pa.string()),
+        pa.field("license", pa.string()),
+        pa.field("lang_score", pa.float32()),
+        pa.field("perplexity", pa.float32()),
+        pa.field("wikiref_score", pa.float32()),
+        pa.field("meta", pa.string(), nullable=False),
+    ]
+)
+
+REJECT_SCHEMA = pa.schema(
+    [
+        *DOCUMENT_SCHEMA,
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+    ]
+)
+
+_COLUMNS = tuple(DOCUMENT_SCHEMA.names)
+
+
+def meta_json(meta: dict[str, Any]) -> str:
+    """Return ``meta`` as compact JSON with sorted keys.
+
+    >>> meta_json({"path": "a.py", "copies": 2})
+    '{"copies":2,"path":"a.py"}'
+    """
+    text = json.dumps(meta, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return valid_utf8(text)
+
+
+def valid_utf8(text: str) -> str:
+    """Replace lone surrogates, which UTF-8 and Arrow cannot hold, by U+FFFD."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+def row_of(document: Document) -> dict[str, Any]:
+    """Return the columns of DOCUMENT_SCHEMA for one document."""
+    row = {name: getattr(document, name) for name in _COLUMNS}
+    row["meta"] = meta_json(document.meta)
+    return row
+
+
+def document_of(row: dict[str, Any]) -> Document:
+    """Return the document that a row of a documents or rejects file holds."""
+    values = {name: row[name] for name in _COLUMNS}
+    values["meta"] = json.loads(row["meta"])
+    return Document(**values)
+
+
+class ParquetSink:
+    """Write rows of one schema to an open binary stream, with fixed settings and flat memory.
+
+    Args:
+        stream: where the bytes go; it is left open.
+        schema: the columns of every row.
+    """
+
+    def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
+        self.schema = schema
+        self.rows = 0
+        self._buffer: dict[str, list[Any]] = {name: [] for name in schema.names}
+        self._characters = 0
+        self._writer = pq.ParquetWriter(
+            stream,
+            schema,
+            version="2.6",
+            compression="zstd",
+            compression_level=3,
+            data_page_version="1.0",
+            use_dictionary=["source", "lang", "license"],
+            write_statistics=["id", "source"],
+        )
+
+    def write(self, row: dict[str, Any], characters: int) -> None:
+        """Append a row; ``characters`` is the size of its text."""
+        for name, values in self._buffer.items():
+            values.append(row[name])
+        self.rows += 1
+        self._characters += characters
+        if (
+            self._characters >= CHARACTERS_PER_GROUP
+            or len(self._buffer[self.schema.names[0]]) >= ROWS_PER_GROUP
+        ):
+            self._flush()
+
+    def _flush(self) -> None:
+        table = pa.table(
+            {
+                field.name: pa.array(self._buffer[field.name], field.type)
+                for field in self.schema
+            },
+            schema=self.schema,
+        )
+        if table.num_rows:
+            self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
+        self._buffer = {name: [] for name in self.schema.names}
+        self._characters = 0
+
+    def close(self) -> None:
+        """Write what is buffered and the footer."""
+        self._flush()
+        self._writer.close()
+
+    def abandon(self) -> None:
+        """Let go of the stream after a failed write, without touching what it holds."""
+        self._buffer = {name: [] for name in self.schema.names}
+        self._writer.is_open = False
+
+
+def read_rows(
+    stream: IO[bytes], columns: Sequence[str] | None = None, batch_rows: int = 256
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a documents or rejects file, a batch of rows in memory at a time."""
+    file = pq.ParquetFile(stream)
+    for batch in file.iter_batches(batch_rows, columns=columns):
+        yield from batch.to_pylist()

@@ -1,0 +1,88 @@
+"""A time budget for each document (``spec/sources.md`` 0.2, rule 5).
+
+A pathological document must cost its budget and not the run. A watchdog thread reads the CPU clock
+of the thread that works and raises :class:`DocumentTimeout` there; the ledger turns it into the
+reject ``timeout``. CPU time, and not the clock on the wall: a loaded machine drops nothing.
+
+Traps: signals reach only the main thread, and Beam works in others. An exception raised from
+outside arrives at the next bytecode, so a long call into C that holds the interpreter lock ends
+first; code that may do so needs a process of its own.
+"""
+
+import ctypes
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+DOCUMENT_SECONDS = 60.0  # CPU seconds a document may take (spec/sources.md 0.2.5)
+_POLL_SECONDS = 0.25
+
+
+class DocumentTimeout(BaseException):  # noqa: N818 - named for what happened to the document
+    """A document used up its CPU seconds; not an ``Exception``, so that no filter swallows it."""
+
+
+def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
+    value = ctypes.py_object(exception) if exception else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), value)
+
+
+class TimeGuard:
+    """Limit the CPU time of one document after the other, in the thread that made the guard.
+
+    :class:`DocumentTimeout` arrives between :meth:`begin` and the return of :meth:`end`, at any
+    bytecode in between; whoever calls them catches it around both.
+    """
+
+    def __init__(self, seconds: float = DOCUMENT_SECONDS) -> None:
+        self.seconds = seconds
+        self._thread = threading.get_ident()
+        self._clock = time.pthread_getcpuclockid(self._thread)
+        self._lock = threading.Lock()
+        self._serial = 0  # number of the document at work; 0 between documents
+        self._count = 0
+        self._closed = threading.Event()
+        self._watchdog: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._watchdog = threading.Thread(target=self._watch, name="document-timer", daemon=True)
+        self._watchdog.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closed.set()
+        if self._watchdog:
+            self._watchdog.join()
+
+    def begin(self) -> None:
+        """Start the budget of the next document."""
+        self._count += 1
+        self._serial = self._count
+
+    def end(self) -> None:
+        """Stop the budget; once this has returned nothing is raised."""
+        with self._lock:  # the watchdog raises only while it holds this
+            self._serial = 0
+        _raise_in(self._thread, None)  # take back what was raised and has not arrived
+
+    def _watch(self) -> None:
+        seen, began = 0, 0.0
+        while not self._closed.wait(min(_POLL_SECONDS, self.seconds / 4)):
+            with self._lock:
+                serial = self._serial
+                if not serial:
+                    seen = 0
+                    continue
+                used = time.clock_gettime(self._clock)
+                if serial != seen:
+                    # First sight of this document: its budget runs from here, at most one poll late.
+                    seen, began = serial, used
+                elif used - began > self.seconds:
+                    _raise_in(self._thread, DocumentTimeout)
+                    seen, began = serial, used  # once more, should a filter swallow it

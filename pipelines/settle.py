@@ -1,0 +1,185 @@
+"""A later meeting: what is decided on the documents that a pass has written (DESIGN 3).
+
+The pass before wrote its documents to ``staged/``, each with a claim beside it (a key, a rank, a
+count). Here the claims are decided, the first of each key wins, and ``staged/`` is copied to
+``documents/`` without the losers, which join the rejects of their unit.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import storage
+from pipelines.claims import (
+    Addressed,
+    Bucketed,
+    Decide,
+    Standing,
+    Verdicts,
+    by_bucket,
+    claims_table,
+    first_wins,
+    message,
+    read_messages,
+    readable,
+)
+from pipelines.documents import DOCUMENT_SCHEMA, meta_json, read_rows
+from pipelines.output import Output, UnitOutput
+from pipelines.stages import Ledger, StageTally
+from pipelines.units import UNIT_TOPIC, Unit
+
+TOPIC = "settle"
+CLAIM_COLUMNS = ("claim_key", "claim_rank", "claim_count")
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """The decision: its stage in the ledger, its reason, and where the output goes."""
+
+    output: Output
+    stage: str
+    reason: str
+    buckets: int
+
+    def claims(self, unit: str) -> Standing:
+        """Return the claims that lie beside a unit's staged documents, combined within the unit."""
+        path = self.output.run.at("staged", f"{unit}.parquet")
+        if not storage.exists(path):  # the unit kept no document
+            table = pa.table(
+                {
+                    "claim_key": pa.array([], pa.binary(16)),
+                    "claim_rank": pa.array([], pa.binary()),
+                    "claim_count": pa.array([], pa.int64()),
+                }
+            )
+        else:
+            with storage.open_input(path) as stream:
+                table = pq.ParquetFile(stream).read(columns=list(CLAIM_COLUMNS))
+        columns = {name.removeprefix("claim_"): table[name] for name in CLAIM_COLUMNS}
+        return Standing(claims_table(unit, range(table.num_rows), columns))
+
+
+@beam.typehints.with_input_types(tuple[str, int])
+@beam.typehints.with_output_types(Bucketed)
+class StagedClaims(beam.DoFn):
+    """Emit the claims of a staged unit."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        self.meeting = meeting
+
+    def process(self, element: tuple[str, int]) -> Iterator[Bucketed]:
+        """Yield them by bucket."""
+        yield from by_bucket(self.meeting.claims(element[0]).emitted, self.meeting.buckets)
+
+
+@beam.typehints.with_input_types(tuple[str, int])
+@beam.typehints.with_output_types(Addressed)
+class Readdress(beam.DoFn):
+    """Turn a staged unit into a message to itself."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+
+    def process(self, element: tuple[str, int]) -> Iterator[Addressed]:
+        """Yield the unit as its sidecar has it."""
+        sidecar = self.output.run.read_json("staged", f"{element[0]}.json")
+        yield element[0], message(UNIT_TOPIC, json.dumps(sidecar["unit"]).encode())
+
+
+@beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
+@beam.typehints.with_output_types(tuple[str, int])
+class SettleUnit(beam.DoFn):
+    """Copy a staged unit to its place, without the losers."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        self.meeting = meeting
+
+    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, int]]:
+        """Skip a unit that is committed; else settle it."""
+        name, bodies = element[0], read_messages(element[1])
+        run = self.meeting.output.run
+        if UNIT_TOPIC not in bodies:
+            return
+        if storage.exists(run.at("units", f"{name}.json")):
+            yield name, 0
+            return
+        unit = Unit.unpack(bodies[UNIT_TOPIC][0])
+        yield name, settle_unit(self.meeting, unit, Verdicts(bodies.get(TOPIC, [])))
+
+
+def settle_unit(meeting: Meeting, unit: Unit, verdicts: Verdicts) -> int:
+    """Write documents, rejects and sidecar of one unit; return the number of documents."""
+    run = meeting.output.run
+    sidecar = run.read_json("staged", f"{unit.name}.json")
+    ledger = Ledger.from_json(sidecar["ledger"])
+    tally = ledger.stages[meeting.stage] = StageTally(
+        documents_in=ledger.documents, characters_in=ledger.characters
+    )
+    ledger.documents = ledger.characters = 0
+    standing = meeting.claims(unit.name)
+    with UnitOutput(run, unit, ledger, rejects=meeting.output.rejects) as out:
+        rejects = run.at("staged", f"{unit.name}.rejects.parquet")
+        if storage.exists(rejects):
+            with storage.open_input(rejects) as stream:
+                for row in read_rows(stream):
+                    out.write_reject(row)
+        if len(standing):
+            with storage.open_input(run.at("staged", f"{unit.name}.parquet")) as stream:
+                for number, row in enumerate(read_rows(stream, DOCUMENT_SCHEMA.names)):
+                    _settle_row(meeting, row, number, standing, verdicts, out)
+        tally.characters_out = ledger.characters
+        out.commit("units", f"{unit.name}.json", failed=sidecar.get("failed"))
+    return ledger.documents
+
+
+def _settle_row(
+    meeting: Meeting,
+    row: dict[str, Any],
+    number: int,
+    standing: Standing,
+    verdicts: Verdicts,
+    out: UnitOutput,
+) -> None:
+    winner_row = standing.winner_row(number)
+    verdict = verdicts.of(winner_row)
+    if winner_row == number and verdict["wins"]:
+        meta = json.loads(row["meta"])
+        if meta.get("copies") != verdict["copies"]:
+            row["meta"] = meta_json({**meta, "copies": verdict["copies"]})
+        out.write_document(row)
+        return
+    out.ledger.reject(meeting.stage, meeting.reason)
+    row |= {
+        "stage": meeting.stage,
+        "reason": meeting.reason,
+        "detail": f"same as {readable(verdict['winner'])}",
+    }
+    out.write_reject(row)
+
+
+class Settle(beam.PTransform):
+    """Staged units in (name, documents); committed units out."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        super().__init__()
+        self.meeting = meeting
+
+    def expand(self, staged: beam.PCollection[tuple[str, int]]) -> beam.PCollection[tuple[str, int]]:
+        """Claims, decision, copy."""
+        verdicts = (
+            staged
+            | "staged claims" >> beam.ParDo(StagedClaims(self.meeting))
+            | "first wins" >> Decide(first_wins, TOPIC)
+        )
+        units = staged | "units" >> beam.ParDo(Readdress(self.meeting.output))
+        return (
+            (units, verdicts)
+            | "units and verdicts" >> beam.Flatten()
+            | "by unit" >> beam.GroupByKey()
+            | "settle unit" >> beam.ParDo(SettleUnit(self.meeting))
+        )
