@@ -42,7 +42,8 @@ class JsonLines:
         start = source.peek(len(GZIP_MAGIC))
         gzipped = start.startswith(GZIP_MAGIC)
         # Some stores unpack a .gz object on the way, so that plain lines under this name are fine.
-        if name.endswith(".gz") and start and not gzipped and start.strip()[:1] != b"{":
+        is_json = start.removeprefix(BOM).lstrip().startswith(b"{") or not start
+        if name.endswith(".gz") and not gzipped and not is_json:
             unreadable(source, name, "is not gzip: was it damaged in a copy? Fetch it again")
         # GzipFile.readline hands out whole lines up to the damage; a larger buffer would not.
         self._stream: BinaryIO | gzip.GzipFile = (
