@@ -44,6 +44,7 @@ class Piece:
 
 _BLANK_LINES: Final = re.compile(r"(?:[^\S\n]*+\n)*+")
 _INDENTATION: Final = re.compile(r"[^\S\n]*+")
+_POD_FRAME: Final = re.compile(r"=(?!head|item)")  # commands that say nothing: `=pod`, `=cut`
 _SHEBANG: Final = re.compile(r"#![^\n]*")
 
 # Line comments that a tool or the compiler reads: they are code, wherever they stand.
@@ -68,7 +69,7 @@ _INSTRUCTION: Final = re.compile(
 # In languages whose comments start with "#", lines that look like a C preprocessor's: the
 # extension may be wrong, or another tool reads them.
 _PREPROCESSOR: Final = re.compile(
-    r"\#(?: include\s*[<\"] | import\s*[<\"] | (?:define|ifdef|ifndef|undef)\s+\w | \["
+    r"\#(?: include\s*[<\"] | import\s*[<\"] | (?:define|ifdef|ifndef|undef)\s+\w | \[ | !"
     r" | if\s+(?:!|\(|defined|[A-Z0-9_]+\b) | (?:else|endif|pragma|region|endregion)\b )",
     re.VERBOSE,
 )
@@ -81,6 +82,11 @@ _GUARD: Final = (
 
 # `#region License`: the editor folds away what is between it and `#endregion`.
 _LEGAL_REGION: Final = r"\#[ \t]*region\b[^\n]*(?:licen[sc]e|copyright|header)[^\n]*"
+
+# Not a directive, target, footnote or substitution, which start the same way.
+_RST_COMMENT: Final = (
+    r"[^\S\n]*+\.\.(?=\s)(?![^\n:]*::)(?!\s+[_\[|])[^\n]*+(?:\n++[^\S\n]++[^\n]++)*+"
+)
 
 
 def _syntax(
@@ -103,35 +109,40 @@ def _syntax(
     )
 
 
+_PACKAGE: Final = r"package\s+[\w.]++(?=\s*[;\n]);?"
+_SLASH: Final = r"//+!?"
 _SLASHES: Final = ("/*", "*/")
-_C_LIKE: Final = _syntax("//", _SLASHES)
-_C: Final = _syntax("//", _SLASHES, aside=_GUARD)
-_HASH: Final = _syntax("#")
+_C_LIKE: Final = _syntax(_SLASH, _SLASHES)
+# Many notices stand right behind the package clause.
+_PACKAGED: Final = _syntax(_SLASH, _SLASHES, aside=_PACKAGE)
+_PACKAGED_NESTED: Final = _syntax(_SLASH, _SLASHES, aside=_PACKAGE, nested=True)
+_C: Final = _syntax(_SLASH, _SLASHES, aside=_GUARD)
+_HASH: Final = _syntax("#+")
 _MARKUP: Final = _syntax("", ("<!--", "-->"), aside=r"<\?xml[^>]*>|<!doctype[^>]*>")
-_SEMICOLON: Final = _syntax(";")
-_SCRIPT: Final = _syntax("//", _SLASHES, aside=r"(?:'use strict'|\"use strict\");?")
+_SEMICOLON: Final = _syntax(";+")
+_SCRIPT: Final = _syntax(_SLASH, _SLASHES, aside=r"(?:'use strict'|\"use strict\");?")
 _STYLE: Final = _syntax("", _SLASHES, aside=r"@charset[^\n;]*;")
 _SYNTAX_BY_LANGUAGE: Final = {
-    "Assembly": _syntax(";|//", _SLASHES),
+    "Assembly": _syntax(r";+|//+", _SLASHES),
     "Batchfile": _syntax(r"@?rem\b|::", aside=r"@?(?:echo\s+off|setlocal)\b[^\n]*"),
     "C": _C,
     "C#": _syntax(
-        "//", _SLASHES, aside=rf"{_LEGAL_REGION}|\#(?:endregion|pragma|nullable)\b[^\n]*"
+        _SLASH, _SLASHES, aside=rf"{_LEGAL_REGION}|\#(?:endregion|pragma|nullable)\b[^\n]*"
     ),
     "C++": _C,
-    "CMake": _syntax("#", ("#[[", "]]"), ("#[=[", "]=]")),
+    "CMake": _syntax("#+", ("#[[", "]]"), ("#[=[", "]=]")),
     "CSS": _STYLE,
     "Clojure": _SEMICOLON,
-    "Common Lisp": _syntax(";", ("#|", "|#")),
+    "Common Lisp": _syntax(";+", ("#|", "|#")),
     "Cuda": _C,
-    "Cython": _syntax("#", docstring=('"""', "'''")),
+    "Cython": _syntax("#+", docstring=('"""', "'''")),
     "Dart": _C_LIKE,
     "Dockerfile": _HASH,
     "Emacs Lisp": _SEMICOLON,
     "Fortran": _syntax(r"[c*](?![abd-z0-9(=])|!", first_column=True),
     "Fortran Free Form": _syntax("!"),
-    "Go": _C_LIKE,
-    "Groovy": _C_LIKE,
+    "Go": _PACKAGED,
+    "Groovy": _PACKAGED,
     "HTML": _MARKUP,
     "Haskell": _syntax(
         r"--+(?![!#$%&*+./<=>?@\\^|~:])|--+ *\|",
@@ -139,48 +150,45 @@ _SYNTAX_BY_LANGUAGE: Final = {
         aside=r"\{-#[^#]*#-\}",
         nested=True,
     ),
-    "Java": _C_LIKE,
+    "Java": _PACKAGED,
     "JavaScript": _SCRIPT,
-    "Julia": _syntax("#", ("#=", "=#"), nested=True),
-    "Kotlin": _C_LIKE,
-    "Lua": _syntax("--", ("--[[", "]]"), ("--[=[", "]=]")),
+    "Julia": _syntax("#+", ("#=", "=#"), nested=True),
+    "Kotlin": _PACKAGED_NESTED,
+    "Lua": _syntax("--+", ("--[[", "]]"), ("--[=[", "]=]")),
     "Makefile": _HASH,
     "Markdown": _MARKUP,
     "OCaml": _syntax("", ("(*", "*)"), nested=True),
     # `.m` is also MATLAB, whose comments start with "%": no line of Objective-C does.
-    "Objective-C": _syntax("//|%", _SLASHES, ("%{", "%}"), aside=_GUARD),
+    "Objective-C": _syntax(r"//+|%+", _SLASHES, ("%{", "%}"), aside=_GUARD),
     "PHP": _syntax(
-        "//|#",
+        "//+|#+",
         _SLASHES,
         ("<!--", "-->"),
         aside=r"<\?(?:php\b)?|declare\s*\(\s*strict_types[^\n;]*;",
     ),
-    "Perl": _syntax("#", ("\n=pod", "\n=cut"), ("\n=head", "\n=cut"), ("\n=begin", "\n=cut")),
-    "PowerShell": _syntax("#", ("<#", "#>")),
+    "Perl": _syntax("#+", ("\n=", "\n=cut")),
+    "PowerShell": _syntax("#+", ("<#", "#>")),
     "Protocol Buffer": _C_LIKE,
-    "Python": _syntax("#", docstring=('"""', "'''")),
+    "Python": _syntax("#+", docstring=('"""', "'''")),
     "R": _HASH,
-    "Ruby": _syntax("#", ("\n=begin", "\n=end")),
-    "Rust": _syntax("//", _SLASHES, nested=True),
-    "SCSS": _syntax("//", _SLASHES, aside=r"@charset[^\n;]*;"),
-    "SQL": _syntax("--|#", _SLASHES),
-    "Scala": _syntax("//", _SLASHES, nested=True),
+    "Ruby": _syntax("#+", ("\n=begin", "\n=end")),
+    "Rust": _syntax(_SLASH, _SLASHES, nested=True),
+    "SCSS": _syntax(_SLASH, _SLASHES, aside=r"@charset[^\n;]*;"),
+    "SQL": _syntax("--+|#+", _SLASHES),
+    "Scala": _PACKAGED_NESTED,
     "Scheme": _SEMICOLON,
     "Shell": _HASH,
     "Smali": _HASH,
-    "Swift": _syntax("//", _SLASHES, nested=True),
+    "Swift": _syntax(_SLASH, _SLASHES, nested=True),
     "TOML": _HASH,
-    "TeX": _syntax("%"),
+    "TeX": _syntax("%+"),
     "TypeScript": _SCRIPT,
     "Visual Basic .NET": _syntax(
         r"'|rem\b", aside=rf"{_LEGAL_REGION}|\#[ \t]*end[ \t]+region\b[^\n]*"
     ),
     "XML": _MARKUP,
     "YAML": _HASH,
-    "reStructuredText": _syntax(
-        # Not a directive, target, footnote or substitution, which start the same way.
-        indented=r"\.\.(?=\s)(?![^\n:]*::)(?!\s+[_\[|])[^\n]*+(?:\n++[^\S\n]++[^\n]*+)*+"
-    ),
+    "reStructuredText": _syntax(indented=rf"{_RST_COMMENT}(?:\n{_RST_COMMENT})*+"),
 }
 
 
@@ -197,9 +205,6 @@ def leading_comments(text: str, syntax: Syntax) -> list[Piece]:
     """
     pieces: list[Piece] = []
     position = 0
-    if shebang := _SHEBANG.match(text):
-        pieces.append(_piece(text, 0, shebang.end(), "aside"))
-        position = pieces[0].end
     while piece := _next_piece(text, position, syntax):
         pieces.append(piece)
         position = piece.end
@@ -216,8 +221,10 @@ def comment_contents(comment: str, piece: Piece, syntax: Syntax) -> list[str]:
             line[marker.end() :] if marker else line
             for line, marker in zip(lines, markers, strict=True)
         ]
+    if piece.opener == "\n=":
+        return ["" if _POD_FRAME.match(line) else line for line in body.split("\n")]
     body = body.lstrip().removeprefix(piece.opener.lstrip("\n"))
-    if piece.closer.startswith("\n"):  # `=cut` has a line of its own
+    if piece.closer.startswith("\n"):  # `=end` has a line of its own
         body = body[: body.rfind("\n") + 1]
     elif piece.closer:
         body = body.rstrip().removesuffix(piece.closer)
@@ -235,20 +242,38 @@ def _next_piece(text: str, position: int, syntax: Syntax) -> Piece | None:
     if first == len(text):
         return None
     start = position if _starts_line(text, position) else first
-    if syntax.aside and (match := syntax.aside.match(text, first)):
-        return _piece(text, start, match.end(), "aside")
-    for opener, closer in syntax.block:
-        if _opens(text, first, opener):
-            end = _block_end(text, first, opener, closer, nested=syntax.nested)
-            return _piece(text, start, end, "block", opener, closer) if end > 0 else None
-    for quotes in syntax.docstring:
-        opener = text[first : first + 1] + quotes if text[first] in "rRuU" else quotes
-        if text.startswith(opener, first):
-            end = _block_end(text, first, opener, quotes)
-            return _piece(text, start, end, "docstring", opener, quotes) if end > 0 else None
+    # Wherever it stands: it is a first line once the licence above it is gone.
+    aside = _SHEBANG.match(text, first) or (syntax.aside and syntax.aside.match(text, first))
+    if aside:
+        return _piece(text, start, aside.end(), "aside")
     if syntax.indented and (match := syntax.indented.match(text, first)):
         return _piece(text, start, match.end(), "block", "..", "")
-    return _line_comments(text, start, syntax)
+    opening = _opening(text, first, syntax)
+    if opening is None:
+        return _line_comments(text, start, syntax)
+    kind, opener, closer = opening
+    end = _block_end(text, first, opener, closer, nested=syntax.nested)
+    # A string with something behind it is an operand and no docstring.
+    if end < 0 or (kind == "docstring" and text[end : _line_end(text, end)].strip()):
+        return None
+    return _piece(text, start, end, kind, opener, closer)
+
+
+def _opening(
+    text: str, first: int, syntax: Syntax
+) -> tuple[Literal["block", "docstring"], str, str] | None:
+    """Return the kind, the opener and the closer of the block comment that begins here, if any."""
+    for opener, closer in syntax.block:
+        on_own_line = opener.startswith("\n")
+        if text.startswith(opener.lstrip("\n"), first) and (
+            not on_own_line or _starts_line(text, first)
+        ):
+            return "block", opener, closer
+    for quotes in syntax.docstring:
+        opener = text[first] + quotes if text[first] in "rRuU" else quotes
+        if text.startswith(opener, first):
+            return "docstring", opener, quotes
+    return None
 
 
 def _line_comments(text: str, start: int, syntax: Syntax) -> Piece | None:
@@ -308,12 +333,6 @@ def _block_end(text: str, start: int, opener: str, closer: str, *, nested: bool 
     if close < 0:
         return -1
     return _line_end(text, close + 1) if closer.startswith("\n") else close + len(closer)
-
-
-def _opens(text: str, first: int, opener: str) -> bool:
-    if opener.startswith("\n"):
-        return _starts_line(text, first) and text.startswith(opener[1:], first)
-    return text.startswith(opener, first)
 
 
 def _starts_line(text: str, position: int) -> bool:

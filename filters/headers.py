@@ -104,14 +104,16 @@ def _rewrite(comment: str, piece: Piece, syntax: Syntax, file_name: str) -> str:
     body = comment.removesuffix("\n")
     lines = body.split("\n")
     if piece.kind == "line":
-        lines = _without_notices(lines, notice, fixed=())
+        lines = _without_notices(lines, notice, fixed=set())
     else:
         opening, closing = _frame(lines[0], piece)
         if notice[0]:
-            lines[0], notice[0] = opening, None
+            lines[0] = opening
         if notice[-1] and closing:
-            lines[-1], notice[-1] = closing, None
-        fixed = (0, len(lines) - 1) if closing else (0,)
+            lines[-1] = closing
+        fixed = {0, len(lines) - 1} if closing else {0}
+        if closing == "=cut" and notice[-2] is None:  # the command needs an empty line above it
+            fixed.add(len(lines) - 2)
         lines = _without_notices(lines, notice, fixed)
     return "\n".join(lines) + comment[len(body) :]
 
@@ -127,9 +129,7 @@ def _frame(first_line: str, piece: Piece) -> tuple[str, str]:
     return opening, indentation + (" " if piece.closer == "*/" else "") + piece.closer
 
 
-def _without_notices(
-    lines: list[str], notice: list[bool | None], fixed: tuple[int, ...]
-) -> list[str]:
+def _without_notices(lines: list[str], notice: list[bool | None], fixed: set[int]) -> list[str]:
     """Leave out the notices' lines, and the empty lines that only set them off.
 
     Args:
@@ -145,6 +145,8 @@ def _without_notices(
         if flag:
             cut = True
             after.clear()
+            if i in fixed:
+                (after if i else before).append(i)
         elif flag is None:
             (after if cut else before).append(i)
         else:
@@ -158,7 +160,7 @@ def _without_notices(
     return kept
 
 
-def _borders(lines: list[str], numbers: list[int], fixed: tuple[int, ...]) -> list[int]:
+def _borders(lines: list[str], numbers: list[int], fixed: set[int]) -> list[int]:
     """Of lines without text, keep the opener, the closer and the sides of a box."""
     return [i for i in numbers if i in fixed or len(lines[i].strip()) >= _BORDER_MIN_CHARS]
 
@@ -181,17 +183,17 @@ def _join(text: str, pieces: list[Piece], rewritten: list[str]) -> str:
     kept: list[str] = []
     gap = ""
     position = 0
-    for piece, new in zip(pieces, rewritten, strict=True):
+    for i, (piece, new) in enumerate(zip(pieces, rewritten, strict=True)):
         gap = max(gap, text[position : piece.start], key=_line_ends)
         if new:
-            kept += [gap, new]
+            all_gone_so_far = not kept and i > 0
+            kept += ["" if all_gone_so_far else gap, new]
             gap = ""
         position = piece.end
     code = skip_blank_lines(text, position)
-    gap = max(gap, text[position:code], key=_line_ends)
-    if not any(rewritten):
-        return text[code:]
-    return "".join([*kept, gap, text[code:]])
+    if not kept:
+        return text[code:] if text[code - 1] == "\n" else text[code:].lstrip(" \t")
+    return "".join([*kept, max(gap, text[position:code], key=_line_ends), text[code:]])
 
 
 def _line_ends(gap: str) -> int:

@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override] # argparse says NoReturn, sys.exit is
         """Print the message and exit."""
         if message.startswith("unrecognized arguments:"):
-            word = message.split(":", 1)[1].split()[0]
+            word = message.split(":", 1)[1].split(maxsplit=1)[0]
             known = [flag for action in self._actions for flag in action.option_strings]
             message = f"unknown flag {word}{nearest(word, known)}"
         sys.exit(f"error: {message} (see `{self.prog} --help`)")
@@ -31,10 +31,16 @@ class Parser(argparse.ArgumentParser):
 
 def add_launch_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say how to run, and change no byte of the output."""
-    parser.add_argument("--workers", type=int, default=1, help="local worker processes (default: 1)")
-    parser.add_argument("--allow-empty", action="store_true", help="accept a stage that keeps nothing")
     parser.add_argument(
-        "--max-failed-files", type=int, help="unreadable inputs to bear (default: 0.1 %%, at least 1)"
+        "--workers", type=int, default=1, help="local worker processes (default: 1)"
+    )
+    parser.add_argument(
+        "--allow-empty", action="store_true", help="accept a stage that keeps nothing"
+    )
+    parser.add_argument(
+        "--max-failed-files",
+        type=int,
+        help="unreadable inputs to bear (default: 0.1 %%, at least 1)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, no table")
 

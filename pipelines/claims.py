@@ -24,7 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 KEY_BYTES = 16  # of a digest key: no two of 10^12 different keys collide, to 1 in 10^14
-BUCKET_BYTES = 128_000_000  # claims of a bucket, unpacked (DESIGN 4): fits a worker with room to sort
+BUCKET_BYTES = (
+    128_000_000  # claims of a bucket, unpacked (DESIGN 4): fits a worker with room to sort
+)
 MAX_BUCKETS = 1 << 16
 
 Bucketed = tuple[int, bytes]  # (bucket, packed claims)

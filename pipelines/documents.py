@@ -131,10 +131,7 @@ class ParquetSink:
 
     def _flush(self) -> None:
         table = pa.table(
-            {
-                field.name: pa.array(self._buffer[field.name], field.type)
-                for field in self.schema
-            },
+            {field.name: pa.array(self._buffer[field.name], field.type) for field in self.schema},
             schema=self.schema,
         )
         if table.num_rows:

@@ -18,9 +18,10 @@ from typing import Any, Literal
 import apache_beam as beam
 
 from filters import code, headers, licenses, source_paths
-from filters.verdict import KEEP, Verdict, drop
+from filters.verdict import Verdict
 from pipelines.claims import Decide, Verdicts, bucket_count, digest_key, look_up
 from pipelines.documents import Document
+from pipelines.github_claims import STAGE as BLOB_STAGE
 from pipelines.github_claims import (
     BlobStanding,
     blob_claims,
@@ -28,7 +29,6 @@ from pipelines.github_claims import (
     license_claims,
     rank_of,
 )
-from pipelines.github_claims import STAGE as BLOB_STAGE
 from pipelines.github_files import (
     BLOBS,
     CONTENTS,
@@ -125,7 +125,7 @@ def cleaning(config: GithubConfig) -> list[Stage]:
     return [
         Rewrite("github.normalize", code.normalize_source),
         Keep("github.binary", code.check_binary_like),
-        *([Keep("github.generated", check_generated)] if config.drop_generated else []),
+        *([Keep("github.generated", headers.check_generated)] if config.drop_generated else []),
         strip,
         Score("github.measure", measure, into="meta"),
         Keep(
@@ -134,11 +134,6 @@ def cleaning(config: GithubConfig) -> list[Stage]:
             ("text", "meta.path", *(f"meta.{name}" for name in code.SourceStatistics._fields)),
         ),
     ]
-
-
-def check_generated(text: str) -> Verdict:
-    """Drop files that say in their first lines that a program wrote them (1.4, step 5)."""
-    return drop("generated") if headers.is_generated(text) else KEEP
 
 
 def measure(text: str) -> dict[str, float]:
@@ -207,20 +202,19 @@ def github(root: beam.Pipeline, plan: Plan, config: GithubConfig, run: Run) -> N
         # Second meeting: blobs and the files that name them.
         choices = (
             (units, facts)
-            | "claim blobs" >> Claims(run, "blobs", partial(blob_claims, gates=gates(config)), buckets)
+            | "claim blobs"
+            >> Claims(run, "blobs", partial(blob_claims, gates=gates(config)), buckets)
             | "join blobs" >> Decide(decide_blobs, BLOBS)
         )
         # Files that lost are rejected by their table; those that won send for their text.
         files = Recipe("github", read_unit, partial(file_stages, config), send=True)
-        _ = (
-            (root | "tables" >> Units(names), facts, choices)
-            | "reject files" >> RunUnits(files, written)
+        _ = (root | "tables" >> Units(names), facts, choices) | "reject files" >> RunUnits(
+            files, written
         )
         joined = any(unit.kind == JOINED for unit in texts)
         contents = Recipe("github", read_unit, partial(text_stages, config), arrive=not joined)
-        cleaned = (
-            (root | "texts" >> Units(texts), facts, choices)
-            | "clean texts" >> RunUnits(contents, curated)
+        cleaned = (root | "texts" >> Units(texts), facts, choices) | "clean texts" >> RunUnits(
+            contents, curated
         )
     else:  # an interrupted run had come so far
         cleaned = root | "cleaned" >> Committed(texts)
@@ -230,18 +224,14 @@ def github(root: beam.Pipeline, plan: Plan, config: GithubConfig, run: Run) -> N
         _ = cleaned | "settle" >> Settle(meeting)
 
 
-def file_stages(
-    config: GithubConfig, unit: Unit, verdicts: dict[str, Verdicts]
-) -> Sequence[Stage]:
+def file_stages(config: GithubConfig, unit: Unit, verdicts: dict[str, Verdicts]) -> Sequence[Stage]:
     """Return the stages of a unit of files, which reads no text."""
     if unit.kind in FACTS:
         return []
     return [*gates(config), BlobStanding(unit, verdicts, gates(config))]
 
 
-def text_stages(
-    config: GithubConfig, unit: Unit, verdicts: dict[str, Verdicts]
-) -> Sequence[Stage]:
+def text_stages(config: GithubConfig, unit: Unit, verdicts: dict[str, Verdicts]) -> Sequence[Stage]:
     """Return the stages of a unit of texts; a joined export goes through the gates as well."""
     stages = cleaning(config)
     return stages if unit.kind == CONTENTS else [*file_stages(config, unit, verdicts), *stages]

@@ -259,9 +259,7 @@ def decide_blobs(claims: pa.Table) -> pa.Table:
             "outcome": outcome.tolist(),
             "copies": copies,
             "winner": table["rank"].take(pa.array(winners)),
-            **{
-                name: table[name].cast(_CLAIM.field(name).type).take(learned) for name in _PAYLOAD
-            },
+            **{name: table[name].cast(_CLAIM.field(name).type).take(learned) for name in _PAYLOAD},
         }
     )
     return verdicts.filter(pa.array(is_file | taken))

@@ -107,7 +107,9 @@ class Repositories:
         number = self._number.setdefault(name, len(self._number))
         if number == len(self._known):
             verdict = self._verdicts[number] if self._verdicts else None
-            self._known.append((verdict["license"], verdict["languages"]) if verdict else (None, None))
+            self._known.append(
+                (verdict["license"], verdict["languages"]) if verdict else (None, None)
+            )
         return self._known[number]
 
     def names(self) -> list[str]:

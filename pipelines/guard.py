@@ -19,7 +19,7 @@ DOCUMENT_SECONDS = 60.0  # CPU seconds a document may take (spec/sources.md 0.2.
 _POLL_SECONDS = 0.25
 
 
-class DocumentTimeout(BaseException):  # noqa: N818 - named for what happened to the document
+class DocumentTimeout(BaseException):
     """A document used up its CPU seconds; not an ``Exception``, so that no filter swallows it."""
 
 

@@ -51,11 +51,15 @@ def show(row: dict[str, Any], *, full: bool) -> str:
     if "reason" in row:
         detail = f" ({row['detail']})" if row["detail"] else ""
         head.append(f"    rejected by {row['stage']}: {row['reason']}{detail}")
-    head += [f"    {name}: {row[name]}" for name in ("url", "created", "lang", "license") if row[name]]
+    head += [
+        f"    {name}: {row[name]}" for name in ("url", "created", "lang", "license") if row[name]
+    ]
     head.append("    " + textwrap.shorten(row["meta"], 400, placeholder=" ..."))
     text = row["text"]
     if not full and len(text) > PREVIEW_CHARACTERS:
-        text = f"{text[:PREVIEW_CHARACTERS]}\n[... {len(text) - PREVIEW_CHARACTERS:,} more characters]"
+        text = (
+            f"{text[:PREVIEW_CHARACTERS]}\n[... {len(text) - PREVIEW_CHARACTERS:,} more characters]"
+        )
     return "\n".join(head) + "\n\n" + (text or "[no text]") + "\n"
 
 

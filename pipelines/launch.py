@@ -86,7 +86,10 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     files = len(plan.units) + len(plan.unreadable)
     check_failed_files(plan.unreadable, files, launch.max_failed_files)
     run.write_json(
-        [{"pass": p.name, "folder": p.folder, "units": len(p.units), "bytes": p.size} for p in plan.passes],
+        [
+            {"pass": p.name, "folder": p.folder, "units": len(p.units), "bytes": p.size}
+            for p in plan.passes
+        ],
         "passes",
         "plan.json",
     )
@@ -101,9 +104,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     return ledger
 
 
-def execute(
-    source: Source, plan: Plan, settings: Any, run: Run, options: PipelineOptions
-) -> None:
+def execute(source: Source, plan: Plan, settings: Any, run: Run, options: PipelineOptions) -> None:
     """Build the pipeline and run it to its end."""
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     pipeline = beam.Pipeline(options=options)

@@ -18,9 +18,9 @@ from pipelines.documents import (
     row_of,
     valid_utf8,
 )
+from pipelines.readers.rows import BadRow
 from pipelines.runs import Run, RunError
 from pipelines.stages import Judged, Ledger
-from pipelines.readers.rows import BadRow
 from pipelines.units import Unit
 
 STAGED_SCHEMA = pa.schema(
@@ -158,7 +158,11 @@ class UnitOutput:
         self.ledger.bad_records[record.reason] += 1
         document = Document(f"{source}:{self.unit.name}:{record.row}", source, "")
         row = row_of(document)
-        row |= {"stage": f"{source}.read", "reason": record.reason, "detail": valid_utf8(record.detail)}
+        row |= {
+            "stage": f"{source}.read",
+            "reason": record.reason,
+            "detail": valid_utf8(record.detail),
+        }
         self.write_reject(row)
 
     def commit(self, *parts: str, failed: str | None = None) -> None:

@@ -19,9 +19,9 @@ from pipelines.claims import Addressed, Bucketed, Verdicts, by_bucket, message, 
 from pipelines.documents import Document
 from pipelines.guard import DOCUMENT_SECONDS, TimeGuard
 from pipelines.output import Output, UnitOutput
+from pipelines.readers.rows import BadRow, UnreadableFile
 from pipelines.runs import Run, RunError
 from pipelines.stages import Keep, Ledger, Stage, check_text
-from pipelines.readers.rows import BadRow, UnreadableFile
 from pipelines.units import UNIT_TOPIC, Unit
 
 
@@ -253,9 +253,7 @@ class Claims(beam.PTransform):
         super().__init__()
         self.emit = EmitClaims(run, pass_name, claims, buckets)
 
-    def expand(
-        self, addressed: Any
-    ) -> beam.PCollection[Bucketed]:
+    def expand(self, addressed: Any) -> beam.PCollection[Bucketed]:
         """Bring each unit and its verdicts together, and read its claims."""
         return (
             tuple(addressed)

@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bars, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 from pipelines import storage
@@ -59,7 +60,10 @@ class PassState:
     def text(self, seconds: float) -> str:
         """Return the facts as one short text."""
         megabytes = (self.bytes - self.seen_before) / 1e6
-        parts = [f"{self.units}/{len(self._sizes)} units", f"{self.bytes / 1e6:,.1f}/{self.work.size / 1e6:,.1f} MB"]
+        parts = [
+            f"{self.units}/{len(self._sizes)} units",
+            f"{self.bytes / 1e6:,.1f}/{self.work.size / 1e6:,.1f} MB",
+        ]
         if self.documents is not None:
             parts.append(f"{self.documents:,} documents")
         if seconds > 0 and megabytes:
@@ -163,7 +167,9 @@ class Progress:
                 if state.units > shown.get(name, 0) and (due or state.done):
                     shown[name] = state.units
                     last = time.monotonic()
-                    print(f"{name}: {state.text(self._seconds(state))}", file=self.stream, flush=True)
+                    print(
+                        f"{name}: {state.text(self._seconds(state))}", file=self.stream, flush=True
+                    )
             if stopped:
                 return
 

@@ -197,7 +197,9 @@ class Run:
         for sidecar in sidecars.values():
             total.add(Ledger.from_json(sidecar["ledger"]))
         failed = dict(plan.unreadable)
-        failed |= {side["unit"]["path"]: side["failed"] for side in sidecars.values() if "failed" in side}
+        failed |= {
+            side["unit"]["path"]: side["failed"] for side in sidecars.values() if "failed" in side
+        }
         check_failed_files(failed, len(plan.units) + len(plan.unreadable), max_failed_files)
         self._check(total, allow_empty=allow_empty)
         files = [file for sidecar in sidecars.values() for file in sidecar["files"]]

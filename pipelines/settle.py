@@ -169,7 +169,9 @@ class Settle(beam.PTransform):
         super().__init__()
         self.meeting = meeting
 
-    def expand(self, staged: beam.PCollection[tuple[str, int]]) -> beam.PCollection[tuple[str, int]]:
+    def expand(
+        self, staged: beam.PCollection[tuple[str, int]]
+    ) -> beam.PCollection[tuple[str, int]]:
         """Claims, decision, copy."""
         verdicts = (
             staged

@@ -27,9 +27,14 @@ def inflate(source: Path, target: Path, copies: int) -> int:
             copy = table
             for column in ("repo_name", "sample_repo_name"):
                 if column in copy.column_names:
-                    copy = _set(copy, column, pc.binary_join_element_wise(copy[column], str(number), "-"))
+                    copy = _set(
+                        copy, column, pc.binary_join_element_wise(copy[column], str(number), "-")
+                    )
             if "id" in copy.column_names:
-                ids = [hashlib.sha1(f"{number} {i}".encode()).hexdigest() for i in copy["id"].to_pylist()]  # noqa: S324 - git's blob ids look so
+                ids = [
+                    hashlib.sha1(f"{number} {i}".encode()).hexdigest()
+                    for i in copy["id"].to_pylist()
+                ]
                 copy = _set(copy, "id", pa.array(ids))
             if "content" in copy.column_names:
                 # A last line of its own, so that cleaned texts differ between copies.
