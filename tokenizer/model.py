@@ -85,26 +85,27 @@ class Tokenizer:
         """
         if (bos and self.bos_id < 0) or (eos and self.eos_id < 0):
             raise TokenizerError(f"{self.path}: the model has no {'bos' if bos else 'eos'} piece")
-        encode = self.processor.encode
+        first, *later = (
+            split_at_line_ends(text, PART_CHARS) if self.cuts and len(text) > PART_CHARS else [text]
+        )
+        encode = self.processor.encode  # of one text: in this thread
         try:
-            if len(text) <= PART_CHARS or not self.cuts:
-                ids = encode(text, return_type="numpy", num_threads=1)
-                if not (bos or eos):
-                    return ids.astype(self.dtype)  # type: ignore[no-any-return]
-                arrays = [ids]
-            else:
-                first, *later = split_at_line_ends(text, PART_CHARS)
-                arrays = [encode(first, return_type="numpy", num_threads=1)]
-                for part in later:
-                    ids = encode(part, return_type="numpy", num_threads=1)
-                    arrays.append(ids[self._prefix :])
+            arrays = [encode(first, return_type="numpy")]
+            arrays += [encode(part, return_type="numpy")[self._prefix :] for part in later]
         except RuntimeError:
             raise TokenizerError(_why_not(text)) from None
+        ids = np.empty(sum(map(len, arrays)) + bos + eos, self.dtype)
+        begin = 0
         if bos:
-            arrays.insert(0, np.array([self.bos_id], np.int32))
+            ids[0] = self.bos_id
+            begin = 1
+        for array in arrays:
+            end = begin + len(array)
+            ids[begin:end] = array
+            begin = end
         if eos:
-            arrays.append(np.array([self.eos_id], np.int32))
-        return np.concatenate(arrays).astype(self.dtype)
+            ids[-1] = self.eos_id
+        return ids
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> str:
         """Text of ``ids``, shape (tokens,).

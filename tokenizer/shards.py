@@ -203,6 +203,8 @@ def encode_shard(documents: Sequence[TokenizedDocument], dtype: str) -> ShardFil
 
 
 def _check_range(document: TokenizedDocument, dtype: np.dtype[Any]) -> None:
+    if document.tokens.dtype == dtype:
+        return
     low, high = int(document.tokens.min()), int(document.tokens.max())
     if low < 0 or high > np.iinfo(dtype).max:
         wrong = low if low < 0 else high

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import sentencepiece
 
@@ -14,6 +14,9 @@ from tokenizer.corpus import Corpus
 from tokenizer.files import write_atomically
 from tokenizer.sample import LINE_BYTES, SourceSample, draw_sample
 from tokenizer.spec import parse_model, vocab_text
+
+SAMPLE_BYTES: Final = 2_000_000_000  # 1 to 10 GB are enough for 32,000 pieces
+DEPRECATED: Final = ("train_extremely_large_corpus", "self_test_sample_size")
 
 
 class TrainError(ValueError):
@@ -92,10 +95,10 @@ def train(
     corpus: Corpus,
     settings: TrainSettings,
     *,
-    sample_bytes: int = 0,
+    sample_bytes: int = SAMPLE_BYTES,
     weights: Mapping[str, float] | None = None,
     random_seed: int = 0,
-    minloglevel: int = 1,
+    minloglevel: int = 2,
 ) -> Trained:
     """Train a tokenizer: the same corpus and arguments give the same bytes (T9).
 
@@ -126,6 +129,7 @@ def train(
         arguments: dict[str, Any] = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(settings).items()
+            if value or name not in DEPRECATED  # which SentencePiece warns of, whatever the value
         }
         try:
             sentencepiece.SentencePieceTrainer.train(

@@ -55,7 +55,7 @@ def verify(directory: str | Path, tokenizer: Tokenizer | None = None) -> Iterato
     try:
         manifest = read_manifest(directory)
     except ManifestError as error:
-        yield Problem(MANIFEST_NAME, str(error))
+        yield Problem(MANIFEST_NAME, str(error).removeprefix(f"{directory / MANIFEST_NAME}: "))
         return
     if tokenizer:
         yield from _check_tokenizer(manifest, tokenizer)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tokenizer.__main__ import main
 from tokenizer.manifest import Manifest, ShardInfo, read_manifest, shard_name, total, write_manifest
 from tokenizer.model import Tokenizer
 from tokenizer.shards import (
@@ -176,3 +177,15 @@ def test_wrong_content_with_right_hashes(
     others = [shard for shard in read_manifest(directory).shards if shard.name != name]
     commit(directory, tokenizer, [changed, *others])
     assert f"{name}.{message}" in problems(directory)
+
+
+def test_the_command(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All is well, or the problems and exit code 1."""
+    tokens = sum(shard.tokens for shard in read_manifest(directory).shards)
+    assert main(["verify", str(directory)]) == 0
+    assert capsys.readouterr().out == f"{directory}: 3 shards, {tokens} tokens, all is well\n"
+    (directory / "shard-00000-of-00002.idx").unlink()
+    assert main(["verify", str(directory)]) == 1
+    printed = capsys.readouterr()
+    assert "shard-00000-of-00002.idx: cannot be read" in printed.out
+    assert printed.err == "error: 1 problem found\n"
