@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 COLUMNS: Final = ("id", "source", "text")
 BLOCK_BYTES: Final = 65_536  # plain text is sampled in blocks of whole lines of about this size
 BATCH_ROWS: Final = 256  # Parquet rows in memory at a time: a text may be a book
+BAD_RECORDS_KEPT: Final = 100  # to be shown; all are counted
 
 
 class CorpusError(ValueError):
@@ -49,7 +50,8 @@ class Corpus:
 
     Attributes:
         files: all files, in the order of reading.
-        bad: records that the last reading passed over.
+        bad_records: how many records the last reading passed over.
+        bad: the first of them.
     """
 
     def __init__(self, inputs: Sequence[str]) -> None:
@@ -64,6 +66,7 @@ class Corpus:
         Raises:
             CorpusError: a name or pattern without files, or a run that is not finished.
         """
+        self.bad_records = 0
         self.bad: list[BadRecord] = []
         paths = [path for name in inputs for path in _expand(name)]
         self.files = [file for path in paths for file in _files(path)]
@@ -72,12 +75,14 @@ class Corpus:
 
     def __iter__(self) -> Iterator[Text]:
         """Read all documents; raises CorpusError for a file that cannot be read."""
-        self.bad = []
+        self.bad_records, self.bad = 0, []
         for path in self.files:
             try:
                 for record in _reader(path)(path):
                     if isinstance(record, BadRecord):
-                        self.bad.append(record)
+                        self.bad_records += 1
+                        if len(self.bad) < BAD_RECORDS_KEPT:
+                            self.bad.append(record)
                     else:
                         yield record
             except (OSError, EOFError, zlib.error, pa.ArrowException) as error:

@@ -141,7 +141,7 @@ def train(
         except (RuntimeError, ValueError) as error:
             raise TrainError(explain(str(error), settings, sources)) from None
     model = writer.getvalue()
-    return Trained(model, vocab_text(parse_model(model)), sources, len(corpus.bad))
+    return Trained(model, vocab_text(parse_model(model)), sources, corpus.bad_records)
 
 
 def explain(message: str, settings: TrainSettings, sources: tuple[SourceSample, ...]) -> str:

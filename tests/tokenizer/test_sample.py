@@ -213,6 +213,15 @@ def test_lines_that_are_not_utf8_are_counted(tmp_path: Path) -> None:
     assert corpus.bad == [BadRecord(f"{path}: line 2", "not UTF-8 (invalid continuation byte)")]
 
 
+def test_bad_records_are_counted_beyond_those_kept(tmp_path: Path) -> None:
+    """A large file in another encoding does not fill the memory with complaints."""
+    path = tmp_path / "latin1.txt"
+    path.write_bytes(b"\xef\n" * 150)
+    corpus = Corpus([str(path)])
+    assert [text.text for text in corpus] == [""]
+    assert (corpus.bad_records, len(corpus.bad)) == (150, 100)
+
+
 def test_a_broken_file_is_an_error(tmp_path: Path) -> None:
     """A file cut short is not a smaller corpus."""
     path = tmp_path / "a.txt.gz"

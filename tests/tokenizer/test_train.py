@@ -16,7 +16,7 @@ class Texts(Corpus):
     """A corpus in memory."""
 
     def __init__(self, texts: list[Text]) -> None:
-        self.bad = []
+        self.bad_records, self.bad = 0, []
         self.texts = texts
 
     def __iter__(self) -> Any:

@@ -179,6 +179,15 @@ def test_wrong_content_with_right_hashes(
     assert f"{name}.{message}" in problems(directory)
 
 
+def test_bos_and_eos_may_be_one_id(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    """As in GPT-2's vocabulary: it stands twice a document, and that is right."""
+    documents = [TokenizedDocument(str(i), np.array([2, 9, 2]), 1, "") for i in range(5)]
+    shards = [write_shard(tmp_path, name, group) for name, group in place(documents).items()]
+    commit(tmp_path, tokenizer, shards)
+    write_manifest(tmp_path, dataclasses.replace(read_manifest(tmp_path), bos_id=2))
+    assert problems(tmp_path) == []
+
+
 def test_the_command(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All is well, or the problems and exit code 1."""
     tokens = sum(shard.tokens for shard in read_manifest(directory).shards)
