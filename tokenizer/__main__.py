@@ -28,7 +28,6 @@ from tokenizer.textlines import (
     EncodeOptions,
     decode_lines,
     encode_lines,
-    seed_sampling,
 )
 from tokenizer.train import SAMPLE_BYTES, TrainError, TrainSettings, train
 from tokenizer.verify import verify
@@ -85,7 +84,6 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     add.add_argument("--extra_options", default="", metavar="bos:eos:reverse")
     add.add_argument("--alpha", type=float, default=default.alpha, metavar="X")
     add.add_argument("--nbest_size", type=int, default=default.nbest_size, metavar="N")
-    add.add_argument("--random_seed", type=int, metavar="N", help="for the sample formats")
 
     add = commands.add_parser("decode", help="pieces or ids to text, line by line")
     add.set_defaults(command=run_decode)
@@ -130,8 +128,6 @@ def run_encode(args: argparse.Namespace) -> int:
     options = EncodeOptions(args.output_format, args.extra_options, args.alpha, args.nbest_size)
     if options.output_format.startswith("sample") and options.nbest_size in (0, 1):
         raise CommandError("sampling needs --nbest_size of 2 or more, or -1 for all")
-    if args.random_seed is not None:
-        seed_sampling(args.random_seed)
     with _files(args) as (read, write):
         _write_lines(write, encode_lines(tokenizer, _lines(read), options))
     return 0

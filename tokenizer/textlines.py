@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import sentencepiece
-
 from tokenizer.model import Tokenizer, TokenizerError
 from tokenizer.strict import nearest
 
@@ -27,7 +25,10 @@ class EncodeOptions:
 def encode_lines(
     tokenizer: Tokenizer, lines: Iterable[bytes], options: EncodeOptions
 ) -> Iterator[bytes]:
-    """Encode lines of UTF-8, without line ends; `nbest` formats give several lines for one.
+    """Encode lines of UTF-8, without line ends.
+
+    ``nbest`` formats give several lines for one; ``sample`` formats differ from run to run, since
+    SentencePiece's generator does, whatever its seed.
 
     Raises:
         TokenizerError: unknown options, a line that is not UTF-8, or best segmentations asked of
@@ -85,11 +86,6 @@ def decode_lines(
             yield tokenizer.decode(ids).encode()
         except TokenizerError as error:
             raise TokenizerError(f"line {number}: {error}") from None
-
-
-def seed_sampling(seed: int) -> None:
-    """Make the `sample` formats repeatable."""
-    sentencepiece.set_random_generator_seed(seed)
 
 
 def _extra(tokenizer: Tokenizer, options: str, out_type: type) -> Callable[[list[Any]], list[Any]]:

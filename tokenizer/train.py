@@ -38,7 +38,7 @@ class TrainSettings:
     vocab_size: int = _setting(32_000, "pieces, with 3 special ones and 256 bytes")
     model_type: str = _setting("bpe", "bpe, unigram, word or char")
     character_coverage: float = _setting(0.99995, "share of characters that get a piece")
-    input_sentence_size: int = _setting(0, "lines that SentencePiece samples, 0 for all")
+    input_sentence_size: int = _setting(0, "must be 0: use --sample_bytes")
     shuffle_input_sentence: bool = _setting(True, "shuffle if lines are sampled")
     max_sentence_length: int = _setting(4192, "bytes; longer lines are split before")
     max_sentencepiece_length: int = _setting(16, "characters of a piece")
@@ -107,14 +107,20 @@ def train(
         settings: of SentencePiece.
         sample_bytes: bytes of text (UTF-8) to train on, 0 for all.
         weights: share of each source in these bytes, None to sample all alike.
-        random_seed: chooses the sample; also SentencePiece's, if it is to sample again.
+        random_seed: chooses the sample.
         minloglevel: SentencePiece's log on stderr: 0 all, 1 warnings, 2 errors.
 
     Raises:
-        TrainError: settings that SentencePiece refuses, or a sample that is too small for the
-            vocabulary, with the size that is possible.
+        TrainError: settings that SentencePiece refuses, or ``input_sentence_size``, or a sample
+            that is too small for the vocabulary, with the size that is possible.
         CorpusError, SampleError: see `draw_sample`.
     """
+    if settings.input_sentence_size:
+        # It differs from process to process, whatever the seed (sentencepiece 0.2.3).
+        raise TrainError(
+            "input_sentence_size must be 0: SentencePiece's sample cannot be repeated; "
+            "use --sample_bytes instead"
+        )
     line_bytes = max(1, min(LINE_BYTES, settings.max_sentence_length))
     writer = io.BytesIO()
     with draw_sample(
@@ -125,7 +131,6 @@ def train(
         line_bytes=line_bytes,
     ) as sample:
         sources = tuple(sample.sources.values())
-        sentencepiece.set_random_generator_seed(random_seed)
         arguments: dict[str, Any] = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(settings).items()

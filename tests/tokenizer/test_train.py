@@ -59,14 +59,18 @@ def test_t9_the_same_input_gives_the_same_bytes(documents: list[Text]) -> None:
     assert one.sources[0].chosen_bytes < one.sources[0].bytes
 
 
-def test_t9_also_when_sentencepiece_samples(documents: list[Text]) -> None:
-    """Its generator is seeded by ours."""
+def test_sentencepiece_does_not_sample() -> None:
+    """Its sample differs from process to process, whatever the seed."""
     settings = dataclasses.replace(SMALL, input_sentence_size=2000)
-    vocabs = {
-        train(Texts(documents), settings, random_seed=seed, minloglevel=2).vocab
-        for seed in (0, 0, 0)
-    }
-    assert len(vocabs) == 1
+    with pytest.raises(TrainError, match=r"input_sentence_size must be 0: .* --sample_bytes"):
+        train(Texts([Text("1", "a", "text")]), settings)
+
+
+def test_long_lines_are_not_lost() -> None:
+    """A limit below the length of the only line: it is split, not passed over in silence."""
+    corpus = Texts([Text("1", "a", "hello world " * 50)])
+    settings = TrainSettings(vocab_size=270, max_sentence_length=40)
+    assert train(corpus, settings).sources[0].chosen_lines == 17  # of six words
 
 
 def test_the_written_files(documents: list[Text], tmp_path: Path) -> None:

@@ -1,14 +1,25 @@
 """`verify` finds what is wrong with a directory of shards, and names the file."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tokenizer.__main__ import main
-from tokenizer.manifest import Manifest, ShardInfo, read_manifest, shard_name, total, write_manifest
+from tokenizer.manifest import (
+    FileInfo,
+    Manifest,
+    ShardInfo,
+    read_manifest,
+    shard_name,
+    total,
+    write_manifest,
+)
 from tokenizer.model import Tokenizer
 from tokenizer.shards import (
     TokenizedDocument,
@@ -177,6 +188,43 @@ def test_wrong_content_with_right_hashes(
     others = [shard for shard in read_manifest(directory).shards if shard.name != name]
     commit(directory, tokenizer, [changed, *others])
     assert f"{name}.{message}" in problems(directory)
+
+
+def test_documents_of_the_other_split(directory: Path) -> None:
+    """A fraction other than the one that was used puts documents into the wrong split."""
+    manifest = read_manifest(directory)
+    write_manifest(directory, dataclasses.replace(manifest, heldout_fraction=0.0))
+    (problem,) = problems(directory)
+    count = manifest.splits["heldout"].documents
+    assert f"heldout-00000-of-00001.docs.parquet: {count} documents belong elsewhere" in problem
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("n_tokens", "n_tokens differ from the lengths in the index"),
+        ("offset", "offsets do not follow from n_tokens"),
+        ("n_bytes_text", "7 bytes of text, but the manifest says 6"),
+    ],
+)
+def test_wrong_provenance_with_right_hashes(
+    tmp_path: Path, tokenizer: Tokenizer, column: str, message: str
+) -> None:
+    """Provenance agrees with the index and with the manifest."""
+    document = tokenize_document(tokenizer, "doc 3", "text 3")
+    ((name, group),) = place([document]).items()
+    info = write_shard(tmp_path, name, group)
+    path = tmp_path / f"{name}.docs.parquet"
+    table = pq.read_table(path)
+    number = table.schema.get_field_index(column)
+    field = table.schema.field(column)
+    value = pa.array([table[column][0].as_py() + 1], field.type)
+    pq.write_table(table.set_column(number, field, value), path)
+    content = path.read_bytes()
+    file = FileInfo(len(content), hashlib.sha256(content).hexdigest())
+    files = {**info.files, "docs.parquet": file}
+    commit(tmp_path, tokenizer, [dataclasses.replace(info, files=files)])
+    assert problems(tmp_path) == [f"{path.name}: {message}"]
 
 
 def test_bos_and_eos_may_be_one_id(tmp_path: Path, tokenizer: Tokenizer) -> None:
