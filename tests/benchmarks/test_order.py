@@ -1,0 +1,73 @@
+"""Microseconds to find a sequence in an order of LLaMA's size: 1.4 T tokens in 19,000 shards.
+
+Run with ``pytest -m benchmark tests/benchmarks/test_order.py``; the figures are a round of 10,000.
+"""
+
+import random
+from collections.abc import Iterable
+from fractions import Fraction
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from mixtures.order import Order, SourceShards
+
+pytestmark = pytest.mark.benchmark
+
+SEQUENCES = 683_595_776
+SHARD_TOKENS = 67_108_864  # 128 MiB of uint16
+LOOK_UPS = 10_000
+# Share of the mixture and unique tokens, in billions, from Table 1.
+SOURCES = {
+    "commoncrawl": ("0.67", "852.7"),
+    "c4": ("0.15", "198.1"),
+    "github": ("0.045", "98.4"),
+    "wikipedia": ("0.045", "25.7"),
+    "books": ("0.045", "28.3"),
+    "arxiv": ("0.025", "33.0"),
+    "stackexchange": ("0.02", "27.2"),
+}
+
+
+@pytest.fixture(scope="module")
+def order() -> Order:
+    """Order the paper's run."""
+    return Order(
+        seed=0,
+        context=2048,
+        sequences=SEQUENCES,
+        sources=[
+            SourceShards(
+                name,
+                Fraction(share),
+                (SHARD_TOKENS,) * int(Fraction(billions) * 10**9 / SHARD_TOKENS),
+            )
+            for name, (share, billions) in SOURCES.items()
+        ],
+    )
+
+
+def locate_all(order: Order, sequences: Iterable[int]) -> None:
+    """Look up a round of sequences."""
+    for sequence in sequences:
+        order.locate(sequence)
+
+
+def test_look_up_in_a_row(benchmark: BenchmarkFixture, order: Order) -> None:
+    """A loader: the block's permutation is at hand."""
+    benchmark.extra_info["look_ups"] = LOOK_UPS
+    benchmark(locate_all, order, range(10**8, 10**8 + LOOK_UPS))
+
+
+def test_look_up_at_random(benchmark: BenchmarkFixture, order: Order) -> None:
+    """An inspector: each look-up begins with another block."""
+    benchmark.extra_info["look_ups"] = LOOK_UPS
+    places = random.Random(0)
+    benchmark(locate_all, order, [places.randrange(SEQUENCES) for _ in range(LOOK_UPS)])
+
+
+def test_inverse_at_random(benchmark: BenchmarkFixture, order: Order) -> None:
+    """From a window back to the sequence: a search over 166,893 blocks."""
+    benchmark.extra_info["look_ups"] = 1
+    at = order.locate(SEQUENCES // 2)
+    assert benchmark(order.sequence_of, at.source, at.ordinal) == SEQUENCES // 2
