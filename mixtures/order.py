@@ -57,6 +57,11 @@ class Location(NamedTuple):
     ordinal: int  # sequences that the source gave before this one, ``start`` included
 
 
+def is_source_name(name: str) -> bool:
+    """Tell whether ``name`` may name a source: it is part of keys, and of folders' names."""
+    return re.fullmatch(r"[a-z0-9_]+", name) is not None
+
+
 def windows(tokens: int, context: int) -> int:
     """Count the windows of a shard: ``context`` inputs, and as many labels shifted by one.
 
@@ -294,7 +299,7 @@ class Order:
                 if weight * BLOCK_SEQUENCES < sum(weights):
                     raise OrderError(
                         f"source {source.name!r} has a share under 1/{BLOCK_SEQUENCES}: "
-                        "give it more weight or leave it out"
+                        "give it more weight (more data, where max_epochs caps it) or leave it out"
                     )
         return list(accumulate(weights, initial=0))
 
@@ -335,7 +340,7 @@ class Order:
 
 
 def _check_source(source: SourceShards) -> None:
-    if not re.fullmatch(r"[a-z0-9_]+", source.name):
+    if not is_source_name(source.name):
         raise OrderError(f"source {source.name!r}: a name is made of a-z, 0-9 and _")
     if not isinstance(source.weight, Rational) or source.weight <= 0:
         raise OrderError(f"source {source.name!r}: weight {source.weight} must be exact and > 0")
