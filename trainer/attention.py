@@ -14,8 +14,10 @@ import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch read
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from trainer.config import TrainerError
 
-class AttentionError(ValueError):
+
+class AttentionError(TrainerError):
     """No attention kernel fits; the message says why each does not."""
 
 

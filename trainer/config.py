@@ -5,21 +5,35 @@ line says what differs from the file. Unknown keys and wrong types are errors th
 key (trainer spec, section 12).
 """
 
-import dataclasses
-import difflib
 import json
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
+
+from tokenizer.strict import build, nearest
 
 CONFIGS = Path(__file__).parent / "configs"
 
 
-class ConfigError(ValueError):
-    """A configuration that cannot run; the message says which key and what would."""
+class TrainerError(ValueError):
+    """What a user can put right; commands print the message without a traceback."""
+
+
+class ConfigError(TrainerError):
+    """A configuration that cannot run; the message says which key, and what would."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """The run directory, and how a run goes on (section 7)."""
+
+    dir: str = "runs/llama"
+    resume: str = "auto"  # "auto", "never", or a checkpoint's name, as step-00001000
+    allow_change: tuple[str, ...] = ()  # keys that may differ from the checkpoint's
+    max_bad_steps: int = 3  # abort after so many in a row without a finite loss and norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ class ModelConfig:
 
     @property
     def parameters(self) -> int:
-        """Parameters of the whole model; the two vocabulary tables are not tied."""
+        """Parameters of the whole model; its two vocabulary tables are not tied."""
         return 2 * self.vocab_size * self.dim + self.dim + self.layers * self.block_parameters
 
     @property
@@ -72,19 +86,20 @@ class DataConfig:
     doc_mask: bool = False  # attention stays inside documents; the paper does not mention it
     prefetch: int = 3  # steps read ahead
     verify: bool = False  # hash every shard before the first step
-    on_bad_shard: Literal["raise", "skip"] = "raise"
-    skip: tuple[tuple[int, int], ...] = ()  # steps [first, last] that make no update
+    on_bad_shard: str = "raise"  # or "skip": what cannot be read teaches nothing
+    skip: tuple[tuple[int, ...], ...] = ()  # steps [first, last] that make no update
 
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """How much is trained on, in which portions (section 3)."""
+    """How much is trained on, in which portions (sections 1 and 3)."""
 
     total_tokens: int = 1_000_000_000_000
     batch_tokens: int = 4_194_304  # the paper's "4M", as 2048 sequences of 2048 tokens
     micro_batch: int = 4  # sequences a rank runs at once
     seed: int = 0  # of the initial weights; the order of the data has its own, in the mixture
-    max_bad_steps: int = 3  # abort after so many steps in a row without a finite loss and norm
+    loss_chunk: int = 2048  # tokens whose logits are held at once
+    z_loss: float = 0.0  # weight of the mean squared log-partition; PaLM's is 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +107,7 @@ class OptimConfig:
     """AdamW and its schedule (paper, section 2.3; eps is not given there)."""
 
     lr: float = 3e-4  # peak
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[float, ...] = (0.9, 0.95)
     eps: float = 1e-8
     weight_decay: float = 0.1
     decay_embeddings: bool = True
@@ -105,17 +120,9 @@ class OptimConfig:
 class ParallelConfig:
     """Layout over ranks (section 4)."""
 
-    param_dtype: Literal["bfloat16", "float32"] = "bfloat16"  # stored parameters stay float32
+    param_dtype: str = "bfloat16"  # or "float32"; stored parameters are float32 in both
     reshard_after_forward: bool = True  # False keeps whole parameters until backward (ZeRO-2)
     sync_each_microbatch: bool = True  # False: one reduction a step, 4 more bytes a parameter
-
-
-@dataclass(frozen=True, slots=True)
-class LossConfig:
-    """Next-token loss (section 1)."""
-
-    chunk_tokens: int = 2048  # logits held at once
-    z_loss: float = 0.0  # weight of the mean squared log-partition; PaLM's is 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +157,6 @@ class MetricsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class RunConfig:
-    """The run directory and how a run goes on (section 7)."""
-
-    dir: str = "runs/llama"
-    resume: str = "auto"  # "auto", "never", or a checkpoint's name, as step-00001000
-    allow_change: tuple[str, ...] = ()  # keys that may differ from the checkpoint's
-
-
-@dataclass(frozen=True, slots=True)
 class Config:
     """Everything a run depends on."""
 
@@ -169,36 +167,36 @@ class Config:
     optim: OptimConfig = field(default_factory=OptimConfig)
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
     attention: AttentionConfig = field(default_factory=AttentionConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
-
-# Keys that move no number of the training beyond rounding; a resumed run may change these. Paths
-# are among them since what they lead to is compared by its hash.
-MAY_CHANGE = (
-    *("run", "attention", "eval", "checkpoint", "metrics", "loss.chunk_tokens"),
-    *("parallel.reshard_after_forward", "parallel.sync_each_microbatch"),
-    *("train.micro_batch", "train.max_bad_steps"),
-    *("data.shards", "data.mixture", "data.tokenizer", "data.prefetch", "data.verify"),
-    *("data.on_bad_shard", "data.skip"),
-)
+    @property
+    def steps(self) -> int:
+        """Steps of the run: enough whole batches for ``train.total_tokens``."""
+        return -(-self.train.total_tokens // self.train.batch_tokens)
 
 
-MAY_BE_ZERO = (
-    *("train.seed", "optim.weight_decay", "optim.clip", "optim.warmup_steps"),
-    *("optim.final_lr_fraction", "loss.z_loss", "eval.every", "eval.micro_batch"),
-    *("checkpoint.every", "checkpoint.keep_every"),
-)
+# What moves no number of the training beyond rounding, so that a resumed run may change it. Of
+# the data only paths are among it: what they lead to is compared by its hash.
+MAY_CHANGE = {"run", "attention", "eval", "checkpoint", "metrics", "train.micro_batch"}
+MAY_CHANGE |= {"train.loss_chunk", "parallel.reshard_after_forward"}
+MAY_CHANGE |= {"parallel.sync_each_microbatch", "data.shards", "data.mixture", "data.tokenizer"}
+MAY_CHANGE |= {"data.prefetch", "data.verify", "data.on_bad_shard", "data.skip"}
+
+MAY_BE_ZERO = {"train.seed", "train.z_loss", "optim.weight_decay", "optim.clip", "eval.every"}
+MAY_BE_ZERO |= {"optim.warmup_steps", "optim.final_lr_fraction", "eval.micro_batch"}
+MAY_BE_ZERO |= {"checkpoint.every", "checkpoint.keep_every"}
+
+CHOICES = {"data.on_bad_shard": ("raise", "skip"), "parallel.param_dtype": ("bfloat16", "float32")}
 
 
 def load(path: str, overrides: Iterable[str] = ()) -> Config:
-    """Read a configuration file and apply ``key=value`` overrides to it.
+    """Read a configuration file and apply ``section.key=value`` overrides to it.
 
     Args:
         path: a TOML file, or the name of one that the package brings, as ``llama_7b``.
-        overrides: ``section.key=value``; the value is written as in TOML, strings without quotes.
+        overrides: values are written as in TOML; strings and lists without quotes and brackets.
 
     Raises:
         ConfigError: unreadable file, unknown key, wrong type, or values that cannot run.
@@ -208,46 +206,33 @@ def load(path: str, overrides: Iterable[str] = ()) -> Config:
         file = CONFIGS / f"{path}.toml"
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         known = ", ".join(sorted(config.stem for config in CONFIGS.glob("*.toml")))
-        raise ConfigError(
-            f"cannot read the configuration {path}: {error} (the package has: {known})"
-        ) from error
-    config = from_dict(values)
+        raise ConfigError(f"{path}: {error} (the package has: {known})") from error
+    config = from_dict(values, where=path)
     for override in overrides:
         config = _apply(config, override.removeprefix("--"))
-    _validate(config)
+    for problem in _problems(config):
+        raise ConfigError(problem)
     return config
 
 
-def from_dict(values: Mapping[str, Any]) -> Config:
-    """Build a configuration from nested values, as TOML or JSON hold them.
+def from_dict(values: Mapping[str, Any], where: str = "configuration") -> Config:
+    """Build a configuration from nested values, as TOML and ``asdict`` give them.
 
     >>> from_dict({"optim": {"lr": 1}}).optim.lr
     1.0
     """
-    hints = get_type_hints(Config)
-    sections = {}
+    full: dict[str, Any] = asdict(Config())
     for section, content in values.items():
-        if section not in hints:
-            raise _unknown(section, [*hints, *flatten(Config())])
-        if not isinstance(content, Mapping):
-            raise ConfigError(f"{section} is a section: write [{section}] and its keys below")
-        kind = hints[section]
-        fields = get_type_hints(kind)
-        for key in content:
-            if key not in fields:
-                raise _unknown(f"{section}.{key}", flatten(Config()))
-        full = {key: f"{section}.{key}" for key in content}
-        sections[section] = kind(
-            **{key: _convert(value, fields[key], full[key]) for key, value in content.items()}
-        )
-    return Config(**sections)
-
-
-def to_dict(config: Config) -> dict[str, dict[str, Any]]:
-    """Give the nested values of a configuration; ``from_dict`` takes them back."""
-    return dataclasses.asdict(config)
+        known = section in full and isinstance(content, Mapping)
+        full[section] = {**full[section], **content} if known else content
+    plain = json.loads(json.dumps(full, default=str))  # tuples as the lists that files have
+    try:
+        config: Config = build(Config, plain, where)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return config
 
 
 def flatten(config: Config) -> dict[str, Any]:
@@ -256,145 +241,91 @@ def flatten(config: Config) -> dict[str, Any]:
     >>> flatten(Config())["model.dim"]
     4096
     """
-    return {f"{s}.{key}": v for s, values in to_dict(config).items() for key, v in values.items()}
+    return {f"{s}.{key}": v for s, values in asdict(config).items() for key, v in values.items()}
 
 
 def to_toml(config: Config) -> str:
     """Write a configuration as the TOML file that gives it."""
     lines = []
-    for section, values in to_dict(config).items():
-        lines += [f"[{section}]", *(f"{key} = {_toml(v)}" for key, v in values.items()), ""]
+    for section, values in asdict(config).items():
+        lines += [f"[{section}]", *(f"{k} = {json.dumps(v)}" for k, v in values.items()), ""]
     return "\n".join(lines)
 
 
-def changed_maths(saved: Mapping[str, Any], config: Config) -> list[str]:
-    """List the keys, with both values, whose change makes another training of a resumed run.
+def changed_maths(saved: Mapping[str, Any], config: Config) -> dict[str, str]:
+    """Find what makes another training of a resumed run: by key, "old -> new".
 
     Args:
         saved: nested values of the configuration in the checkpoint; keys it lacks had the default.
         config: the configuration to go on with.
     """
-    before, now = flatten(from_dict(saved)), flatten(config)
-    return [
-        f"{key}: {_toml(before[key])} -> {_toml(value)}"
-        for key, value in now.items()
-        if value != before[key] and not {key, key.partition(".")[0]} & set(MAY_CHANGE)
-    ]
-
-
-def total_steps(config: Config) -> int:
-    """Steps of the run: enough whole batches for ``train.total_tokens``."""
-    return -(-config.train.total_tokens // config.train.batch_tokens)
-
-
-def _validate(config: Config) -> None:
-    """Refuse values that no run can have, whatever its ranks."""
-    _check_numbers(config)
-    _check_heads(config.model)
-    steps = total_steps(config)
-    if config.optim.warmup_steps >= steps:
-        raise ConfigError(
-            f"optim.warmup_steps = {config.optim.warmup_steps} leaves nothing of the {steps} steps "
-            "that train.total_tokens / train.batch_tokens gives: warm up for fewer"
-        )
-    resume = config.run.resume
-    if resume not in ("auto", "never") and not resume.startswith("step-"):
-        raise ConfigError(f"run.resume = {resume}: auto, never, or a checkpoint as step-00001000")
-    for key in config.run.allow_change:
-        if key not in flatten(config):
-            raise _unknown(key, flatten(config))
-
-
-def _check_numbers(config: Config) -> None:
-    """Refuse numbers out of their range."""
-    for key, value in flatten(config).items():
-        if type(value) not in (int, float):
-            continue
-        if value < 0 or (value == 0 and key not in MAY_BE_ZERO):
-            least = "at least 0" if key in MAY_BE_ZERO else "more than 0"
-            raise ConfigError(f"{key} = {value} must be {least}")
-    if not all(0 <= beta < 1 for beta in config.optim.betas):
-        raise ConfigError(f"optim.betas = {list(config.optim.betas)} must lie in [0, 1)")
-    for first, last in config.data.skip:
-        if not 1 <= first <= last:
-            raise ConfigError(f"data.skip has [{first}, {last}]; steps are counted from 1")
-
-
-def _check_heads(model: ModelConfig) -> None:
-    """Refuse a width that does not split into heads of an even width, which rotation needs."""
-    legal = [h for h in range(1, model.dim + 1) if model.dim % h == 0 and model.dim // h % 2 == 0]
-    if model.heads not in legal:
-        near = sorted(sorted(legal, key=lambda heads: abs(heads - model.heads))[:2])
-        raise ConfigError(
-            f"model.dim = {model.dim} does not split into {model.heads} heads of an even width; "
-            f"nearest: model.heads = {' or '.join(map(str, near))}"
-        )
+    before = flatten(from_dict(saved, where="the checkpoint's configuration"))
+    return {
+        key: f"{before[key]} -> {value}"
+        for key, value in flatten(config).items()
+        if value != before[key] and not {key, key.partition(".")[0]} & MAY_CHANGE
+    }
 
 
 def _apply(config: Config, override: str) -> Config:
     """Set one ``section.key=value``."""
     key, equals, text = override.partition("=")
-    if not equals:
-        raise ConfigError(f"{override!r} is no override: write section.key=value")
+    before = flatten(config)
+    if not equals or key not in before:
+        same = [k for k in before if k.endswith(f".{key}")]
+        hint = f". Did you mean '{same[0]}'?" if same else nearest(key, before)
+        raise ConfigError(f"{override}: no section.key=value that is known{hint}")
+    value: Any = text
+    if not isinstance(before[key], str):
+        try:
+            value = tomllib.loads(f"x = {text}")["x"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        if isinstance(before[key], tuple) and not isinstance(value, list):
+            value = tomllib.loads(f"x = [{text}]")["x"] if key == "optim.betas" else text.split(",")
+    values = asdict(config)
     section, _, name = key.partition(".")
-    if key not in flatten(config):
-        raise _unknown(key, flatten(config))
-    values = to_dict(config)
-    hint = get_type_hints(type(getattr(config, section)))[name]
-    values[section][name] = _convert(_parse(text, hint), hint, key)
-    return from_dict(values)
+    values[section][name] = value
+    return from_dict(values, where=override)
 
 
-def _parse(text: str, hint: Any) -> Any:
-    """Read the text of an override as TOML; where a string is wanted, quotes may be left out."""
-    try:
-        value = tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    strings = hint is str or get_origin(hint) is Literal
-    if strings and not isinstance(value, str):
-        return text
-    if get_origin(hint) is tuple and not isinstance(value, list):
-        return [_parse(part, get_args(hint)[0]) for part in text.split(",") if part]
-    return value
-
-
-def _convert(value: Any, hint: Any, key: str) -> Any:
-    """Check a value against its annotation; lists become tuples and whole numbers floats."""
-    args = get_args(hint)
-    if get_origin(hint) is Literal:
-        if value not in args:
-            raise ConfigError(f"{key} = {value!r} must be one of: {', '.join(map(str, args))}")
-        return value
-    if get_origin(hint) is tuple and isinstance(value, list | tuple):
-        kinds = [args[0]] * len(value) if args[-1] is Ellipsis else list(args)
-        if len(kinds) != len(value):
-            raise ConfigError(f"{key} has {len(value)} values, must have {len(kinds)}")
-        return tuple(
-            _convert(v, kind, f"{key}[{i}]")
-            for i, (v, kind) in enumerate(zip(value, kinds, strict=True))
+def _problems(config: Config) -> Iterator[str]:
+    """Find values that no run can have, whatever its ranks."""
+    yield from _out_of_range(flatten(config))
+    optim, model, data, run = config.optim, config.model, config.data, config.run
+    heads = [h for h in range(1, model.dim + 1) if model.dim % h == 0 and model.dim // h % 2 == 0]
+    if model.heads not in heads:
+        near = sorted(sorted(heads, key=lambda h: abs(h - model.heads))[:2])
+        yield (
+            f"model.dim = {model.dim} does not split into {model.heads} heads of an even width; "
+            f"nearest: model.heads = {' or '.join(map(str, near))}"
         )
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not (get_origin(hint) or hint):
-        wanted = "a list" if get_origin(hint) is tuple else hint.__name__
-        raise ConfigError(f"{key} = {value!r} is {type(value).__name__}, must be {wanted}")
-    if hint is float and not math.isfinite(value):
-        raise ConfigError(f"{key} = {value} must be finite")
-    return value
+    if len(optim.betas) != 2 or not all(0 <= beta < 1 for beta in optim.betas):
+        yield f"optim.betas = {list(optim.betas)}: must be two numbers in [0, 1)"
+    if any(len(pair) != 2 or not 1 <= pair[0] <= pair[1] for pair in data.skip):
+        yield f"data.skip = {data.skip}: must be pairs of steps [first, last], counted from 1"
+    if optim.warmup_steps >= config.steps:
+        yield (
+            f"optim.warmup_steps = {optim.warmup_steps} leaves nothing of the {config.steps} steps "
+            "that train.total_tokens / train.batch_tokens gives: warm up for fewer"
+        )
+    if "://" in data.shards:
+        yield (
+            f"data.shards = {data.shards}: the trainer reads mounted file systems, no URLs; copy "
+            "the shards, or mount the bucket"
+        )
+    if run.resume not in ("auto", "never") and not run.resume.startswith("step-"):
+        yield f"run.resume = {run.resume}: must be auto, never, or a checkpoint as step-00001000"
+    for key in set(run.allow_change) - set(flatten(config)):
+        yield f"run.allow_change = {key}: no such key{nearest(key, flatten(config))}"
 
 
-def _unknown(key: str, known: Iterable[str]) -> ConfigError:
-    """Name the nearest known key: by spelling, or the one with the same last word."""
-    known = list(known)
-    last = key.rpartition(".")[2]
-    near = [k for k in known if k.rpartition(".")[2] == last]
-    near = near or difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return ConfigError(f"unknown key {key}" + (f". Did you mean {near[0]}?" if near else ""))
-
-
-def _toml(value: Any) -> str:
-    """Write one value as TOML."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value, ensure_ascii=False)
+def _out_of_range(values: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        if value not in CHOICES.get(key, [value]):
+            yield f"{key} = {value}: must be {' or '.join(CHOICES[key])}"
+        may_be_zero = key in MAY_BE_ZERO
+        good = type(value) not in (int, float) or 0 < value < math.inf
+        if not good and not (value == 0 and may_be_zero):
+            least = "not negative" if may_be_zero else "more than 0"
+            yield f"{key} = {value}: must be {least}, and finite"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from trainer.attention import Attend, attend
-from trainer.config import LossConfig, ModelConfig
+from trainer.config import ModelConfig, TrainConfig
 from trainer.loss import next_token_losses
 
 INIT_STD = 0.02
@@ -96,11 +96,11 @@ class Llama(nn.Module):
     rope_sin: Tensor
 
     def __init__(
-        self, config: ModelConfig, *, attend: Attend = attend, loss: LossConfig | None = None
+        self, config: ModelConfig, *, attend: Attend = attend, train: TrainConfig | None = None
     ) -> None:
         super().__init__()
         self.config = config
-        self.loss = loss or LossConfig()
+        self.loss = train or TrainConfig()
         self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
         self.layers = nn.ModuleList(Block(config, attend) for _ in range(config.layers))
         self.norm = RMSNorm(config.dim, config.norm_eps)
@@ -138,13 +138,8 @@ class Llama(nn.Module):
         if labels is None:
             logits: Tensor = self.output(x)
             return logits
-        return next_token_losses(
-            x,
-            self.output.weight,
-            labels,
-            chunk_tokens=self.loss.chunk_tokens,
-            z_loss=self.loss.z_loss,
-        )
+        chunk, z_loss = self.loss.loss_chunk, self.loss.z_loss
+        return next_token_losses(x, self.output.weight, labels, chunk_tokens=chunk, z_loss=z_loss)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -170,14 +165,13 @@ def canonical_name(name: str) -> str:
 
 @torch.no_grad()
 def initialize(model: Llama, seed: int) -> None:
-    """Fill the rotary tables and the weights, the same for every layout over ranks.
+    """Fill the weights, the same for every layout over ranks.
 
     Matrices are normal with deviation 0.02, cut at three deviations; what writes to the residual
     stream (wo, w2) is narrower by sqrt(2 layers). Each tensor is drawn whole, on the CPU, from
     a generator seeded by its name, and each rank keeps its part: DTensors filled in place would
     hold the same numbers on every rank.
     """
-    model.build_rope()
     for name, parameter in model.named_parameters():
         full = initial_tensor(canonical_name(name), parameter.shape, model.config.layers, seed)
         if isinstance(parameter, DTensor):

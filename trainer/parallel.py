@@ -93,9 +93,10 @@ def build_model(config: Config, world: World) -> tuple[Llama, str]:
     """
     name, attend = choose(config.attention.backend, world.device, documents=config.data.doc_mask)
     with torch.device("meta"):
-        model = Llama(config.model, attend=attend, loss=config.loss)
+        model = Llama(config.model, attend=attend, train=config.train)
     shard(model, world, config.parallel)
     model.to_empty(device=world.device)
+    model.build_rope()  # not part of a checkpoint, and garbage until now
     return model, name
 
 
@@ -122,25 +123,3 @@ def shard(model: Llama, world: World, config: ParallelConfig) -> None:
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)
-
-
-def memory_plan(config: Config, ranks: int) -> dict[str, float]:
-    """Estimate the bytes on one rank, by what they hold.
-
-    Weight, gradient and Adam's two moments are float32 and sharded; the blocks in flight and
-    the root are whole. Activations follow section 4: 16 dim + 6 ffn bytes a token and layer in
-    bfloat16, 1.4 times that without fused norms.
-    """
-    model, train = config.model, config.train
-    width = 2 if config.parallel.param_dtype == "bfloat16" else 4
-    tokens = train.micro_batch * model.context
-    root = model.parameters - model.layers * model.block_parameters
-    whole = model.parameters if ranks == 1 or not config.parallel.reshard_after_forward else 0
-    activations = 1.4 * (16 * model.dim + 6 * model.ffn_dim) * model.layers * tokens * width / 2
-    chunk = min(config.loss.chunk_tokens, tokens)
-    return {
-        "weights, gradients, optimizer": 16 * model.parameters / ranks,
-        "parameters in flight": width * (whole or root + 2 * model.block_parameters),
-        "activations of a microbatch": activations,
-        "loss": model.vocab_size * (4 * model.dim + chunk * (4 + 4 + width)),
-    }
