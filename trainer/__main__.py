@@ -24,15 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("config", help="a TOML file, or the name of one of the package's")
     parser.add_argument("overrides", nargs="*", metavar="section.key=value")
-    parser.add_argument(
-        "--print-config", action="store_true", help="show the resolved configuration and exit"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="show sizes, memory, steps and epochs, and exit"
-    )
-    parser.add_argument(
-        "--ranks", type=int, help="plan --dry-run for so many ranks (default: those started)"
-    )
+    for flag, what in (
+        ("--print-config", "show the resolved configuration and exit"),
+        ("--dry-run", "show sizes, memory, steps and epochs, and exit"),
+    ):
+        parser.add_argument(flag, action="store_true", help=what)
+    parser.add_argument("--ranks", type=int, help="how many --dry-run is to plan for")
     options, more = parser.parse_known_intermixed_args(arguments)
     for text in more:  # --optim.lr=1e-3 is as good as optim.lr=1e-3
         if not text.startswith("--") or "." not in text.partition("=")[0]:

@@ -52,16 +52,14 @@ def choose(backend: str, device: torch.device, *, documents: bool) -> tuple[str,
     Raises:
         AttentionError: no kernel, or not the one that was asked for, can serve.
     """
-    names = [kernel.name for kernel in _KERNELS]
-    if backend not in ("auto", *names):
-        raise AttentionError(f"attention.backend = {backend}: auto or {', '.join(names)}")
     reasons = []
     for kernel in _KERNELS:
-        if backend in ("auto", kernel.name):
-            reason = kernel.why_not(device, documents)
-            if not reason:
-                return kernel.name, kernel.attend
-            reasons.append(f"{kernel.name}: {reason}")
+        reason = kernel.why_not(device, documents)
+        if backend not in ("auto", kernel.name):
+            reason = f"attention.backend is {backend}"
+        if not reason:
+            return kernel.name, kernel.attend
+        reasons.append(f"{kernel.name}: {reason}")
     wanted = "attention inside documents" if documents else "attention"
     raise AttentionError(f"no kernel for {wanted} on {device.type} ({'; '.join(reasons)})")
 
@@ -81,7 +79,7 @@ def document_mask(cu_seqlens: Tensor, batch: int, length: int) -> Tensor:
 
 def _sdpa(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
     """Attend with PyTorch's fused kernels; without MATH in the list, an unfit shape raises."""
-    assert cu_seqlens is None, "this kernel knows no documents"
+    assert cu_seqlens is None, "choose() gives this kernel no documents"
     fused = [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
     q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
     with sdpa_kernel(fused):

@@ -83,15 +83,14 @@ def open_corpus(
     """Open the shards of the configured mixture and check all that can be without reading them.
 
     Args:
-        config: its ``data`` and ``model`` sections say where the shards are and what they must be.
+        config: says where the shards are and what they must be.
         sequences: of the whole run.
         first: sequences that the run read before this order begins.
         start: sequences of each source that earlier orders read.
 
     Raises:
-        DataError: shards that are missing, unfinished, of another size than their manifest says,
-            or of another tokenizer; a source without held-out documents; a mixture that the shards
-            cannot fill.
+        DataError: shards that are missing, unfinished, cut, or of another tokenizer; a source
+            without held-out documents; a mixture that the shards cannot fill.
     """
     directory, context = Path(config.data.shards), config.model.context
     try:
@@ -141,16 +140,9 @@ def resume_corpus(config: Config, sequences: int, record: Mapping[str, Any], don
 
     A run may become longer in its order, unless it is in the last block, which alone depends
     on the length. A new order begins there, and where ``run.allow_change`` lets data, mixture or
-    context differ: each source goes on where the last block that was begun ends.
-
-    Args:
-        config: of the run that goes on.
-        sequences: of the whole run.
-        record: what ``order_record`` gave for the checkpoint.
-        done: sequences read so far.
-
-    Raises:
-        DataError: as ``open_corpus``, or data that changed without leave.
+    context differ: each source goes on where the last block that was begun ends. ``record`` is
+    what ``order_record`` gave after ``done`` sequences; data that changed without leave is a
+    DataError.
     """
     corpus = open_corpus(config, sequences, first=record["first"], start=record["start"])
     found, before = corpus.fingerprint, record["fingerprint"]
@@ -186,11 +178,7 @@ class Reader:
         self._open: OrderedDict[Path, int] = OrderedDict()
 
     def read(self, shard: Shard, offset: int, count: int) -> NDArray[np.int64]:
-        """Read ``count`` ids from token ``offset`` on.
-
-        Raises:
-            DataError: the file cannot be read, or ends before; with its path and byte offset.
-        """
+        """Read ``count`` ids from token ``offset`` on; a DataError says at which byte it cannot."""
         start, size = offset * self._dtype.itemsize, count * self._dtype.itemsize
         try:
             content = os.pread(self._descriptor(shard.path), size, start)

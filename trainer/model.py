@@ -113,22 +113,18 @@ class Llama(nn.Module):
         pairs = torch.arange(0, self.config.head_dim, 2, dtype=torch.float32, device=device)
         frequencies = self.config.rope_theta ** (-pairs / self.config.head_dim)
         places = torch.arange(self.config.context, dtype=torch.float32, device=device)
-        angles = torch.outer(places, frequencies)
-        self.register_buffer("rope_cos", angles.cos(), persistent=False)
-        self.register_buffer("rope_sin", angles.sin(), persistent=False)
+        for name, table in (("rope_cos", torch.cos), ("rope_sin", torch.sin)):
+            self.register_buffer(name, table(torch.outer(places, frequencies)), persistent=False)
 
     def forward(
         self, tokens: Tensor, labels: Tensor | None = None, cu_seqlens: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Run the model.
+        """Give logits (B, T, V), or with labels the sums of their loss (`trainer.loss.Losses`).
 
         Args:
             tokens: (B, T) int64, T <= context.
             labels: (B, T) int64, the next tokens; -100 is not learned from.
             cu_seqlens: document starts as in `Attend`, to keep attention inside documents.
-
-        Returns:
-            With labels `Losses` (sums over labels, float32), without them logits (B, T, V).
         """
         x = self.tok_embeddings(tokens)
         cos, sin = self.rope_cos[: tokens.shape[1]], self.rope_sin[: tokens.shape[1]]
@@ -143,13 +139,7 @@ class Llama(nn.Module):
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate channel pairs (i, i + D/2) of ``x`` (B, T, H, D) by position, in float32.
-
-    Args:
-        x: queries or keys.
-        cos: (T, D/2) float32.
-        sin: (T, D/2) float32.
-    """
+    """Rotate channel pairs (i, i + D/2) of ``x`` (B, T, H, D) by ``cos``, ``sin`` (T, D/2)."""
     first, second = x.float().chunk(2, dim=-1)
     cos, sin = cos[:, None], sin[:, None]
     turned = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)

@@ -53,15 +53,8 @@ def plan_batch(config: Config, data_ranks: int) -> BatchPlan:
             f" {context} x {data_ranks} data ranks x train.micro_batch {train.micro_batch}); "
             f"nearest: train.batch_tokens = {legal}{either}"
         )
-    batch_sequences = train.batch_tokens // context
-    return BatchPlan(
-        data_ranks=data_ranks,
-        micro_batch=train.micro_batch,
-        accumulation=train.batch_tokens // unit,
-        batch_sequences=batch_sequences,
-        steps=config.steps,
-        context=context,
-    )
+    sequences, accumulation = train.batch_tokens // context, train.batch_tokens // unit
+    return BatchPlan(data_ranks, train.micro_batch, accumulation, sequences, config.steps, context)
 
 
 def memory_plan(config: Config, ranks: int) -> dict[str, float]:
@@ -87,11 +80,7 @@ def memory_plan(config: Config, ranks: int) -> dict[str, float]:
 
 
 def describe(config: Config, ranks: int) -> str:
-    """Say what a run would be on ``ranks`` ranks, without an accelerator or reading a token.
-
-    Raises:
-        ConfigError: the batch does not divide among so many ranks, or the mixture cannot be read.
-    """
+    """Say what a run would be on ``ranks`` ranks; raise ConfigError if it could not be."""
     plan, memory, model = plan_batch(config, ranks), memory_plan(config, ranks), config.model
     text = f"""\
 model   {model.parameters:,} parameters, {model.flops_per_token:,} FLOPs a token

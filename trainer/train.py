@@ -12,9 +12,9 @@ import json
 import math
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -48,38 +48,25 @@ _COLLECT_GARBAGE_STEPS = 1000
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
-class StopSignal:
-    """Remembers that this process was asked to stop."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def ask(self, _number: int = 0, _frame: FrameType | None = None) -> None:
-        """Handle a signal: only set the flag, which the ranks compare at the next step."""
-        self.asked = True
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Handle SIGTERM, SIGINT and SIGUSR1 within the block."""
-        before = [signal.signal(number, self.ask) for number in _SIGNALS]
-        try:
-            yield
-        finally:
-            for number, handler in zip(_SIGNALS, before, strict=True):
-                signal.signal(number, handler)
+@contextlib.contextmanager
+def listening() -> Iterator[threading.Event]:
+    """Set an event at SIGTERM, SIGINT or SIGUSR1; the ranks compare theirs at the next step."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run(config: Config, world: World) -> int:
     """Train as ``config`` says, from the beginning or from the run's checkpoint.
 
-    Returns:
-        The exit code: 0, or 3 after too many steps in a row without a finite loss.
-
-    Raises:
-        TrainerError: what the user can put right.
+    Gives the exit code: 0, or 3 after too many steps in a row without a finite loss. Raises
+    TrainerError for what the user can put right.
     """
-    stop = StopSignal()
-    with stop.listening():
+    with listening() as stop:
         training = Run(config, world)
         gc.disable()  # ranks that collect at different times wait for one another
         try:
@@ -123,7 +110,7 @@ class Run:
             + (f"going on from {found.name}" if found else "from the beginning")
         )
 
-    def train(self, stop: StopSignal) -> int:
+    def train(self, stop: threading.Event) -> int:
         """Train to the end, or until asked to stop; give the exit code (see ``run``)."""
         config, state, last, say = self.config, self.state, self.plan.steps, self.metrics.say
         save_due = False
@@ -132,7 +119,7 @@ class Run:
                 with self.metrics.timed("data"):
                     batch = next(batches)
                 stopping, valid, bad, *sources = self.world.sum(
-                    [stop.asked, batch.valid, batch.bad_sequences, *batch.source_sequences]
+                    [stop.is_set(), batch.valid, batch.bad_sequences, *batch.source_sequences]
                 )
                 if stopping and not state.bad_in_a_row:
                     # This batch is not trained on: the run reads it again when it goes on.
@@ -166,13 +153,15 @@ class Run:
             valid: labels of the step over all ranks. Dividing by it, and summing over ranks, is
                 exact for every mask, micro batch and number of ranks.
         """
-        model, device = self.model, self.world.device
+        model, device, parallel = self.model, self.world.device, self.config.parallel
         nll = torch.zeros((), device=device)
         for index, (tokens, labels) in enumerate(zip(batch.tokens, batch.labels, strict=True)):
             assert isinstance(model, FSDPModule)
             final = index == self.plan.accumulation - 1
             model.set_is_last_backward(final)
-            model.set_requires_gradient_sync(final or self.config.parallel.sync_each_microbatch)
+            model.set_requires_gradient_sync(final or parallel.sync_each_microbatch)
+            if self.world.size == 1 or not parallel.reshard_after_forward:
+                model.set_reshard_after_backward(final)  # whole parameters serve the next too
             starts = None
             if self.config.data.doc_mask:
                 starts = document_starts(tokens, self.corpus.bos_id).to(device, non_blocking=True)
@@ -297,8 +286,8 @@ def _due(step: int, every: int, last: int) -> bool:
 def _revision() -> str:
     """Give the commit of the code where it lies in its repository."""
     root = Path(__file__).resolve().parent.parent
-    if (root / ".git").exists():
-        with contextlib.suppress(OSError, subprocess.CalledProcessError):
-            command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        if (root / ".git").exists():
             return subprocess.check_output(command, text=True).strip()
     return "unknown"

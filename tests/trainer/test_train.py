@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from trainer.config import load
 from trainer.data import StepBatch
 from trainer.loss import IGNORE
 from trainer.parallel import World
-from trainer.train import EXIT_BAD_STEPS, Run, StopSignal, run
+from trainer.train import EXIT_BAD_STEPS, Run, listening, run
 
 
 def regroup(batch: StepBatch, micro: int) -> StepBatch:
@@ -138,7 +139,7 @@ def test_a_step_without_a_finite_loss_makes_no_update(
         hashes.append(tiny.weights_hash(training.model))
 
     training.metrics.step = spy  # type: ignore[method-assign,assignment]  # a spy
-    assert training.train(StopSignal()) == 0
+    assert training.train(threading.Event()) == 0
     assert hashes[0] == hashes[1] != hashes[2]
     rows = tiny.rows(tmp_path / "run")
     assert [row["loss"] is None for row in rows] == [False, True, False, False]
@@ -157,7 +158,7 @@ def test_too_many_bad_steps_end_the_run(
     """Three in a row, by default: exit code 3, and nothing is saved."""
     training = Run(tiny.small([*corpus, "checkpoint.every=1"], steps=8), world)
     Poison(training, {3, 4, 5})
-    assert training.train(StopSignal()) == EXIT_BAD_STEPS
+    assert training.train(threading.Event()) == EXIT_BAD_STEPS
     assert training.state.step == 5
     assert (tmp_path / "run/ckpt/latest").read_text() == "step-00000002"
     assert "stopped: 3 steps in a row without a finite loss" in capsys.readouterr().out
@@ -177,11 +178,11 @@ def test_skipped_steps_move_the_schedule_and_the_data(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_signals_only_set_a_flag(number: signal.Signals) -> None:
     """The loop asks for it; outside of the block the signal does what it did."""
-    stop, before = StopSignal(), signal.getsignal(number)
-    with stop.listening():
-        assert not stop.asked
+    before = signal.getsignal(number)
+    with listening() as stop:
+        assert not stop.is_set()
         os.kill(os.getpid(), number)
-        assert stop.asked
+        assert stop.is_set()
     assert signal.getsignal(number) is before
 
 

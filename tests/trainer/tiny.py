@@ -14,7 +14,7 @@ from torch.distributed.tensor import DTensor
 
 from trainer.config import Config, load
 from trainer.parallel import World
-from trainer.train import Run, StopSignal
+from trainer.train import Run, listening
 
 BOS, EOS = 1, 2
 VOCAB = 512
@@ -144,8 +144,7 @@ def train(config: Config, world: World, stop_after: int = 0) -> str:
         world: of this process.
         stop_after: step after which this process gets SIGTERM; 0: never.
     """
-    stop = StopSignal()
-    with stop.listening():
+    with listening() as stop:
         run = Run(config, world)
         step = run.metrics.step
 
