@@ -277,12 +277,11 @@ def _apply(config: Config, override: str) -> Config:
         raise ConfigError(f"{override}: no section.key=value that is known{hint}")
     value: Any = text
     if not isinstance(before[key], str):
+        bare = isinstance(before[key], tuple) and not text.startswith("[")
         try:
-            value = tomllib.loads(f"x = {text}")["x"]
+            value = tomllib.loads(f"x = [{text}]" if bare else f"x = {text}")["x"]
         except tomllib.TOMLDecodeError:
-            value = text
-        if isinstance(before[key], tuple) and not isinstance(value, list):
-            value = tomllib.loads(f"x = [{text}]")["x"] if key == "optim.betas" else text.split(",")
+            value = text.split(",") if bare else text
     values = asdict(config)
     section, _, name = key.partition(".")
     values[section][name] = value

@@ -12,8 +12,7 @@ import json
 import math
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +48,15 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 @contextlib.contextmanager
-def listening() -> Iterator[threading.Event]:
-    """Set an event at SIGTERM, SIGINT or SIGUSR1; the ranks compare theirs at the next step."""
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _SIGNALS}
+def listening() -> Iterator[list[int]]:
+    """List the signals that ask to stop (SIGTERM, SIGINT, SIGUSR1) as they come in.
+
+    A handler does no more, and takes no lock; the ranks compare their lists at the next step.
+    """
+    heard: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: heard.append(n)) for number in _SIGNALS}
     try:
-        yield stop
+        yield heard
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -66,11 +68,11 @@ def run(config: Config, world: World) -> int:
     Gives the exit code: 0, or 3 after too many steps in a row without a finite loss. Raises
     TrainerError for what the user can put right.
     """
-    with listening() as stop:
+    with listening() as heard:
         training = Run(config, world)
         gc.disable()  # ranks that collect at different times wait for one another
         try:
-            return training.train(stop)
+            return training.train(heard)
         finally:
             gc.enable()
 
@@ -110,7 +112,7 @@ class Run:
             + (f"going on from {found.name}" if found else "from the beginning")
         )
 
-    def train(self, stop: threading.Event) -> int:
+    def train(self, heard: Sequence[int] = ()) -> int:
         """Train to the end, or until asked to stop; give the exit code (see ``run``)."""
         config, state, last, say = self.config, self.state, self.plan.steps, self.metrics.say
         save_due = False
@@ -119,7 +121,7 @@ class Run:
                 with self.metrics.timed("data"):
                     batch = next(batches)
                 stopping, valid, bad, *sources = self.world.sum(
-                    [stop.is_set(), batch.valid, batch.bad_sequences, *batch.source_sequences]
+                    [bool(heard), batch.valid, batch.bad_sequences, *batch.source_sequences]
                 )
                 if stopping and not state.bad_in_a_row:
                     # This batch is not trained on: the run reads it again when it goes on.

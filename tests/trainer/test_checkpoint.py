@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +142,7 @@ def test_a_longer_run_goes_on_when_it_may(corpus: list[str], world: World, tmp_p
 def test_a_weight_that_is_not_finite_is_refused(corpus: list[str], world: World) -> None:
     """Such a checkpoint cannot have been written by this loop; it is named, not trained on."""
     run = Run(tiny.small(corpus), world)
-    assert run.train(threading.Event()) == 0
+    assert run.train() == 0
     with torch.no_grad():
         run.model.norm.weight[0] = torch.nan
     run.state.step += 1

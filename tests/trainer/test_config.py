@@ -80,6 +80,7 @@ def test_overrides_are_read_as_the_annotation_says() -> None:
         ("optim.lr=nan", "optim.lr = nan: must be more than 0, and finite"),
         ("optim.lr=-1", "optim.lr = -1.0: must be more than 0, and finite"),
         ("train.seed=-1", "train.seed = -1: must be not negative, and finite"),
+        ("optim.betas=high,low", 'optim: betas[0]: expected float, found "high"'),
         ("optim.betas=0.9", "optim.betas = [0.9]: must be two numbers in [0, 1)"),
         ("optim.betas=0.9,1.0", "optim.betas = [0.9, 1.0]: must be two numbers in [0, 1)"),
         ("data.skip=[[5, 3]]", "data.skip = ((5, 3),): must be pairs of steps [first, last]"),

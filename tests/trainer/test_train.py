@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import textwrap
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +138,7 @@ def test_a_step_without_a_finite_loss_makes_no_update(
         hashes.append(tiny.weights_hash(training.model))
 
     training.metrics.step = spy  # type: ignore[method-assign,assignment]  # a spy
-    assert training.train(threading.Event()) == 0
+    assert training.train() == 0
     assert hashes[0] == hashes[1] != hashes[2]
     rows = tiny.rows(tmp_path / "run")
     assert [row["loss"] is None for row in rows] == [False, True, False, False]
@@ -158,7 +157,7 @@ def test_too_many_bad_steps_end_the_run(
     """Three in a row, by default: exit code 3, and nothing is saved."""
     training = Run(tiny.small([*corpus, "checkpoint.every=1"], steps=8), world)
     Poison(training, {3, 4, 5})
-    assert training.train(threading.Event()) == EXIT_BAD_STEPS
+    assert training.train() == EXIT_BAD_STEPS
     assert training.state.step == 5
     assert (tmp_path / "run/ckpt/latest").read_text() == "step-00000002"
     assert "stopped: 3 steps in a row without a finite loss" in capsys.readouterr().out
@@ -179,10 +178,10 @@ def test_skipped_steps_move_the_schedule_and_the_data(
 def test_signals_only_set_a_flag(number: signal.Signals) -> None:
     """The loop asks for it; outside of the block the signal does what it did."""
     before = signal.getsignal(number)
-    with listening() as stop:
-        assert not stop.is_set()
+    with listening() as heard:
+        assert not heard
         os.kill(os.getpid(), number)
-        assert stop.is_set()
+        assert heard == [number]
     assert signal.getsignal(number) is before
 
 

@@ -144,7 +144,7 @@ def train(config: Config, world: World, stop_after: int = 0) -> str:
         world: of this process.
         stop_after: step after which this process gets SIGTERM; 0: never.
     """
-    with listening() as stop:
+    with listening() as heard:
         run = Run(config, world)
         step = run.metrics.step
 
@@ -154,5 +154,5 @@ def train(config: Config, world: World, stop_after: int = 0) -> str:
                 os.kill(os.getpid(), signal.SIGTERM)
 
         run.metrics.step = stopping  # type: ignore[method-assign,assignment]  # a spy
-        assert run.train(stop) == 0
+        assert run.train(heard) == 0
     return weights_hash(run.model)
