@@ -61,4 +61,7 @@ def _train(config: Config) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # without finalizing, for the reason that `trainer.parallel.stop` gives
