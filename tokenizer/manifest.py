@@ -123,7 +123,7 @@ def read_manifest(directory: str | Path) -> Manifest:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ManifestError(
-            f"{directory}: no {MANIFEST_NAME}, so the shards are not complete; "
+            f"{path}: there is none, so the shards are not complete; "
             "run the tokenize pipeline on this directory again, it goes on where it stopped"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
