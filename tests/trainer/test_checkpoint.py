@@ -1,0 +1,196 @@
+"""Checkpoints: resuming equals not stopping, and nothing half-written is ever loaded."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.trainer import tiny
+from trainer import checkpoint
+from trainer.checkpoint import CheckpointError, Checkpoints, read_record
+from trainer.config import CheckpointConfig, TrainerError
+from trainer.parallel import World
+from trainer.train import Run
+
+
+def names(root: Path) -> list[str]:
+    """List what lies in a run's checkpoint directory."""
+    return sorted(path.name for path in (root / "run/ckpt").iterdir())
+
+
+def test_resuming_equals_not_stopping(corpus: list[str], world: World, tmp_path: Path) -> None:
+    """Two steps, a stop, two steps: weights, metrics and counters of four steps in a row."""
+    straight = tiny.train(tiny.small([*corpus, f"run.dir={tmp_path / 'straight'}"]), world)
+    assert tiny.train(tiny.small(corpus), world, stop_after=2) != straight
+    assert names(tmp_path) == ["latest", "step-00000002"]
+    assert tiny.train(tiny.small(corpus), world) == straight
+    kept = ("step", "tokens", "loss", "loss_ema", "grad_norm", "lr", "source_tokens")
+    rows = [
+        [{key: row[key] for key in kept} for row in tiny.rows(tmp_path / name)]
+        for name in ("straight", "run")
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_a_finished_run_does_nothing_more(
+    corpus: list[str], world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Starting it again says so, trains nothing and writes no checkpoint."""
+    done = tiny.train(tiny.small(corpus), world)
+    capsys.readouterr()
+    assert tiny.train(tiny.small(corpus), world) == done
+    output = capsys.readouterr().out
+    assert "all 4 steps are done" in output
+    assert "step 4/4" not in output
+
+
+def test_going_back_to_a_named_checkpoint(corpus: list[str], world: World, tmp_path: Path) -> None:
+    """Later ones are put aside, later lines dropped, and the run goes on to the same end."""
+    config = tiny.small([*corpus, "checkpoint.every=1"])
+    end = tiny.train(config, world)
+    back = tiny.small([*corpus, "checkpoint.every=0", "run.resume=step-00000003"])
+    assert tiny.train(back, world) == end
+    assert names(tmp_path) == [
+        *("latest", "step-00000002", "step-00000003"),
+        *("step-00000004", "step-00000004.abandoned"),
+    ]
+    assert [row["step"] for row in tiny.rows(tmp_path / "run")] == [1, 2, 3, 4]
+    with pytest.raises(CheckpointError, match=r"step-00000009 is no whole checkpoint; there are"):
+        Run(tiny.small([*corpus, "run.resume=step-00000009"]), world)
+    with pytest.raises(CheckpointError, match=r"has checkpoints: give run\.dir another"):
+        Run(tiny.small([*corpus, "run.resume=never"]), world)
+
+
+def test_old_checkpoints_go(corpus: list[str], world: World, tmp_path: Path) -> None:
+    """The last two stay, and every third."""
+    keep = ["checkpoint.every=1", "checkpoint.keep=2", "checkpoint.keep_every=3"]
+    tiny.train(tiny.small([*corpus, *keep], steps=8), world)
+    assert names(tmp_path) == ["latest", *(f"step-{step:08d}" for step in (3, 6, 7, 8))]
+
+
+def test_only_whole_checkpoints_are_found(
+    tmp_path: Path, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without .metadata, without the state or with .tmp it is none; and latest may be wrong."""
+    checkpoints = Checkpoints(tmp_path, world, CheckpointConfig())
+    assert checkpoints.find("auto") is None
+    for name, files in {
+        "step-00000001": (".metadata", "train_state.json"),
+        "step-00000002": (".metadata", "train_state.json"),
+        "step-00000003": (".metadata",),
+        "step-00000004": ("train_state.json",),
+        "step-00000005.tmp": (".metadata", "train_state.json"),
+    }.items():
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_text("{}")
+    assert checkpoints.find("auto") == tmp_path / "step-00000002"
+    assert "names no whole checkpoint: going on from step-00000002" in capsys.readouterr().out
+    assert not (tmp_path / "step-00000005.tmp").exists()  # cleared away, as nobody will finish it
+    (tmp_path / "latest").write_text("step-00000001")
+    assert checkpoints.find("auto") == tmp_path / "step-00000001"
+    (tmp_path / "latest").write_text("step-00000004")
+    assert checkpoints.find("auto") == tmp_path / "step-00000002"
+
+
+def test_another_training_is_refused_by_name(
+    corpus: list[str], world: World, tmp_path: Path
+) -> None:
+    """What changes the maths is listed with both values, and with how to allow it."""
+    tiny.train(tiny.small(corpus), world, stop_after=2)
+    other = ["optim.lr=0.02", "train.seed=1"]
+    with pytest.raises(CheckpointError) as error:
+        Run(tiny.small([*corpus, *other]), world)
+    message = str(error.value)
+    assert "(train.seed: 0 -> 1; optim.lr: 0.01 -> 0.02)" in message
+    assert message.endswith("run.allow_change=train.seed,optim.lr")
+    Run(tiny.small([*corpus, *other, "run.allow_change=train.seed,optim.lr"]), world)
+    (tmp_path / "mixture.toml").write_text(
+        (tmp_path / "mixture.toml").read_text().replace("seed = 5", "seed = 6")
+    )
+    with pytest.raises(TrainerError, match=r"data\.mixture lead to"):
+        Run(tiny.small(corpus), world)
+    micro = ["train.micro_batch=8", "data.prefetch=1", "run.allow_change=data.mixture"]
+    assert Run(tiny.small([*corpus, *micro]), world).corpus.first == 16
+
+
+def test_the_configuration_rules_over_saved_groups(corpus: list[str], world: World) -> None:
+    """An allowed change of weight decay takes effect, though AdamW saved the old one."""
+    tiny.train(tiny.small(corpus), world, stop_after=2)
+    change = ["optim.weight_decay=0.3", "run.allow_change=optim.weight_decay"]
+    run = Run(tiny.small([*corpus, *change]), world)
+    assert [group["weight_decay"] for group in run.optimizer.param_groups] == [0.3, 0.0]
+    moments = run.optimizer.state[run.model.norm.weight]
+    assert moments["step"].item() == 2
+    assert moments["exp_avg"].abs().sum() > 0
+
+
+def test_a_longer_run_goes_on_when_it_may(corpus: list[str], world: World, tmp_path: Path) -> None:
+    """train.total_tokens may grow with leave; in the last block a new order begins."""
+    tiny.train(tiny.small(corpus), world, stop_after=2)
+    longer = tiny.small([*corpus, "run.allow_change=train.total_tokens"], steps=6)
+    tiny.train(longer, world)
+    record = read_record(tmp_path / "run/ckpt/step-00000006")
+    assert record["state"]["sequences"] == 48
+    assert (record["order"]["first"], record["order"]["sequences"]) == (16, 48)
+    assert record["order"]["start"] == {"books": 8, "github": 24}  # all of the first order's block
+
+
+def test_a_weight_that_is_not_finite_is_refused(corpus: list[str], world: World) -> None:
+    """Such a checkpoint cannot have been written by this loop; it is named, not trained on."""
+    run = Run(tiny.small(corpus), world)
+    assert run.train() == 0
+    with torch.no_grad():
+        run.model.norm.weight[0] = torch.nan
+    run.state.step += 1
+    run._save(must=True)
+    with pytest.raises(CheckpointError, match=r"norm\.weight holds a number that is not finite"):
+        Run(tiny.small(corpus), world)
+
+
+def test_a_full_disk_costs_a_checkpoint_not_the_run(
+    corpus: list[str],
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One failed save is reported and cleared away; two in a row end the run."""
+    calls = []
+    write = checkpoint._write
+
+    def failing(path: Path, text: str) -> None:
+        calls.append(path)
+        if len(calls) in broken:
+            raise OSError(28, "No space left on device")
+        write(path, text)
+
+    monkeypatch.setattr(checkpoint, "_write", failing)
+    broken = {1}
+    config = tiny.small([*corpus, "checkpoint.every=1"])
+    tiny.train(config, world)
+    assert "warning: cannot save" in capsys.readouterr().out
+    assert names(tmp_path) == ["latest", *(f"step-{step:08d}" for step in (2, 3, 4))]
+    shutil.rmtree(tmp_path / "run")
+    calls.clear()
+    broken = {1, 2}
+    with pytest.raises(CheckpointError, match=r"cannot save .*step-00000002: .*No space left"):
+        tiny.train(config, world)
+    assert names(tmp_path) == []
+
+
+def test_a_checkpoint_says_what_it_is(corpus: list[str], world: World, tmp_path: Path) -> None:
+    """train_state.json: counters, configuration, data and versions."""
+    tiny.train(tiny.small(corpus), world)
+    content: dict[str, Any] = json.loads(
+        (tmp_path / "run/ckpt/step-00000004/train_state.json").read_text()
+    )
+    assert sorted(content) == ["config", "order", "ranks", "revision", "state", "torch"]
+    state = content["state"]
+    assert (state["step"], state["sequences"], state["tokens"]) == (4, 32, 1024)
+    assert state["source_sequences"] == {"books": 8, "github": 24}
+    assert content["config"]["optim"]["lr"] == 0.01
+    assert content["order"]["fingerprint"]["data.tokenizer"] == "a" * 64

@@ -1,0 +1,117 @@
+"""The network is LLaMA: shapes, causality, rotation, norms and initial weights."""
+
+import hashlib
+
+import pytest
+import torch
+from torch import nn
+
+from trainer.config import ModelConfig, load
+from trainer.model import INIT_STD, Llama, RMSNorm, canonical_name, initialize, rotate
+
+TINY = ModelConfig(dim=32, layers=2, heads=4, vocab_size=64, context=16, multiple_of=16)
+
+
+def tiny(seed: int = 0) -> Llama:
+    """Build a small model with its weights drawn."""
+    model = Llama(TINY)
+    initialize(model, seed)
+    return model
+
+
+@pytest.mark.parametrize("name", ["llama_7b", "llama_13b", "llama_33b", "llama_65b"])
+def test_parameters_are_counted_on_the_meta_device(name: str) -> None:
+    """The module holds what Table 2's arithmetic says, and nothing is tied."""
+    config = load(name).model
+    with torch.device("meta"):
+        model = Llama(config)
+    assert sum(p.numel() for p in model.parameters()) == config.parameters
+    assert model.layers[0].feed_forward.w1.weight.shape == (config.ffn_dim, config.dim)  # type: ignore[union-attr]  # modules in a list have no static type
+    assert set(dict(model.named_buffers())) == {"rope_cos", "rope_sin"}
+    assert not [name for name in model.state_dict() if "rope" in name]
+
+
+def test_later_tokens_do_not_reach_earlier_logits() -> None:
+    """Changing token t leaves the logits before t equal to the bit."""
+    model = tiny()
+    tokens = torch.randint(64, (2, 16), generator=torch.Generator().manual_seed(1))
+    changed = tokens.clone()
+    changed[:, 9] = (changed[:, 9] + 1) % 64
+    with torch.no_grad():
+        before, after = model(tokens), model(changed)
+    assert torch.equal(before[:, :9], after[:, :9])
+    assert not torch.equal(before[:, 9:], after[:, 9:])
+
+
+def test_rotation_equals_complex_multiplication() -> None:
+    """Half-rotated pairs (i, i + D/2) are the real and imaginary part of one complex number."""
+    model = tiny()
+    x = torch.randn(2, 16, 4, 8, generator=torch.Generator().manual_seed(2))
+    rates = torch.tensor([10_000.0 ** (-2 * i / 8) for i in range(4)])
+    turn = torch.polar(torch.ones(16, 4), torch.outer(torch.arange(16.0), rates))
+    expected = torch.complex(x[..., :4], x[..., 4:]) * turn[:, None]
+    turned = rotate(x, model.rope_cos, model.rope_sin)
+    torch.testing.assert_close(turned, torch.cat((expected.real, expected.imag), -1))
+
+
+def test_norm_is_cast_before_the_weight() -> None:
+    """In bfloat16 the two orders differ; LLaMA rounds the normalised value first."""
+    norm = RMSNorm(256, 1e-6).to(torch.bfloat16)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        norm.weight.copy_(torch.rand(256, generator=generator) + 0.5)
+    x = torch.randn(8, 256, generator=generator).to(torch.bfloat16)
+    exact = x.float() / (x.float().pow(2).mean(-1, keepdim=True) + 1e-6).sqrt()
+    expected = exact.to(torch.bfloat16) * norm.weight
+    torch.testing.assert_close(norm(x), expected, atol=0, rtol=2**-7)
+    assert norm(x).dtype == torch.bfloat16
+
+
+def test_initial_weights_follow_from_seed_and_name() -> None:
+    """Another seed gives other weights; residual outputs are narrower; norms are one."""
+    first, again, other = tiny(), tiny(), tiny(seed=1)
+    for (name, a), b, c in zip(
+        first.named_parameters(), again.parameters(), other.parameters(), strict=True
+    ):
+        assert torch.equal(a, b), name
+        assert (a.ndim == 1) == torch.equal(a, c), name
+    assert torch.equal(first.norm.weight, torch.ones(32))
+    assert first.output.weight.abs().max() <= 3 * INIT_STD
+    wide, narrow = (first.get_parameter(f"layers.0.attention.{w}.weight") for w in ("wq", "wo"))
+    ratio, std = narrow.std() / wide.std(), first.output.weight.std()
+    assert ratio.item() == pytest.approx(0.5, rel=0.1)  # 1 / sqrt(2 * 2 layers)
+    assert std.item() == pytest.approx(0.0197, rel=0.05)  # 0.02, cut at three deviations
+
+
+def test_initial_weights_do_not_depend_on_threads() -> None:
+    """A hash over all weights, drawn with one thread and with two."""
+    threads = torch.get_num_threads()
+    digests = []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        model = Llama(ModelConfig(dim=192, layers=1, heads=4, vocab_size=1000, context=8))
+        initialize(model, 0)
+        weights = b"".join(p.detach().numpy().tobytes() for p in model.parameters())
+        digests.append(hashlib.sha256(weights).hexdigest())
+    torch.set_num_threads(threads)
+    assert digests[0] == digests[1]
+
+
+def test_wrapper_names_are_stripped() -> None:
+    """Seeds follow the canonical name, whatever wraps a block."""
+    wrapped = "layers.0._checkpoint_wrapped_module.attention._orig_mod.wq.weight"
+    assert canonical_name(wrapped) == "layers.0.attention.wq.weight"
+
+
+def test_labels_give_the_loss_of_the_logits() -> None:
+    """Forward with labels sums what cross-entropy over the logits sums."""
+    model = tiny()
+    tokens = torch.randint(64, (2, 17), generator=torch.Generator().manual_seed(4))
+    inputs, labels = tokens[:, :-1], tokens[:, 1:].clone()
+    labels[0, :5] = -100
+    expected = nn.functional.cross_entropy(
+        model(inputs).flatten(0, 1), labels.flatten(), reduction="sum"
+    )
+    losses = model(inputs, labels)
+    torch.testing.assert_close(losses.nll, expected)
+    torch.testing.assert_close(losses.total, expected)

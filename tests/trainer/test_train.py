@@ -1,0 +1,206 @@
+"""The loop in one process: sums, stops, bad steps, and what a run leaves behind."""
+
+import math
+import os
+import re
+import signal
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.trainer import tiny
+from trainer.config import load
+from trainer.data import StepBatch
+from trainer.loss import IGNORE
+from trainer.parallel import World
+from trainer.train import EXIT_BAD_STEPS, Run, listening, run
+
+
+def regroup(batch: StepBatch, micro: int) -> StepBatch:
+    """Give the same sequences in microbatches of another size."""
+    return StepBatch(
+        step=batch.step,
+        first=batch.first,
+        tokens=batch.tokens.reshape(-1, micro, batch.tokens.shape[-1]),
+        labels=batch.labels.reshape(-1, micro, batch.labels.shape[-1]),
+        source_sequences=batch.source_sequences,
+        bad_sequences=0,
+        passed_over=False,
+    )
+
+
+def test_accumulation_is_exact(corpus: list[str], world: World) -> None:
+    """With uneven masks, microbatches of 1, 2, 4 and 8 give the same loss and the same norm."""
+    results = []
+    for micro in (1, 2, 4, 8):
+        training = Run(tiny.small([*corpus, f"train.micro_batch={micro}"]), world)
+        batch = training.loader.batch(1, 0)
+        labels = batch.labels.view(8, 32)
+        for row in range(8):  # row 0 keeps all its labels, row 7 keeps 4
+            labels[row, 32 - 4 * row :] = IGNORE
+        results.append(training.gradients(regroup(batch, micro), batch.valid))
+    losses, norms = zip(*results, strict=True)
+    assert losses == pytest.approx([losses[0]] * 4, rel=1e-6)
+    assert norms == pytest.approx([norms[0]] * 4, rel=1e-5)
+
+
+def test_document_masks_change_the_loss_and_only_by_attention(
+    corpus: list[str], world: World
+) -> None:
+    """With data.doc_mask the first document of a window sees the same, later ones see less."""
+    plain, masked = (
+        Run(tiny.small([*corpus, f"data.doc_mask={flag}"]), world) for flag in ("false", "true")
+    )
+    batch = plain.loader.batch(1, 0)
+    assert (batch.tokens[..., 1:] == tiny.BOS).any()
+    loss = plain.gradients(batch, batch.valid)[0]
+    assert masked.gradients(batch, batch.valid)[0] != loss
+    for run_ in (plain, masked):
+        run_.optimizer.zero_grad()
+    whole = StepBatch(**{**_fields(batch), "tokens": batch.tokens.clamp(min=3)})
+    same = [run_.gradients(whole, whole.valid) for run_ in (plain, masked)]
+    assert same[0] == pytest.approx(same[1], rel=1e-5)
+
+
+def _fields(batch: StepBatch) -> dict[str, Any]:
+    return {name: getattr(batch, name) for name in StepBatch.__slots__}
+
+
+def test_a_run_leaves_its_record(corpus: list[str], world: World, tmp_path: Path) -> None:
+    """Metrics of every step, the scores, the resolved configuration, and a checkpoint."""
+    assert run(tiny.small([*corpus, "eval.every=2"]), world) == 0
+    rows = tiny.rows(tmp_path / "run")
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert [row["tokens"] for row in rows] == [256, 512, 768, 1024]
+    assert rows[-1]["source_tokens"] == {"books": 256, "github": 768}
+    assert rows[0]["loss"] == pytest.approx(math.log(512), rel=0.01)  # it knows nothing yet
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert rows[0]["tok_s"] is None
+    assert rows[1]["tok_s"] > 0
+    assert rows[-1]["mfu"] is None
+    scores = tiny.rows(tmp_path / "run", "eval")
+    assert [row["step"] for row in scores] == [2, 4]
+    books, github = (scores[-1]["eval"][name] for name in ("books", "github"))
+    assert scores[-1]["eval_nll"] == pytest.approx(0.25 * books["nll"] + 0.75 * github["nll"])
+    assert load(str(tmp_path / "run/config.toml")) == tiny.small([*corpus, "eval.every=2"])
+    assert (tmp_path / "run/ckpt/latest").read_text() == "step-00000004"
+
+
+def test_scores_are_those_of_every_heldout_token(
+    corpus: list[str], world: World, tmp_path: Path
+) -> None:
+    """Each token but a shard's first is predicted once; bits are divided by the text's bytes."""
+    training = Run(tiny.small(corpus), world)
+    training._evaluate()
+    row = tiny.rows(tmp_path / "run", "eval")[0]["eval"]["books"]
+    ids = torch.from_numpy(
+        np.fromfile(tmp_path / "tokens/books/heldout-00000-of-00001.bin", "<u2").astype(np.int64)
+    )
+    nll = 0.0
+    for start in range(0, len(ids) - 1, 32):
+        window = ids[start : start + 33]
+        with torch.no_grad():
+            nll += training.model(window[None, :-1], window[None, 1:]).nll.item()
+    assert row["tokens"] == len(ids) - 1
+    assert row["nll"] == pytest.approx(nll / (len(ids) - 1), rel=1e-6)
+    assert row["perplexity"] == pytest.approx(math.exp(row["nll"]))
+    assert row["bits_per_byte"] == pytest.approx(nll / math.log(2) / (3 * len(ids)), rel=1e-6)
+
+
+class Poison:
+    """Makes the hidden states of chosen steps NaN."""
+
+    def __init__(self, training: Run, steps: set[int]) -> None:
+        self.training, self.steps = training, steps
+        training.model.norm.register_forward_hook(self)
+
+    def __call__(self, _module: object, _inputs: object, output: Tensor) -> Tensor:
+        """Spoil the output of the final norm."""
+        return output * math.nan if self.training.state.step in self.steps else output
+
+
+def test_a_step_without_a_finite_loss_makes_no_update(
+    corpus: list[str], world: World, tmp_path: Path
+) -> None:
+    """Parameters and moments stay, counters and data move on, and the next step trains."""
+    training = Run(tiny.small([*corpus, "checkpoint.every=2"]), world)
+    Poison(training, {2})
+    hashes = []
+    step = training.metrics.step
+
+    def spy(row: dict[str, Any]) -> None:
+        step(row)
+        hashes.append(tiny.weights_hash(training.model))
+
+    training.metrics.step = spy  # type: ignore[method-assign,assignment]  # a spy
+    assert training.train() == 0
+    assert hashes[0] == hashes[1] != hashes[2]
+    rows = tiny.rows(tmp_path / "run")
+    assert [row["loss"] is None for row in rows] == [False, True, False, False]
+    assert [row["skipped"] for row in rows] == [0, 1, 1, 1]
+    assert [row["tokens"] for row in rows] == [256, 512, 768, 1024]
+    bad = (tmp_path / "run/bad_batches.jsonl").read_text()
+    assert bad == '{"step": 2, "loss": "nan", "grad_norm": "nan", "sequences": "8-15"}\n'
+    # Step 2 was to be saved and was bad, so step 3 was saved in its place.
+    names = sorted(path.name for path in (tmp_path / "run/ckpt").glob("step-*"))
+    assert names == ["step-00000003", "step-00000004"]
+
+
+def test_too_many_bad_steps_end_the_run(
+    corpus: list[str], world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three in a row, by default: exit code 3, and nothing is saved."""
+    training = Run(tiny.small([*corpus, "checkpoint.every=1"], steps=8), world)
+    Poison(training, {3, 4, 5})
+    assert training.train() == EXIT_BAD_STEPS
+    assert training.state.step == 5
+    assert (tmp_path / "run/ckpt/latest").read_text() == "step-00000002"
+    assert "stopped: 3 steps in a row without a finite loss" in capsys.readouterr().out
+
+
+def test_skipped_steps_move_the_schedule_and_the_data(
+    corpus: list[str], world: World, tmp_path: Path
+) -> None:
+    """data.skip=[[2,3]] over 4 steps: two updates, of which the second is the fourth step's."""
+    assert run(tiny.small([*corpus, "data.skip=[[2,3]]"]), world) == 0
+    rows = tiny.rows(tmp_path / "run")
+    assert [row["loss"] is None for row in rows] == [False, True, True, False]
+    assert [row["tokens"] for row in rows] == [256, 256, 256, 512]
+    assert rows[-1]["lr"] == 0.01 * 0.1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_signals_only_set_a_flag(number: signal.Signals) -> None:
+    """The loop asks for it; outside of the block the signal does what it did."""
+    before = signal.getsignal(number)
+    with listening() as heard:
+        assert not heard
+        os.kill(os.getpid(), number)
+        assert heard == [number]
+    assert signal.getsignal(number) is before
+
+
+def test_it_learns(tmp_path: Path, world: World) -> None:
+    """The debug model learns a 10 kB text by heart: loss under 0.1 within 200 steps."""
+    words = re.findall(r"\w+|\s+|.", Path(textwrap.__file__).read_text()[:10_000])
+    ids = {word: number for number, word in enumerate(dict.fromkeys(words), 3)}
+    document = [tiny.BOS, *(ids[word] for word in words), tiny.EOS]
+    tiny.write_shards(tmp_path / "tokens/github", [[document]], [[document[:200]]])
+    (tmp_path / "mixture.toml").write_text(
+        'tokens = 1\non_exhausted = "repeat"\n[sources]\ngithub = {weight = 1}\n'
+    )
+    config = load(
+        "debug",
+        [
+            *(f"data.shards={tmp_path / 'tokens'}", f"data.mixture={tmp_path / 'mixture.toml'}"),
+            *(f"run.dir={tmp_path / 'run'}", "checkpoint.every=0", "eval.every=0"),
+            *("train.batch_tokens=1792", "train.micro_batch=28", "train.total_tokens=358400"),
+        ],
+    )
+    assert run(config, world) == 0
+    assert tiny.rows(tmp_path / "run")[-1]["loss"] < 0.1

@@ -1,0 +1,214 @@
+"""Checkpoints that are whole or absent, and resume to the bit (trainer spec, section 7).
+
+A checkpoint is a directory of DCP shards, each rank's own, with ``train_state.json``. It is written
+under a temporary name; rank 0 renames it when every rank is done, then moves ``latest``. A process
+killed at any moment leaves the checkpoint before it in place.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import save
+from torch.distributed.tensor import DTensor
+
+from trainer.config import CheckpointConfig, TrainerError
+from trainer.model import Llama
+from trainer.parallel import World
+
+STATE_FILE = "train_state.json"
+LATEST = "latest"
+
+
+class CheckpointError(TrainerError):
+    """A checkpoint that cannot be written, or from which this run cannot go on."""
+
+
+@dataclass(slots=True)
+class TrainState:
+    """What a run has done; with weights and moments all that it needs to go on."""
+
+    step: int = 0  # steps done, whether they made an update or not
+    sequences: int = 0  # read or passed over: the loader's state
+    tokens: int = 0  # labels trained on
+    skipped: int = 0  # steps without an update
+    bad_in_a_row: int = 0  # of them, those since the last finite loss
+    loss_ema: float | None = None
+    source_sequences: dict[str, int] = field(default_factory=dict)  # trained on, by source
+
+
+class Checkpoints:
+    """The checkpoints of one run directory, ``step-00001000`` and so on."""
+
+    def __init__(self, root: Path, world: World, config: CheckpointConfig) -> None:
+        self.root, self._world, self._config = root, world, config
+
+    def find(self, resume: str) -> Path | None:
+        """Find the checkpoint to resume from; rank 0 looks and all ranks get its answer.
+
+        Args:
+            resume: ``auto`` takes what ``latest`` names, or the newest whole one if that is gone;
+                ``never`` refuses to start over one; a name takes that one, and puts the later
+                ones, of a run that is abandoned, aside.
+
+        Raises:
+            CheckpointError: no checkpoint of that name, or one where there should be none.
+        """
+        answer = self._world.agree(self._find(resume) if self._world.rank == 0 else None)
+        if isinstance(answer, str):
+            raise CheckpointError(answer)
+        return answer
+
+    def load(self, path: Path, model: Llama, optimizer: torch.optim.Optimizer) -> TrainState:
+        """Load weights and moments into a sharded model, on any number of ranks.
+
+        Raises:
+            CheckpointError: a weight that is not finite, or files that do not fit the model.
+        """
+        settings = [{**group} for group in optimizer.param_groups]
+        weights, moments = get_state_dict(model, optimizer)
+        try:
+            load({"model": weights, "optimizer": moments}, checkpoint_id=path)
+        except (CheckpointException, OSError, RuntimeError) as error:
+            raise CheckpointError(f"{path}: cannot be loaded: {_reason(error)}") from error
+        set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
+        for group, setting in zip(optimizer.param_groups, settings, strict=True):
+            group.update(setting)  # the configuration rules over what was saved
+        for name, parameter in model.named_parameters():
+            local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
+            if not torch.isfinite(local).all():
+                raise CheckpointError(f"{path}: {name} holds a number that is not finite")
+        return TrainState(**read_record(path)["state"])
+
+    def save(
+        self,
+        model: Llama,
+        optimizer: torch.optim.Optimizer,
+        state: TrainState,
+        record: Mapping[str, Any],
+    ) -> None:
+        """Write a checkpoint of all ranks, commit it, and delete those that are not kept.
+
+        ``train_state.json`` gets the record (configuration, data, versions) and the state.
+
+        Raises:
+            CheckpointError: on every rank, if one could not write; nothing is left of it then.
+        """
+        final = self.root / f"step-{state.step:08d}"
+        temporary = final.with_suffix(".tmp")
+        weights, moments = get_state_dict(model, optimizer)
+        with self._together(final):
+            save({"model": weights, "optimizer": moments}, checkpoint_id=temporary)
+        with self._together(final):
+            if self._world.rank == 0:
+                content = json.dumps({**record, "state": asdict(state)}, indent=1)
+                _write(temporary / STATE_FILE, content)
+                self._commit(temporary, final)
+
+    @contextmanager
+    def _together(self, final: Path) -> Iterator[None]:
+        """Do a part of a save; if it fails on one rank it fails on all, with nothing left."""
+        message = ""
+        try:
+            yield
+        except (OSError, CheckpointException) as error:
+            message = _reason(error)
+        if self._world.sum([bool(message)])[0]:
+            if self._world.rank == 0:
+                self._clean()
+            raise CheckpointError(f"cannot save {final}: {message or 'another rank failed'}")
+
+    def _commit(self, temporary: Path, final: Path) -> None:
+        """Give a complete directory its name, point ``latest`` at it, prune."""
+        _sync(temporary)
+        if final.exists():  # from before a restart that did not begin with it
+            _delete(final)
+        temporary.rename(final)
+        _sync(self.root)
+        _write(self.root / f"{LATEST}.tmp", final.name)
+        (self.root / f"{LATEST}.tmp").replace(self.root / LATEST)
+        _sync(self.root)
+        every = self._config.keep_every
+        for path in [path for path in self._whole() if path <= final][: -self._config.keep]:
+            if not every or int(path.name.removeprefix("step-")) % every:
+                _delete(path)
+
+    def _find(self, resume: str) -> Path | str | None:
+        """Do what ``find`` does, on rank 0; an error is a text."""
+        self._clean()
+        whole, path = self._whole(), self.root / resume
+        if resume == "never" and whole:
+            return f"{self.root} has checkpoints: give run.dir another directory, or resume"
+        if resume not in ("auto", "never"):
+            if path not in whole:
+                names = ", ".join(p.name for p in whole) or "none"
+                return f"{path} is no whole checkpoint; there are: {names}"
+            for later in whole[whole.index(path) + 1 :]:
+                later.rename(later.with_suffix(".abandoned"))
+                print(f"{later} is put aside as {later.name}.abandoned")
+            return path
+        if not whole:
+            return None
+        latest = self.root / LATEST
+        named = self.root / latest.read_text(encoding="utf-8") if latest.exists() else None
+        if named in whole:
+            return named
+        print(f"{latest} names no whole checkpoint: going on from {whole[-1].name}")
+        return whole[-1]
+
+    def _whole(self) -> list[Path]:
+        """List the complete checkpoints, oldest first."""
+        named = (path for path in sorted(self.root.glob("step-*")) if not path.suffix)
+        return [p for p in named if (p / ".metadata").exists() and (p / STATE_FILE).exists()]
+
+    def _clean(self) -> None:
+        """Remove what was begun and not finished."""
+        for path in self.root.glob("step-*.tmp"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read ``train_state.json`` of a checkpoint; raise CheckpointError if that cannot be."""
+    try:
+        record: dict[str, Any] = json.loads((path / STATE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path / STATE_FILE}: {error}") from error
+    return record
+
+
+def _reason(error: BaseException) -> str:
+    """Put an error in one line; DCP's own brings the tracebacks of all ranks."""
+    if isinstance(error, CheckpointException):
+        return "; ".join(f"rank {rank}: {cause[0]}" for rank, cause in error.failures.items())
+    return str(error)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file and wait until it is on the disk."""
+    path.write_text(text, encoding="utf-8")
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _delete(path: Path) -> None:
+    """Delete a checkpoint; its name goes first, so that no half of it looks whole."""
+    going = path.with_name(f"{path.name}.deleted.tmp")
+    path.rename(going)
+    shutil.rmtree(going)

@@ -1,0 +1,330 @@
+"""The trainer's configuration: frozen dataclasses, filled from TOML and dotted overrides.
+
+A file says what differs from the defaults, which are LLaMA-7B's; ``optim.lr=3e-4`` on the command
+line says what differs from the file. Unknown keys and wrong types are errors that name the nearest
+key (trainer spec, section 12).
+"""
+
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tokenizer.strict import build, nearest
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+class TrainerError(ValueError):
+    """What a user can put right; commands print the message without a traceback."""
+
+
+class ConfigError(TrainerError):
+    """A configuration that cannot run; the message says which key, and what would."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """The run directory, and how a run goes on (section 7)."""
+
+    dir: str = "runs/llama"
+    resume: str = "auto"  # "auto", "never", or a checkpoint's name, as step-00001000
+    allow_change: tuple[str, ...] = ()  # keys that may differ from the checkpoint's
+    max_bad_steps: int = 3  # abort after so many in a row without a finite loss and norm
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """The shape of the network (paper, Table 2)."""
+
+    dim: int = 4096
+    layers: int = 32
+    heads: int = 32
+    vocab_size: int = 32_000
+    context: int = 2048  # tokens
+    multiple_of: int = 256  # the feed-forward width is rounded up to it
+    norm_eps: float = 1e-6  # 1e-5 in the released 65B
+    rope_theta: float = 10_000.0
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one attention head."""
+        return self.dim // self.heads
+
+    @property
+    def ffn_dim(self) -> int:
+        """Feed-forward width: 2/3 of 4 dim, rounded up to ``multiple_of``."""
+        return -(-(2 * 4 * self.dim // 3) // self.multiple_of) * self.multiple_of
+
+    @property
+    def block_parameters(self) -> int:
+        """Parameters of one transformer block."""
+        return 4 * self.dim**2 + 3 * self.dim * self.ffn_dim + 2 * self.dim
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the whole model; its two vocabulary tables are not tied."""
+        return 2 * self.vocab_size * self.dim + self.dim + self.layers * self.block_parameters
+
+    @property
+    def flops_per_token(self) -> int:
+        """Training FLOPs a token, counted as PaLM does: causality and recomputation ignored."""
+        matmul = self.parameters - self.vocab_size * self.dim
+        return 6 * matmul + 12 * self.layers * self.dim * self.context
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """Where the token shards are and how they are read (section 6)."""
+
+    shards: str = "tokens"  # a directory with one directory of token shards per source
+    mixture: str = "mixtures/llama1.toml"
+    tokenizer: str = ""  # the .model whose hash the shards must carry; "" takes the shards' word
+    doc_mask: bool = False  # attention stays inside documents; the paper does not mention it
+    prefetch: int = 3  # steps read ahead
+    verify: bool = False  # hash every shard before the first step
+    on_bad_shard: str = "raise"  # or "skip": what cannot be read teaches nothing
+    skip: tuple[tuple[int, ...], ...] = ()  # steps [first, last] that make no update
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """How much is trained on, in which portions (sections 1 and 3)."""
+
+    total_tokens: int = 1_000_000_000_000
+    batch_tokens: int = 4_194_304  # the paper's "4M", as 2048 sequences of 2048 tokens
+    micro_batch: int = 4  # sequences a rank runs at once
+    seed: int = 0  # of the initial weights; the order of the data has its own, in the mixture
+    loss_chunk: int = 2048  # tokens whose logits are held at once
+    z_loss: float = 0.0  # weight of the mean squared log-partition; PaLM's is 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class OptimConfig:
+    """AdamW and its schedule (paper, section 2.3; eps is not given there)."""
+
+    lr: float = 3e-4  # peak
+    betas: tuple[float, ...] = (0.9, 0.95)
+    eps: float = 1e-8
+    weight_decay: float = 0.1
+    decay_embeddings: bool = True
+    clip: float = 1.0  # largest gradient norm; 0 never clips
+    warmup_steps: int = 2000
+    final_lr_fraction: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelConfig:
+    """Layout over ranks (section 4)."""
+
+    param_dtype: str = "bfloat16"  # or "float32"; stored parameters are float32 in both
+    reshard_after_forward: bool = True  # False keeps whole parameters until backward (ZeRO-2)
+    sync_each_microbatch: bool = True  # False: one reduction a step, 4 more bytes a parameter
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionConfig:
+    """Attention kernel (section 5)."""
+
+    backend: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class EvalConfig:
+    """Held-out loss (section 8)."""
+
+    every: int = 1000  # steps; 0 evaluates at the end only
+    micro_batch: int = 0  # sequences; 0 takes train.micro_batch
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointConfig:
+    """Checkpoints (section 7)."""
+
+    every: int = 1000  # steps; 0 saves at the end only
+    keep: int = 3  # the newest so many are kept,
+    keep_every: int = 0  # and every step that is a multiple of this; 0: none
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """Progress lines and metrics.jsonl (section 9)."""
+
+    every: int = 10  # steps
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a run depends on."""
+
+    run: RunConfig = field(default_factory=RunConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
+    attention: AttentionConfig = field(default_factory=AttentionConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the run: enough whole batches for ``train.total_tokens``."""
+        return -(-self.train.total_tokens // self.train.batch_tokens)
+
+
+# What moves no number of the training beyond rounding, so that a resumed run may change it. Of
+# the data only paths are among it: what they lead to is compared by its hash.
+MAY_CHANGE = {"run", "attention", "eval", "checkpoint", "metrics", "train.micro_batch"}
+MAY_CHANGE |= {"train.loss_chunk", "parallel.reshard_after_forward"}
+MAY_CHANGE |= {"parallel.sync_each_microbatch", "data.shards", "data.mixture", "data.tokenizer"}
+MAY_CHANGE |= {"data.prefetch", "data.verify", "data.on_bad_shard", "data.skip"}
+
+MAY_BE_ZERO = {"train.seed", "train.z_loss", "optim.weight_decay", "optim.clip", "eval.every"}
+MAY_BE_ZERO |= {"optim.warmup_steps", "optim.final_lr_fraction", "eval.micro_batch"}
+MAY_BE_ZERO |= {"checkpoint.every", "checkpoint.keep_every"}
+
+CHOICES = {"data.on_bad_shard": ("raise", "skip"), "parallel.param_dtype": ("bfloat16", "float32")}
+
+
+def load(path: str, overrides: Iterable[str] = ()) -> Config:
+    """Read a configuration file and apply ``section.key=value`` overrides to it.
+
+    Args:
+        path: a TOML file, or the name of one that the package brings, as ``llama_7b``.
+        overrides: values are written as in TOML; strings and lists without quotes and brackets.
+
+    Raises:
+        ConfigError: unreadable file, unknown key, wrong type, or values that cannot run.
+    """
+    file = Path(path)
+    if not file.exists() and (CONFIGS / f"{path}.toml").exists():
+        file = CONFIGS / f"{path}.toml"
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        known = ", ".join(sorted(config.stem for config in CONFIGS.glob("*.toml")))
+        raise ConfigError(f"{path}: {error} (the package has: {known})") from error
+    config = from_dict(values, where=path)
+    for override in overrides:
+        config = _apply(config, override.removeprefix("--"))
+    for problem in _problems(config):
+        raise ConfigError(problem)
+    return config
+
+
+def from_dict(values: Mapping[str, Any], where: str = "configuration") -> Config:
+    """Build a configuration from nested values, as TOML and ``asdict`` give them.
+
+    >>> from_dict({"optim": {"lr": 1}}).optim.lr
+    1.0
+    """
+    full: dict[str, Any] = asdict(Config())
+    for section, content in values.items():
+        known = section in full and isinstance(content, Mapping)
+        full[section] = {**full[section], **content} if known else content
+    plain = json.loads(json.dumps(full, default=str))  # tuples as the lists that files have
+    try:
+        config: Config = build(Config, plain, where)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return config
+
+
+def flatten(config: Config) -> dict[str, Any]:
+    """Give the values of a configuration under their dotted keys.
+
+    >>> flatten(Config())["model.dim"]
+    4096
+    """
+    return {f"{s}.{key}": v for s, values in asdict(config).items() for key, v in values.items()}
+
+
+def to_toml(config: Config) -> str:
+    """Write a configuration as the TOML file that gives it."""
+    lines = []
+    for section, values in asdict(config).items():
+        lines += [f"[{section}]", *(f"{k} = {json.dumps(v)}" for k, v in values.items()), ""]
+    return "\n".join(lines)
+
+
+def changed_maths(saved: Mapping[str, Any], config: Config) -> dict[str, str]:
+    """Find what makes another training of a resumed run: by key, "old -> new".
+
+    Args:
+        saved: nested values of the configuration in the checkpoint; keys it lacks had the default.
+        config: the configuration to go on with.
+    """
+    before = flatten(from_dict(saved, where="the checkpoint's configuration"))
+    return {
+        key: f"{before[key]} -> {value}"
+        for key, value in flatten(config).items()
+        if value != before[key] and not {key, key.partition(".")[0]} & MAY_CHANGE
+    }
+
+
+def _apply(config: Config, override: str) -> Config:
+    """Set one ``section.key=value``."""
+    key, equals, text = override.partition("=")
+    before = flatten(config)
+    if not equals or key not in before:
+        same = [k for k in before if k.endswith(f".{key}")]
+        hint = f". Did you mean '{same[0]}'?" if same else nearest(key, before)
+        raise ConfigError(f"{override}: no section.key=value that is known{hint}")
+    value: Any = text
+    if not isinstance(before[key], str):
+        bare = isinstance(before[key], tuple) and not text.startswith("[")
+        try:
+            value = tomllib.loads(f"x = [{text}]" if bare else f"x = {text}")["x"]
+        except tomllib.TOMLDecodeError:
+            value = text.split(",") if bare else text
+    values = asdict(config)
+    section, _, name = key.partition(".")
+    values[section][name] = value
+    return from_dict(values, where=override)
+
+
+def _problems(config: Config) -> Iterator[str]:
+    """Find values that no run can have, whatever its ranks."""
+    yield from _out_of_range(flatten(config))
+    optim, model, data, run = config.optim, config.model, config.data, config.run
+    heads = [h for h in range(1, model.dim + 1) if model.dim % h == 0 and model.dim // h % 2 == 0]
+    if model.heads not in heads:
+        near = sorted(sorted(heads, key=lambda h: abs(h - model.heads))[:2])
+        yield (
+            f"model.dim = {model.dim} does not split into {model.heads} heads of an even width; "
+            f"nearest: model.heads = {' or '.join(map(str, near))}"
+        )
+    if len(optim.betas) != 2 or not all(0 <= beta < 1 for beta in optim.betas):
+        yield f"optim.betas = {list(optim.betas)}: must be two numbers in [0, 1)"
+    if any(len(pair) != 2 or not 1 <= pair[0] <= pair[1] for pair in data.skip):
+        yield f"data.skip = {data.skip}: must be pairs of steps [first, last], counted from 1"
+    if optim.warmup_steps >= config.steps:
+        yield (
+            f"optim.warmup_steps = {optim.warmup_steps} leaves nothing of the {config.steps} steps "
+            "that train.total_tokens / train.batch_tokens gives: warm up for fewer"
+        )
+    if "://" in data.shards:
+        yield (
+            f"data.shards = {data.shards}: the trainer reads mounted file systems, no URLs; copy "
+            "the shards, or mount the bucket"
+        )
+    if run.resume not in ("auto", "never") and not run.resume.startswith("step-"):
+        yield f"run.resume = {run.resume}: must be auto, never, or a checkpoint as step-00001000"
+    for key in set(run.allow_change) - set(flatten(config)):
+        yield f"run.allow_change = {key}: no such key{nearest(key, flatten(config))}"
+
+
+def _out_of_range(values: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        if value not in CHOICES.get(key, [value]):
+            yield f"{key} = {value}: must be {' or '.join(CHOICES[key])}"
+        may_be_zero = key in MAY_BE_ZERO
+        good = type(value) not in (int, float) or 0 < value < math.inf
+        if not good and not (value == 0 and may_be_zero):
+            least = "not negative" if may_be_zero else "more than 0"
+            yield f"{key} = {value}: must be {least}, and finite"

@@ -1,0 +1,350 @@
+"""Token shards as training batches (trainer spec, section 6).
+
+Which windows of which shards a step reads is a function of the mixture, the shards and the number
+of the step's first sequence (``mixtures.order``). Nothing else is remembered: resuming is one
+integer, and a run may change its ranks or its micro batch between restarts and sees the same data.
+"""
+
+import hashlib
+import os
+import sys
+from collections import OrderedDict, deque
+from collections.abc import Generator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mixtures import mixture as mixture_files
+from mixtures.mixture import MixtureError
+from mixtures.order import BLOCK_SEQUENCES, Order, OrderError
+from mixtures.plan import corpus_order
+from tokenizer.manifest import Manifest, ManifestError, read_manifest
+from trainer.config import Config, DataConfig, TrainerError
+from trainer.loss import IGNORE
+from trainer.plan import BatchPlan
+
+OPEN_SHARDS = 256  # the corpus has about 19,000 shards, a process usually 1,024 descriptors
+
+
+class DataError(TrainerError):
+    """Shards that are not there, not what their manifest says, or not for this model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """The token ids of one shard on disk."""
+
+    path: Path
+    tokens: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The shards of one source, in file-name order."""
+
+    train: tuple[Shard, ...]
+    heldout: tuple[Shard, ...]
+    heldout_text_bytes: int  # UTF-8, before tokenization
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The token shards of a mixture, checked against their manifests, and their training order."""
+
+    sources: Mapping[str, Source]
+    order: Order
+    first: int  # the run's number of the order's sequence 0: more than 0 after a change of data
+    dtype: np.dtype[np.unsignedinteger]
+    bos_id: int
+    fingerprint: Mapping[str, str | int]  # what a resumed run must find, by configuration key
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Share of the training tokens by source; they sum to 1."""
+        total = sum(source.weight for source in self.order.sources)
+        return {source.name: float(source.weight / total) for source in self.order.sources}
+
+    def locate(self, sequence: int) -> tuple[str, Shard, int]:
+        """Find a sequence of the run: source, shard, and its first token there."""
+        place = self.order.locate(sequence - self.first)
+        return place.source, self.sources[place.source].train[place.shard], place.token_offset
+
+
+def open_corpus(
+    config: Config, sequences: int, *, first: int = 0, start: Mapping[str, int] | None = None
+) -> Corpus:
+    """Open the shards of the configured mixture and check all that can be without reading them.
+
+    Args:
+        config: says where the shards are and what they must be.
+        sequences: of the whole run.
+        first: sequences that the run read before this order begins.
+        start: sequences of each source that earlier orders read.
+
+    Raises:
+        DataError: shards that are missing, unfinished, cut, or of another tokenizer; a source
+            without held-out documents; a mixture that the shards cannot fill.
+    """
+    directory, context = Path(config.data.shards), config.model.context
+    try:
+        ordered = corpus_order(
+            mixture_files.load(config.data.mixture),
+            directory,
+            context=context,
+            sequences=sequences - first,
+            start=start,
+        )
+        manifests = {name: read_manifest(directory / name) for name in ordered.shards}
+    except (MixtureError, OrderError, ManifestError) as error:
+        raise DataError(str(error)) from error
+    manifest = next(iter(manifests.values()))  # in what is checked now the sources do not differ
+    _check_tokenizer(manifest, config)
+    return Corpus(
+        sources={name: _open_source(directory / name, m) for name, m in manifests.items()},
+        order=ordered.order,
+        first=first,
+        dtype=np.dtype(manifest.dtype).newbyteorder("<"),
+        bos_id=manifest.bos_id,
+        fingerprint={
+            "data.shards": ordered.shards_sha256,
+            "data.mixture": f"{ordered.mixture_sha256}, seed {ordered.order.seed}",
+            "data.tokenizer": manifest.tokenizer_sha256,
+            "model.context": context,
+        },
+    )
+
+
+def order_record(corpus: Corpus, done: int) -> dict[str, Any]:
+    """Give what a checkpoint keeps of the order, after ``done`` sequences of the run."""
+    order, begun = corpus.order, done - corpus.first
+    start = {source.name: source.start for source in order.sources}
+    read = order.counts(order.block_end(begun - 1) if begun else 0)
+    return {
+        "fingerprint": corpus.fingerprint,
+        "first": corpus.first,
+        "sequences": corpus.first + order.sequences,
+        "start": start,
+        "next_start": {name: start[name] + count for name, count in read.items()},
+    }
+
+
+def resume_corpus(config: Config, sequences: int, record: Mapping[str, Any], done: int) -> Corpus:
+    """Open the corpus of a run that goes on: in the order that it had, or a new one.
+
+    A run may become longer in its order, unless it is in the last block, which alone depends
+    on the length. A new order begins there, and where ``run.allow_change`` lets data, mixture or
+    context differ: each source goes on where the last block that was begun ends. ``record`` is
+    what ``order_record`` gave after ``done`` sequences; data that changed without leave is a
+    DataError.
+    """
+    corpus = open_corpus(config, sequences, first=record["first"], start=record["start"])
+    found, before = corpus.fingerprint, record["fingerprint"]
+    changed = sorted(key for key in found if found[key] != before[key])
+    if refused := set(changed) - set(config.run.allow_change):
+        keys = ",".join(sorted({*config.run.allow_change, *refused}))
+        raise DataError(
+            f"what {' and '.join(sorted(refused))} lead to is not what the checkpoint was trained "
+            f"on; run.allow_change={keys} goes on with it, in a new order"
+        )
+    shorter = min(sequences, record["sequences"]) - record["first"]
+    last_block = (max(1, shorter // BLOCK_SEQUENCES) - 1) * BLOCK_SEQUENCES
+    same = sequences == record["sequences"] or done - record["first"] <= last_block
+    if same and not changed:
+        return corpus
+    return open_corpus(config, sequences, first=done, start=record["next_start"])
+
+
+def verify(corpus: Corpus, rank: int, ranks: int) -> None:
+    """Hash this rank's part of all shards; raise DataError if one is not what was written."""
+    shards = [shard for s in corpus.sources.values() for shard in (*s.train, *s.heldout)]
+    for shard in shards[rank::ranks]:
+        with shard.path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
+                raise DataError(f"{shard.path}: not the SHA-256 of its manifest; write it again")
+
+
+class Reader:
+    """Reads token ids, with the shards used last held open. One a thread."""
+
+    def __init__(self, dtype: np.dtype[np.unsignedinteger]) -> None:
+        self._dtype = dtype
+        self._open: OrderedDict[Path, int] = OrderedDict()
+
+    def read(self, shard: Shard, offset: int, count: int) -> NDArray[np.int64]:
+        """Read ``count`` ids from token ``offset`` on; a DataError says at which byte it cannot."""
+        start, size = offset * self._dtype.itemsize, count * self._dtype.itemsize
+        try:
+            content = os.pread(self._descriptor(shard.path), size, start)
+        except OSError as error:
+            raise DataError(f"{shard.path}: byte {start}: {error.strerror}") from error
+        if len(content) != size:
+            raise DataError(
+                f"{shard.path}: byte {start}: {len(content)} of {size} bytes are there; "
+                "the shard was cut after the run began"
+            )
+        return np.frombuffer(content, self._dtype).astype(np.int64)
+
+    def close(self) -> None:
+        """Close the shards."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def _descriptor(self, path: Path) -> int:
+        if path not in self._open:
+            if len(self._open) >= OPEN_SHARDS:
+                os.close(self._open.popitem(last=False)[1])
+            self._open[path] = os.open(path, os.O_RDONLY)
+        self._open.move_to_end(path)
+        return self._open[path]
+
+
+@dataclass(frozen=True, slots=True)
+class StepBatch:
+    """What one data rank reads for one step."""
+
+    step: int
+    first: int  # the run's number of the step's first sequence, over all ranks
+    tokens: Tensor  # (accumulation, micro batch, context) int64, on the host
+    labels: Tensor  # the same shape; the next tokens, or IGNORE
+    source_sequences: tuple[int, ...]  # in the order of the corpus' sources
+    bad_sequences: int  # unreadable ones, which teach nothing
+    passed_over: bool  # a step of data.skip: nothing was read
+
+    @property
+    def valid(self) -> int:
+        """Labels that are learned from."""
+        return int((self.labels != IGNORE).sum())
+
+
+class Loader:
+    """Reads batches ahead in a thread. It has no state: each step is computed from its number."""
+
+    def __init__(self, corpus: Corpus, plan: BatchPlan, data_rank: int, config: DataConfig) -> None:
+        self._corpus, self._plan, self._rank, self._config = corpus, plan, data_rank, config
+        self._reader = Reader(corpus.dtype)
+        self._warned: set[Path] = set()
+
+    def steps(self, step: int, sequences: int) -> Generator[StepBatch]:
+        """Give the batches after ``step`` steps and ``sequences`` sequences, to the run's end.
+
+        Close the generator to end its thread. What was read ahead is then forgotten: the state of
+        a run counts what it has trained on.
+        """
+        waiting: deque[Future[StepBatch]] = deque()
+        pool = ThreadPoolExecutor(1, thread_name_prefix="loader")
+        try:
+            for number in range(step + 1, self._plan.steps + 1):
+                first = sequences + (number - step - 1) * self._plan.batch_sequences
+                waiting.append(pool.submit(self.batch, number, first))
+                if len(waiting) > self._config.prefetch:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            self._reader.close()
+
+    def batch(self, step: int, first: int) -> StepBatch:
+        """Read this rank's share of the step whose first sequence is ``first``.
+
+        Microbatch a, rank r, row m is sequence first + (a * ranks + r) * micro batch + m: the set
+        of sequences of a step does not depend on the number of ranks.
+        """
+        plan = self._plan
+        passed_over = any(low <= step <= high for low, high in self._config.skip)
+        shape = (0 if passed_over else plan.accumulation, plan.micro_batch)
+        windows = np.zeros((*shape, plan.context + 1), np.int64)
+        readable = np.ones(shape, np.bool_)
+        counts = dict.fromkeys(self._corpus.sources, 0)
+        for a, m in np.ndindex(shape):
+            sequence = first + (a * plan.data_ranks + self._rank) * plan.micro_batch + m
+            source, shard, offset = self._corpus.locate(sequence)
+            counts[source] += 1
+            try:
+                windows[a, m] = self._reader.read(shard, offset, plan.context + 1)
+            except DataError as error:
+                if self._config.on_bad_shard == "raise":
+                    raise
+                readable[a, m] = False
+                if shard.path not in self._warned:
+                    print(f"warning: {error}; its sequences teach nothing", file=sys.stderr)
+                    self._warned.add(shard.path)
+        return StepBatch(
+            step=step,
+            first=first,
+            tokens=_host_tensor(windows[..., :-1]),
+            labels=_host_tensor(np.where(readable[..., None], windows[..., 1:], IGNORE)),
+            source_sequences=tuple(counts.values()),
+            bad_sequences=int((~readable).sum()),
+            passed_over=passed_over,
+        )
+
+
+def document_starts(tokens: Tensor, bos_id: int) -> Tensor:
+    """Find the documents in a microbatch: the ``cu_seqlens`` of `trainer.attention.Attend`.
+
+    Args:
+        tokens: (B, T) int64, on the host. A document begins at each BOS and at each row.
+        bos_id: of the tokenizer.
+
+    Returns:
+        (B * T + 1,) int32: starts among the B * T tokens in a row, then B * T to the end. The
+        length is the same for every microbatch, as compiled code wants it.
+    """
+    starts = tokens == bos_id
+    starts[:, 0] = True
+    places = starts.flatten().nonzero().squeeze(-1)
+    bounds = torch.full((tokens.numel() + 1,), tokens.numel(), dtype=torch.int32)
+    bounds[: len(places)] = places
+    return bounds
+
+
+def _host_tensor(values: NDArray[np.int64]) -> Tensor:
+    tensor = torch.from_numpy(np.ascontiguousarray(values))
+    return tensor.pin_memory() if torch.accelerator.is_available() else tensor
+
+
+def _check_tokenizer(manifest: Manifest, config: Config) -> None:
+    """Refuse shards whose ids mean something else to this model."""
+    shards, model, path = config.data.shards, config.model, config.data.tokenizer
+    if manifest.vocab_size != model.vocab_size:
+        raise DataError(
+            f"{shards}: written for {manifest.vocab_size:,} ids, model.vocab_size is "
+            f"{model.vocab_size:,}: set model.vocab_size={manifest.vocab_size}"
+        )
+    if config.data.doc_mask and not manifest.add_bos:
+        raise DataError(f"{shards}: written without BOS, by which data.doc_mask tells documents")
+    try:
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
+    except OSError as error:
+        raise DataError(f"data.tokenizer = {path}: {error.strerror}") from error
+    if path and digest != manifest.tokenizer_sha256:
+        raise DataError(
+            f"{shards}: written with the tokenizer {manifest.tokenizer_sha256[:12]}.., while "
+            f"{path} is {digest[:12]}..: write the shards again, or name their tokenizer"
+        )
+
+
+def _open_source(directory: Path, manifest: Manifest) -> Source:
+    """List a source's shards; a size that is not the manifest's is an error."""
+    splits: dict[str, list[Shard]] = {"train": [], "heldout": []}
+    for info in manifest.shards:
+        path, expected = directory / info.file_name("bin"), info.files["bin"]
+        size = path.stat().st_size if path.exists() else 0
+        if size != expected.bytes:
+            raise DataError(f"{path}: {size} bytes are there, its manifest says {expected.bytes}")
+        splits[info.split].append(Shard(path, info.tokens, expected.sha256))
+    heldout = manifest.splits["heldout"]
+    if heldout.tokens <= len(splits["heldout"]):
+        raise DataError(
+            f"{directory}: no held-out documents to evaluate on; tokenize the source again with "
+            "a larger held-out fraction"
+        )
+    return Source(tuple(splits["train"]), tuple(splits["heldout"]), heldout.text_bytes)

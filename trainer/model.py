@@ -1,0 +1,184 @@
+"""LLaMA: embedding, blocks of attention and SwiGLU under RMSNorm, untied head (paper, section 2.2).
+
+Parameters carry Meta's names (``layers.0.attention.wq.weight``); the rows of wq and wk are in
+half-rotated order, as in Hugging Face's checkpoints, so that no complex number is needed. Build on
+the meta device, shard, ``to_empty``, then ``initialize`` or load (trainer spec, sections 1 and 4).
+"""
+
+import math
+from hashlib import blake2b
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader knows
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from trainer.attention import Attend, attend
+from trainer.config import ModelConfig, TrainConfig
+from trainer.loss import next_token_losses
+
+INIT_STD = 0.02
+_WRAPPERS = ("_checkpoint_wrapped_module.", "_orig_mod.")
+
+
+class RMSNorm(nn.Module):
+    """Root mean square norm: statistics in float32, cast back before the weight."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(dim))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last dimension of ``x`` (..., dim)."""
+        y = x.float()
+        y = y * torch.rsqrt(y.square().mean(-1, keepdim=True) + self.eps)
+        return y.to(x.dtype) * self.weight
+
+
+class Attention(nn.Module):
+    """Causal self-attention with rotary positions, no biases."""
+
+    def __init__(self, config: ModelConfig, attend: Attend) -> None:
+        super().__init__()
+        self.head_dim = config.head_dim
+        self.attend = attend
+        self.wq = nn.Linear(config.dim, config.dim, bias=False)
+        self.wk = nn.Linear(config.dim, config.dim, bias=False)
+        self.wv = nn.Linear(config.dim, config.dim, bias=False)
+        self.wo = nn.Linear(config.dim, config.dim, bias=False)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cu_seqlens: Tensor | None) -> Tensor:
+        """Attend over ``x`` (B, T, dim); ``cos``, ``sin`` (T, D/2), ``cu_seqlens`` as `Attend`."""
+        # The head count follows from the local width: tensor parallel ranks hold some heads each.
+        q, k, v = (w(x).unflatten(-1, (-1, self.head_dim)) for w in (self.wq, self.wk, self.wv))
+        mixed = self.attend(rotate(q, cos, sin), rotate(k, cos, sin), v, cu_seqlens)
+        output: Tensor = self.wo(mixed.flatten(-2))
+        return output
+
+
+class FeedForward(nn.Module):
+    """SwiGLU: w2(silu(w1 x) * w3 x)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.w1 = nn.Linear(config.dim, config.ffn_dim, bias=False)
+        self.w2 = nn.Linear(config.ffn_dim, config.dim, bias=False)
+        self.w3 = nn.Linear(config.dim, config.ffn_dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``x`` (B, T, dim) to the same shape."""
+        output: Tensor = self.w2(F.silu(self.w1(x)) * self.w3(x))
+        return output
+
+
+class Block(nn.Module):
+    """One layer: x += attention(norm(x)), x += feed_forward(norm(x))."""
+
+    def __init__(self, config: ModelConfig, attend: Attend) -> None:
+        super().__init__()
+        self.attention_norm = RMSNorm(config.dim, config.norm_eps)
+        self.attention = Attention(config, attend)
+        self.ffn_norm = RMSNorm(config.dim, config.norm_eps)
+        self.feed_forward = FeedForward(config)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cu_seqlens: Tensor | None) -> Tensor:
+        """Map ``x`` (B, T, dim) to the same shape."""
+        x = x + self.attention(self.attention_norm(x), cos, sin, cu_seqlens)
+        output: Tensor = x + self.feed_forward(self.ffn_norm(x))
+        return output
+
+
+class Llama(nn.Module):
+    """The model; its forward gives the loss when it gets labels, logits when not."""
+
+    rope_cos: Tensor  # (context, head_dim / 2), float32, not part of a checkpoint
+    rope_sin: Tensor
+
+    def __init__(
+        self, config: ModelConfig, *, attend: Attend = attend, train: TrainConfig | None = None
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.loss = train or TrainConfig()
+        self.tok_embeddings = nn.Embedding(config.vocab_size, config.dim)
+        self.layers = nn.ModuleList(Block(config, attend) for _ in range(config.layers))
+        self.norm = RMSNorm(config.dim, config.norm_eps)
+        self.output = nn.Linear(config.dim, config.vocab_size, bias=False)
+        self.build_rope()
+
+    def build_rope(self) -> None:
+        """Compute the rotary tables; again after ``to_empty``, which leaves garbage in them."""
+        device = self.tok_embeddings.weight.device
+        pairs = torch.arange(0, self.config.head_dim, 2, dtype=torch.float32, device=device)
+        frequencies = self.config.rope_theta ** (-pairs / self.config.head_dim)
+        places = torch.arange(self.config.context, dtype=torch.float32, device=device)
+        for name, table in (("rope_cos", torch.cos), ("rope_sin", torch.sin)):
+            self.register_buffer(name, table(torch.outer(places, frequencies)), persistent=False)
+
+    def forward(
+        self, tokens: Tensor, labels: Tensor | None = None, cu_seqlens: Tensor | None = None
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Give logits (B, T, V), or with labels the sums of their loss (`trainer.loss.Losses`).
+
+        Args:
+            tokens: (B, T) int64, T <= context.
+            labels: (B, T) int64, the next tokens; -100 is not learned from.
+            cu_seqlens: document starts as in `Attend`, to keep attention inside documents.
+        """
+        x = self.tok_embeddings(tokens)
+        cos, sin = self.rope_cos[: tokens.shape[1]], self.rope_sin[: tokens.shape[1]]
+        for layer in self.layers:
+            x = layer(x, cos, sin, cu_seqlens)
+        x = self.norm(x)
+        if labels is None:
+            logits: Tensor = self.output(x)
+            return logits
+        chunk, z_loss = self.loss.loss_chunk, self.loss.z_loss
+        return next_token_losses(x, self.output.weight, labels, chunk_tokens=chunk, z_loss=z_loss)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate channel pairs (i, i + D/2) of ``x`` (B, T, H, D) by ``cos``, ``sin`` (T, D/2)."""
+    first, second = x.float().chunk(2, dim=-1)
+    cos, sin = cos[:, None], sin[:, None]
+    turned = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+    return turned.to(x.dtype)
+
+
+def canonical_name(name: str) -> str:
+    """Strip what wrappers (activation checkpointing, compile) insert into a parameter's name."""
+    for wrapper in _WRAPPERS:
+        name = name.replace(wrapper, "")
+    return name
+
+
+@torch.no_grad()
+def initialize(model: Llama, seed: int) -> None:
+    """Fill the weights, the same for every layout over ranks.
+
+    Matrices are normal with deviation 0.02, cut at three deviations; what writes to the residual
+    stream (wo, w2) is narrower by sqrt(2 layers). Each tensor is drawn whole, on the CPU, from
+    a generator seeded by its name, and each rank keeps its part: DTensors filled in place would
+    hold the same numbers on every rank.
+    """
+    for name, parameter in model.named_parameters():
+        full = initial_tensor(canonical_name(name), parameter.shape, model.config.layers, seed)
+        if isinstance(parameter, DTensor):
+            mesh, placements = parameter.device_mesh, parameter.placements
+            full = full.to(parameter.device)
+            parameter.copy_(distribute_tensor(full, mesh, placements, src_data_rank=None))
+        else:
+            parameter.copy_(full)
+
+
+def initial_tensor(name: str, shape: torch.Size, layers: int, seed: int) -> Tensor:
+    """Draw the initial value of the parameter called ``name``: float32, on the CPU."""
+    full = torch.empty(shape)
+    if len(shape) == 1:
+        return full.fill_(1.0)
+    residual = name.endswith(("attention.wo.weight", "feed_forward.w2.weight"))
+    std = INIT_STD / math.sqrt(2 * layers) if residual else INIT_STD
+    digest = blake2b(f"{seed}\n{name}".encode(), digest_size=4).digest()  # the engine takes 32 bits
+    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little"))
+    return nn.init.trunc_normal_(full, std=std, a=-3 * std, b=3 * std, generator=generator)

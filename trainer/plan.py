@@ -1,0 +1,115 @@
+"""What a run will be, before it begins: steps, microbatches, memory, epochs.
+
+The batch divides exactly or not at all (trainer spec, section 3). Nothing here needs torch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mixtures import mixture as mixture_files
+from mixtures.mixture import MixtureError
+from mixtures.order import OrderError
+from mixtures.plan import make_plan
+from trainer.config import Config, ConfigError
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """A step's share for each data rank."""
+
+    data_ranks: int
+    micro_batch: int  # sequences
+    accumulation: int  # microbatches a rank runs in a step
+    batch_sequences: int  # sequences of a step, over all ranks
+    steps: int
+    context: int  # tokens
+
+    @property
+    def sequences(self) -> int:
+        """Sequences of the whole run."""
+        return self.steps * self.batch_sequences
+
+
+def plan_batch(config: Config, data_ranks: int) -> BatchPlan:
+    """Cut the run into steps, microbatches and sequences for ``data_ranks`` ranks.
+
+    Raises:
+        ConfigError: a division leaves a rest; the message gives the nearest values without one.
+    """
+    context, train = config.model.context, config.train
+    unit = context * data_ranks * train.micro_batch  # tokens of one microbatch over all ranks
+    if train.batch_tokens % unit:
+        below = train.batch_tokens // unit * unit
+        legal = " or ".join(f"{tokens:_}" for tokens in (below, below + unit) if tokens)
+        sequences, rest = divmod(train.batch_tokens, context * data_ranks)
+        micro = [n for n in range(1, sequences + 1) if not rest and sequences % n == 0]
+        micro = sorted(sorted(micro, key=lambda n: abs(n - train.micro_batch))[:2])
+        either = f", or train.micro_batch = {' or '.join(map(str, micro))}" if micro else ""
+        raise ConfigError(
+            f"train.batch_tokens = {train.batch_tokens:_} is no multiple of {unit:_} (model.context"
+            f" {context} x {data_ranks} data ranks x train.micro_batch {train.micro_batch}); "
+            f"nearest: train.batch_tokens = {legal}{either}"
+        )
+    sequences, accumulation = train.batch_tokens // context, train.batch_tokens // unit
+    return BatchPlan(data_ranks, train.micro_batch, accumulation, sequences, config.steps, context)
+
+
+def memory_plan(config: Config, ranks: int) -> dict[str, float]:
+    """Estimate the bytes on one rank, by what they hold.
+
+    Weight, gradient and Adam's two moments are float32 and sharded; the blocks in flight and
+    the root are whole. Activations follow section 4: 16 dim + 6 ffn bytes a token and layer in
+    bfloat16, 1.4 times that without fused norms.
+    """
+    model, train = config.model, config.train
+    width = 2 if config.parallel.param_dtype == "bfloat16" else 4
+    tokens = train.micro_batch * model.context
+    root = model.parameters - model.layers * model.block_parameters
+    whole = model.parameters if ranks == 1 or not config.parallel.reshard_after_forward else 0
+    activations = 1.4 * (16 * model.dim + 6 * model.ffn_dim) * model.layers * tokens * width / 2
+    chunk = min(config.train.loss_chunk, tokens)
+    return {
+        "weights, gradients, optimizer": 16 * model.parameters / ranks,
+        "parameters in flight": width * (whole or root + 2 * model.block_parameters),
+        "activations of a microbatch": activations,
+        "loss": model.vocab_size * (4 * model.dim + chunk * (4 + 4 + width)),
+    }
+
+
+def describe(config: Config, ranks: int) -> str:
+    """Say what a run would be on ``ranks`` ranks; raise ConfigError if it could not be."""
+    plan, memory, model = plan_batch(config, ranks), memory_plan(config, ranks), config.model
+    text = f"""\
+model   {model.parameters:,} parameters, {model.flops_per_token:,} FLOPs a token
+        dim {model.dim}, {model.layers} layers, {model.heads} heads, ffn {model.ffn_dim}, \
+vocabulary {model.vocab_size:,}, context {model.context:,}
+batch   {config.train.batch_tokens:,} tokens: {plan.batch_sequences:,} sequences on {ranks} \
+ranks, {plan.accumulation} x {plan.micro_batch} on each
+run     {plan.steps:,} steps, {plan.sequences * plan.context:,} tokens
+memory  {sum(memory.values()) / _GIB:.2f} GiB on each rank, estimated"""
+    sizes = (f"        {size / _GIB:8.2f} GiB  {what}" for what, size in memory.items())
+    return "\n".join([text, *sizes, *_describe_sources(config, plan)])
+
+
+def _describe_sources(config: Config, plan: BatchPlan) -> Iterator[str]:
+    """Give tokens and epochs by source, of the shards, or of Table 1's sizes without them."""
+    shards = Path(config.data.shards)
+    measured = shards if shards.is_dir() else None
+    try:
+        mixture = mixture_files.load(config.data.mixture)
+        sizes = make_plan(mixture, measured, context=plan.context, sequences=plan.sequences)
+    except (MixtureError, OrderError) as error:
+        raise ConfigError(str(error)) from error
+    yield f"data    {mixture.name} over " + (
+        str(shards) if measured else f"the sizes of the paper's Table 1: {shards} is not there"
+    )
+    for source in sizes.sources:
+        paper = f", {float(source.paper_epochs):.2f} in the paper" if source.paper_epochs else ""
+        yield (
+            f"        {source.name:14} {int(source.tokens):18,} tokens, "
+            f"{float(source.epochs):.2f} epochs{paper}"
+        )
+    yield from (f"        problem: {problem}" for problem in sizes.problems)

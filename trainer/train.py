@@ -1,0 +1,295 @@
+"""The training loop: from a configuration to a trained model, through every stop in between.
+
+A step reads its batch, agrees with all ranks on what it holds and whether to stop, sums gradients
+over microbatches and ranks, and updates unless the loss or the norm is not finite. All that
+decides anything is a value that every rank has (trainer spec, sections 3, 7 and 10).
+"""
+
+import contextlib
+import dataclasses
+import gc
+import json
+import math
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.fsdp import FSDPModule
+
+from trainer import optim
+from trainer.checkpoint import CheckpointError, Checkpoints, TrainState, read_record
+from trainer.config import Config, changed_maths, to_toml
+from trainer.data import (
+    Corpus,
+    Loader,
+    StepBatch,
+    document_starts,
+    open_corpus,
+    order_record,
+    resume_corpus,
+    verify,
+)
+from trainer.evaluate import evaluate, weighted_nll
+from trainer.metrics import Metrics
+from trainer.model import initialize
+from trainer.parallel import World, build_model
+from trainer.plan import BatchPlan, plan_batch
+
+EXIT_BAD_STEPS = 3
+BAD_BATCHES = "bad_batches.jsonl"
+LOSS_EMA_DECAY = 0.98
+MAX_FAILED_SAVES = 2
+_COLLECT_GARBAGE_STEPS = 1000
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[list[int]]:
+    """List the signals that ask to stop (SIGTERM, SIGINT, SIGUSR1) as they come in.
+
+    A handler does no more, and takes no lock; the ranks compare their lists at the next step.
+    """
+    heard: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: heard.append(n)) for number in _SIGNALS}
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run(config: Config, world: World) -> int:
+    """Train as ``config`` says, from the beginning or from the run's checkpoint.
+
+    Gives the exit code: 0, or 3 after too many steps in a row without a finite loss. Raises
+    TrainerError for what the user can put right.
+    """
+    with listening() as heard:
+        training = Run(config, world)
+        gc.disable()  # ranks that collect at different times wait for one another
+        try:
+            return training.train(heard)
+        finally:
+            gc.enable()
+
+
+class Run:
+    """A run with all that it holds: opened or resumed, then trained step by step."""
+
+    def __init__(self, config: Config, world: World) -> None:
+        self.config, self.world = config, world
+        self.plan = plan_batch(config, world.data_ranks)
+        self.directory = Path(config.run.dir)
+        self.checkpoints = Checkpoints(self.directory / "ckpt", world, config.checkpoint)
+        found = self.checkpoints.find(config.run.resume)
+        self.corpus = _open_data(config, self.plan, found)
+        self.loader = Loader(self.corpus, self.plan, world.data_rank, config.data)
+        if config.data.verify:
+            verify(self.corpus, world.rank, world.size)
+        self.model, kernel = build_model(config, world)
+        self.optimizer = optim.build_optimizer(self.model, config.optim)
+        if found:
+            self.state = self.checkpoints.load(found, self.model, self.optimizer)
+        else:
+            initialize(self.model, config.train.seed)
+            self.state = TrainState()
+        self._saved_step = self.state.step  # nothing is saved twice, nor before the first step
+        self._failed_saves = 0
+
+        if world.rank == 0:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            (self.directory / "config.toml").write_text(to_toml(config), encoding="utf-8")
+        self.metrics = Metrics(self.directory, config, self.plan, world)
+        self.metrics.restart(self.state.step)
+        self.metrics.say(
+            f"{config.model.parameters:,} parameters on {world.size} x {world.device.type}, "
+            f"attention by {kernel}; {self.plan.steps:,} steps of {config.train.batch_tokens:,} "
+            f"tokens, {self.plan.accumulation} x {self.plan.micro_batch} sequences a rank; "
+            + (f"going on from {found.name}" if found else "from the beginning")
+        )
+
+    def train(self, heard: Sequence[int] = ()) -> int:
+        """Train to the end, or until asked to stop; give the exit code (see ``run``)."""
+        config, state, last, say = self.config, self.state, self.plan.steps, self.metrics.say
+        save_due = False
+        with contextlib.closing(self.loader.steps(state.step, state.sequences)) as batches:
+            while state.step < last:
+                with self.metrics.timed("data"):
+                    batch = next(batches)
+                stopping, valid, bad, *sources = self.world.sum(
+                    [bool(heard), batch.valid, batch.bad_sequences, *batch.source_sequences]
+                )
+                if stopping and not state.bad_in_a_row:
+                    # This batch is not trained on: the run reads it again when it goes on.
+                    self._save(must=True)
+                    say(f"stopped as asked after step {state.step:,}; all is saved")
+                    return 0
+                row = self._step(batch, int(valid), sources)
+                self.metrics.step({**row, "bad_sequences": int(bad)})
+                if state.bad_in_a_row >= config.run.max_bad_steps:
+                    say(
+                        f"stopped: {state.bad_in_a_row} steps in a row without a finite loss and "
+                        f"norm; what they read is in {self.directory / BAD_BATCHES}"
+                    )
+                    return EXIT_BAD_STEPS
+                if _due(state.step, config.eval.every, last):
+                    self._evaluate()
+                save_due = save_due or _due(state.step, config.checkpoint.every, last)
+                # A bad step is not saved, unless it is the last: the weights are those before it.
+                if save_due and (not state.bad_in_a_row or state.step == last):
+                    save_due = not self._save(must=state.step == last)
+                if state.step % _COLLECT_GARBAGE_STEPS == 0:
+                    gc.collect()
+        say(f"all {last:,} steps are done")
+        return 0
+
+    def gradients(self, batch: StepBatch, valid: int) -> tuple[float, float]:
+        """Run forward and backward over a step; give its mean loss and its norm before clipping.
+
+        Args:
+            batch: this rank's part.
+            valid: labels of the step over all ranks. Dividing by it, and summing over ranks, is
+                exact for every mask, micro batch and number of ranks.
+        """
+        model, device, parallel = self.model, self.world.device, self.config.parallel
+        nll = torch.zeros((), device=device)
+        for index, (tokens, labels) in enumerate(zip(batch.tokens, batch.labels, strict=True)):
+            assert isinstance(model, FSDPModule)
+            final = index == self.plan.accumulation - 1
+            model.set_is_last_backward(final)
+            model.set_requires_gradient_sync(final or parallel.sync_each_microbatch)
+            if self.world.size == 1 or not parallel.reshard_after_forward:
+                model.set_reshard_after_backward(final)  # whole parameters serve the next too
+            starts = None
+            if self.config.data.doc_mask:
+                starts = document_starts(tokens, self.corpus.bos_id).to(device, non_blocking=True)
+            losses = model(
+                tokens.to(device, non_blocking=True), labels.to(device, non_blocking=True), starts
+            )
+            (losses.total / valid).backward()
+            nll += losses.nll
+        norm = optim.clip_gradients(model.parameters(), self.config.optim.clip)
+        dist.all_reduce(nll)
+        loss, norm_before = torch.stack((nll / valid, norm)).tolist()  # the step's one host sync
+        return loss, norm_before
+
+    def _step(self, batch: StepBatch, valid: int, sources: list[float]) -> dict[str, Any]:
+        """Train on one batch, or pass over it; give its row of metrics."""
+        state = self.state
+        loss: float | None = None
+        norm: float | None = None
+        state.step, state.sequences = batch.step, batch.first + self.plan.batch_sequences
+        rate = optim.learning_rate(batch.step, self.config.optim, self.plan.steps)
+        if batch.passed_over:
+            state.skipped += 1
+        else:
+            loss, norm = self.gradients(batch, valid)
+            state.tokens += valid
+            for name, count in zip(self.corpus.sources, sources, strict=True):
+                state.source_sequences[name] = state.source_sequences.get(name, 0) + int(count)
+            if math.isfinite(loss) and math.isfinite(norm):
+                optim.set_learning_rate(self.optimizer, rate)
+                self.optimizer.step()
+                state.bad_in_a_row = 0
+                ema = loss if state.loss_ema is None else state.loss_ema
+                state.loss_ema = LOSS_EMA_DECAY * ema + (1 - LOSS_EMA_DECAY) * loss
+            else:
+                self._note_bad(batch, loss, norm)
+                loss = norm = None
+            self.optimizer.zero_grad()
+        return {
+            "step": state.step,
+            "tokens": state.tokens,
+            "loss": loss,
+            "loss_ema": state.loss_ema,
+            "grad_norm": norm,
+            "lr": rate,
+            "skipped": state.skipped,
+            "source_tokens": {
+                name: count * self.plan.context for name, count in state.source_sequences.items()
+            },
+        }
+
+    def _note_bad(self, batch: StepBatch, loss: float, norm: float) -> None:
+        """Count a step without a finite loss and norm, and write down what it read."""
+        self.state.skipped += 1
+        self.state.bad_in_a_row += 1
+        if self.world.rank == 0:
+            row = {"step": batch.step, "loss": str(loss), "grad_norm": str(norm)}
+            row["sequences"] = f"{batch.first}-{batch.first + self.plan.batch_sequences - 1}"
+            with (self.directory / BAD_BATCHES).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def _evaluate(self) -> None:
+        """Score the held-out documents, write the scores and show them."""
+        config = self.config
+        micro_batch = config.eval.micro_batch or config.train.micro_batch
+        with self.metrics.timed("eval"):
+            scores = evaluate(
+                self.model, self.corpus, self.world, micro_batch, doc_mask=config.data.doc_mask
+            )
+        mean = weighted_nll(scores, self.corpus.weights)
+        rows = {name: dataclasses.asdict(score) for name, score in scores.items()}
+        self.metrics.write({"step": self.state.step, "eval_nll": mean, "eval": rows})
+        shown = (f"{n} {s.nll:.4f} ({s.bits_per_byte:.3f} bits/byte)" for n, s in scores.items())
+        self.metrics.say(f"held out at step {self.state.step:,}: {mean:.4f}  {'  '.join(shown)}")
+
+    def _save(self, *, must: bool) -> bool:
+        """Write a checkpoint; if that fails once, and it need not be, training goes on."""
+        state = self.state
+        if state.step == self._saved_step:
+            return True
+        record = {
+            "config": dataclasses.asdict(self.config),
+            "order": order_record(self.corpus, state.sequences),
+            "ranks": self.world.size,
+            "torch": torch.__version__,
+            "revision": _revision(),
+        }
+        try:
+            with self.metrics.timed("checkpoint"):
+                self.checkpoints.save(self.model, self.optimizer, state, record)
+        except CheckpointError as error:
+            self._failed_saves += 1
+            if must or self._failed_saves >= MAX_FAILED_SAVES:
+                raise
+            self.metrics.say(f"warning: {error}; training goes on")
+            return False
+        self._saved_step, self._failed_saves = state.step, 0
+        return True
+
+
+def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:
+    """Open the corpus; for a run that goes on, refuse what would make another training of it."""
+    if found is None:
+        return open_corpus(config, plan.sequences)
+    record, allowed = read_record(found), config.run.allow_change
+    changed = changed_maths(record["config"], config)
+    if refused := {key: change for key, change in changed.items() if key not in allowed}:
+        raise CheckpointError(
+            f"{found} was trained with another configuration ("
+            f"{'; '.join(f'{key}: {change}' for key, change in refused.items())}): take another "
+            f"run.dir, or allow it with run.allow_change={','.join([*allowed, *refused])}"
+        )
+    done, left = record["state"]["sequences"], plan.steps - record["state"]["step"]
+    sequences = done + left * plan.batch_sequences if left > 0 else record["order"]["sequences"]
+    return resume_corpus(config, sequences, record["order"], done)
+
+
+def _due(step: int, every: int, last: int) -> bool:
+    """Tell whether what happens every so many steps, and at the end, happens now."""
+    return step == last or (every > 0 and step % every == 0)
+
+
+def _revision() -> str:
+    """Give the commit of the code where it lies in its repository."""
+    root = Path(__file__).resolve().parent.parent
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        if (root / ".git").exists():
+            return subprocess.check_output(command, text=True).strip()
+    return "unknown"
