@@ -1,7 +1,7 @@
 """What must meet across documents: claims, decided in buckets, and verdicts (DESIGN 4).
 
-1. Each unit emits *claims*, an Arrow table packed per bucket: a ``key`` (u64 hash or 16-byte digest), the
-   locator ``unit`` and ``row``, and what the decision needs (a rank, a fact, a count).
+1. Each unit emits *claims*, an Arrow table packed per bucket: a ``key`` (u64 hash or 16-byte
+   digest), the locator ``unit`` and ``row``, and what the decision needs (a rank, a fact, a count).
 2. Claims are grouped by bucket, the high bits of the key, and not by key: one group holds millions
    of claims and is decided by sorting arrays, not by a Python loop.
 3. Verdicts return packed to the units that claimed; the second reading of a unit applies them.
@@ -10,11 +10,12 @@ Text is never shuffled. A unit combines its own claims per key before it emits t
 is everywhere (the empty file) has as many claims as there are units, and not as there are records.
 
 Decisions are pure functions from the claims of a bucket to verdicts. They order claims totally
-(rank, then unit, then row), so neither the order of arrival nor the number of buckets shows in them.
+(rank, then unit, then row), so neither the order of arrival nor the number of buckets shows.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import apache_beam as beam
@@ -34,7 +35,10 @@ Addressed = tuple[str, bytes]  # (unit name, message)
 
 
 class LostVerdictError(BaseException):
-    """A claim was not answered: a defect. Not an ``Exception``, so that no stage makes a reject of it."""
+    """A claim was not answered: a defect.
+
+    Not an ``Exception``, so that no stage makes a reject of it.
+    """
 
 
 def digest_key(*parts: str) -> bytes:
@@ -72,9 +76,9 @@ def unpack(packed: Iterable[bytes]) -> pa.Table:
 
 
 def _words(keys: pa.ChunkedArray) -> npt.NDArray[Any]:
-    """Return keys as rows of u64, high bits first where keys are digests. Shape (n, 1) or (n, 2)."""
+    """Return keys as rows of u64, shape (n, 1), or (n, 2) with the high bits first for digests."""
     if pa.types.is_uint64(keys.type):
-        return keys.to_numpy().reshape(-1, 1)
+        return np.asarray(keys).reshape(-1, 1)
     width = keys.type.byte_width
     chunks = [
         np.frombuffer(chunk.buffers()[1], np.uint8)[
@@ -99,7 +103,7 @@ def by_bucket(claims: pa.Table, buckets: int) -> Iterator[Bucketed]:
     order = np.argsort(bucket, kind="stable")
     claims, bucket = claims.take(order), bucket[order]
     edges = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1], True])
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         yield int(bucket[start]), pack(claims.slice(start, end - start).combine_chunks())
 
 
@@ -197,7 +201,7 @@ class Standing:
     def __init__(self, claims: pa.Table) -> None:
         local = first_wins(claims).sort_by("row")
         self._rows = local["row"].to_numpy()
-        self._winner_rows = local["winner_row"].to_numpy()
+        self._winner_rows: npt.NDArray[np.int64] = local["winner_row"].to_numpy()
         winning = claims.sort_by("row").set_column(
             claims.schema.get_field_index("count"), "count", local["copies"]
         )
@@ -205,6 +209,11 @@ class Standing:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def winner_rows(self) -> npt.NDArray[np.int64]:
+        """For each claim in the order of rows, the row that stands for its key in this unit."""
+        return self._winner_rows
 
     def winner_row(self, row: int) -> int:
         """Return the row whose claim stands for this row's key in this unit."""
@@ -229,7 +238,7 @@ class DecideBucket(beam.DoFn):
         units = verdicts["unit"].to_pylist()
         verdicts = verdicts.drop_columns(["unit"])
         edges = [i for i in range(len(units)) if i == 0 or units[i] != units[i - 1]]
-        for start, end in zip(edges, [*edges[1:], len(units)], strict=True):
+        for start, end in pairwise([*edges, len(units)]):
             yield units[start], message(self.topic, pack(verdicts.slice(start, end - start)))
 
 
@@ -294,6 +303,13 @@ class Verdicts:
         if at == len(self._rows) or self._rows[at] != row:
             return None
         return {name: column[at].as_py() for name, column in self._columns.items()}
+
+    def column(self, name: str, rows: npt.NDArray[np.int64]) -> pa.Array:
+        """Return one column of the verdicts on the rows given, all of which were claimed."""
+        at = np.searchsorted(self._rows, rows)
+        if len(rows) and (at.max() >= len(self._rows) or (self._rows[at] != rows).any()):
+            raise LostVerdictError("a claim was not answered")
+        return self._columns[name].take(pa.array(at))
 
     def of(self, row: int) -> dict[str, Any]:
         """Return the verdict on a row that was claimed; a lost one must not pass in silence."""

@@ -129,6 +129,12 @@ class ParquetSink:
         ):
             self._flush()
 
+    def write_table(self, rows: pa.Table) -> None:
+        """Append rows that are an Arrow table already, as row groups of their own."""
+        self._flush()
+        self._writer.write_table(rows.select(self.schema.names).cast(self.schema), ROWS_PER_GROUP)
+        self.rows += rows.num_rows
+
     def _flush(self) -> None:
         table = pa.table(
             {field.name: pa.array(self._buffer[field.name], field.type) for field in self.schema},

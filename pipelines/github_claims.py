@@ -197,7 +197,7 @@ def _claim(document: Document, *, joined: bool) -> dict[str, Any]:
 def blob_claims(
     unit: Unit, verdicts: dict[str, Verdicts], *, gates: Sequence[Stage]
 ) -> Iterator[pa.Table]:
-    """Yield a unit's claims in the second meeting: files claim blobs, contents say what they hold."""
+    """Yield a unit's claims in the second meeting: files claim, contents say what they have."""
     if unit.kind in FACTS:
         return
     if unit.kind in (FILES, JOINED):

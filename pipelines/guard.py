@@ -81,7 +81,7 @@ class TimeGuard:
                     continue
                 used = time.clock_gettime(self._clock)
                 if serial != seen:
-                    # First sight of this document: its budget runs from here, at most one poll late.
+                    # First sight of this document: its budget runs from here, a poll late at most.
                     seen, began = serial, used
                 elif used - began > self.seconds:
                     _raise_in(self._thread, DocumentTimeout)

@@ -66,7 +66,7 @@ def options_of(launch: Launch) -> PipelineOptions:
 
 
 def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledger:
-    """Curate a source into the run directory at ``path``, or resume it; a complete run is left alone.
+    """Curate a source into the run directory at ``path``, or resume; a complete run is left alone.
 
     Raises:
         RunError, StorageError: what went wrong and what to do, in one line.
@@ -96,12 +96,11 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     with Progress(run, plan, shown=launch.progress):
         if run.lacks(plan.units, "units"):
             execute(source, plan, settings, run, options)
-        ledger = run.finish(
+        return run.finish(
             plan,
             allow_empty=launch.allow_empty,
             max_failed_files=launch.max_failed_files,
         )
-    return ledger
 
 
 def execute(source: Source, plan: Plan, settings: Any, run: Run, options: PipelineOptions) -> None:

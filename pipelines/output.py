@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines import storage
 from pipelines.claims import KEY_BYTES
@@ -37,7 +38,7 @@ STAGED_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class RejectPolicy:
-    """Which rejects are kept: ``all``, ``sample:F`` (0 to 1, by hash of id), ``ids`` or ``none``."""
+    """Which rejects are kept: ``all``, ``sample:F`` (a share, by hash of id), ``ids``, ``none``."""
 
     mode: str = "all"
     fraction: float = 1.0
@@ -134,6 +135,13 @@ class UnitOutput:
         self._sink("documents").write(row, characters)
         self.ledger.documents += 1
         self.ledger.characters += characters
+
+    def write_documents(self, rows: pa.Table) -> None:
+        """Write and count documents that are an Arrow table already."""
+        if rows.num_rows:
+            self._sink("documents").write_table(rows)
+            self.ledger.documents += rows.num_rows
+            self.ledger.characters += pc.sum(pc.utf8_length(rows["text"])).as_py()
 
     def reject(self, document: Document, judged: Judged) -> None:
         """Write a reject, as the policy says; the ledger has counted it."""

@@ -117,7 +117,8 @@ def run_unit(
 def _one_line(error: OSError, run: Run) -> str:
     if error.errno == errno.ENOSPC:
         return f"no space left while writing to {run.path}. Free some and give the command again."
-    return f"{error.strerror or error} ({error.filename or run.path}). Mend it and give the command again."
+    what = f"{error.strerror or error} ({error.filename or run.path})"
+    return f"{what}. Mend it and give the command again."
 
 
 @beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
@@ -150,7 +151,7 @@ class RunUnit(beam.DoFn):
 
 
 def count(source: str, ledger: Ledger) -> None:
-    """Add a unit's ledger to Beam's counters, which inform and decide nothing (retries count twice)."""
+    """Add a unit's ledger to Beam's counters, which only inform (retries count twice)."""
     counter = beam.metrics.Metrics.counter
     counter(source, "records_read").inc(ledger.records_read)
     counter(source, "documents").inc(ledger.documents)

@@ -243,8 +243,8 @@ class Run:
             if tally.documents_in and not tally.documents_out and not allow_empty:
                 reasons = ", ".join(f"{reason} {n}" for reason, n in tally.rejected.most_common(3))
                 raise RunError(
-                    f"stage {name} kept none of {tally.documents_in} documents ({reasons}). Look at "
-                    f"them with `python -m pipelines inspect {self.path} --stage {name}`; then "
+                    f"stage {name} kept none of {tally.documents_in} documents ({reasons}). Look "
+                    f"at them with `python -m pipelines inspect {self.path} --stage {name}`; then "
                     "change the inputs or the options, or accept it with --allow-empty."
                 )
 

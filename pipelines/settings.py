@@ -1,7 +1,7 @@
 """Settings of a source: one frozen dataclass, read from flags or from a recipe, strictly.
 
-A field made by :func:`setting` is a flag (``max_line_length`` is ``--max-line-length``) and a key of
-the source's table in a recipe. Unknown keys and values of another type are errors that name the
+A field made by :func:`setting` is a flag (``max_line_length`` is ``--max-line-length``) and a key
+of the source's table in a recipe. Unknown keys and values of another type are errors that name the
 nearest key.
 """
 

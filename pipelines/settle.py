@@ -8,9 +8,9 @@ count). Here the claims are decided, the first of each key wins, and ``staged/``
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -130,36 +130,48 @@ def settle_unit(meeting: Meeting, unit: Unit, verdicts: Verdicts) -> int:
                     out.write_reject(row)
         if len(standing):
             with storage.open_input(run.at("staged", f"{unit.name}.parquet")) as stream:
-                for number, row in enumerate(read_rows(stream, DOCUMENT_SCHEMA.names)):
-                    _settle_row(meeting, row, number, standing, verdicts, out)
+                _copy(meeting, pq.ParquetFile(stream), standing, verdicts, out)
         tally.characters_out = ledger.characters
         out.commit("units", f"{unit.name}.json", failed=sidecar.get("failed"))
     return ledger.documents
 
 
-def _settle_row(
+def _copy(
     meeting: Meeting,
-    row: dict[str, Any],
-    number: int,
+    staged: pq.ParquetFile,
     standing: Standing,
     verdicts: Verdicts,
     out: UnitOutput,
 ) -> None:
-    winner_row = standing.winner_row(number)
-    verdict = verdicts.of(winner_row)
-    if winner_row == number and verdict["wins"]:
-        meta = json.loads(row["meta"])
-        if meta.get("copies") != verdict["copies"]:
-            row["meta"] = meta_json({**meta, "copies": verdict["copies"]})
-        out.write_document(row)
-        return
-    out.ledger.reject(meeting.stage, meeting.reason)
-    row |= {
-        "stage": meeting.stage,
-        "reason": meeting.reason,
-        "detail": f"same as {readable(verdict['winner'])}",
-    }
-    out.write_reject(row)
+    """Copy row groups as Arrow tables; only losers and changed meta become Python."""
+    winners = standing.winner_rows
+    wins = verdicts.column("wins", winners).to_numpy(zero_copy_only=False)
+    wins &= winners == np.arange(len(winners))
+    copies = verdicts.column("copies", winners).to_numpy()
+    names = verdicts.column("winner", winners)
+    start = 0
+    for number in range(staged.num_row_groups):
+        rows = staged.read_row_group(number)
+        span = slice(start, start + rows.num_rows)
+        start = span.stop
+        changed = copies[span] != rows["claim_count"].to_numpy()
+        if (changed & wins[span]).any():
+            metas = rows["meta"].to_pylist()
+            for at in np.flatnonzero(changed & wins[span]):
+                meta = json.loads(metas[at])
+                metas[at] = meta_json({**meta, "copies": int(copies[span][at])})
+            rows = rows.set_column(rows.column_names.index("meta"), "meta", pa.array(metas))
+        rows = rows.select(DOCUMENT_SCHEMA.names)
+        out.write_documents(rows.filter(pa.array(wins[span])))
+        losers = rows.filter(pa.array(~wins[span]))
+        for at, row in zip(np.flatnonzero(~wins[span]), losers.to_pylist(), strict=True):
+            out.ledger.reject(meeting.stage, meeting.reason)
+            row |= {
+                "stage": meeting.stage,
+                "reason": meeting.reason,
+                "detail": f"same as {readable(names[start - rows.num_rows + at].as_py())}",
+            }
+            out.write_reject(row)
 
 
 class Settle(beam.PTransform):

@@ -1,4 +1,4 @@
-"""Files on any filesystem that Beam knows: find them, read them, and write them whole or not at all.
+"""Files on any filesystem that Beam knows: found, read, and written whole or not at all.
 
 A run directory may be local, ``gs://`` or ``s3://``. What is written becomes visible in one step: a
 local file is written under a temporary name and renamed; an object store has no rename, there the
@@ -71,7 +71,7 @@ def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
     """Return the files that the patterns name, each once, sorted by path.
 
     Args:
-        patterns: files, globs, or directories (all files directly in them; hidden ones are passed over).
+        patterns: files, globs, or directories (all files directly in them, but hidden ones).
 
     Raises:
         StorageError: a pattern matches nothing.

@@ -32,7 +32,7 @@ class Unit:
 
 
 def name_units(files: Sequence[tuple[storage.InputFile, str]]) -> list[Unit]:
-    """Return one unit for each (file, kind), named by its place in the sorted inputs and its file."""
+    """Return a unit for each (file, kind), named by its place in the sorted inputs and its file."""
     units = []
     for number, (file, kind) in enumerate(files):
         stem = storage.basename(file.path)

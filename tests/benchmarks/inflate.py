@@ -32,7 +32,7 @@ def inflate(source: Path, target: Path, copies: int) -> int:
                     )
             if "id" in copy.column_names:
                 ids = [
-                    hashlib.sha1(f"{number} {i}".encode()).hexdigest()
+                    hashlib.sha1(f"{number} {i}".encode(), usedforsecurity=False).hexdigest()
                     for i in copy["id"].to_pylist()
                 ]
                 copy = _set(copy, "id", pa.array(ids))
