@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from pipelines import github
+from pipelines import github, recipe, results, samples, tokenize
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
 from pipelines.runs import RunError
 from pipelines.settings import add_flags, from_flags, nearest
 from pipelines.storage import StorageError
+from tokenizer.corpus import CorpusError
+from tokenizer.sample import SampleError
+from tokenizer.train import TrainError
 
 SOURCES = (Source("github", github.GithubConfig, github.plan, github.github),)
 
@@ -67,8 +70,57 @@ def make_parser() -> Parser:
         add_flags(command, source.settings)
         command.add_argument("--run", required=True, help="run directory to make or to resume")
         add_launch_flags(command)
+    command = commands.add_parser("tokenize", help="make token shards of complete runs")
+    add_flags(command, tokenize.TokenizeConfig)
+    command.add_argument("--out", required=True, help="directory of the shards, a source each")
+    add_launch_flags(command)
+    command = commands.add_parser("build", help="build a recipe: sources, tokenizer, shards")
+    command.add_argument("recipe", help="a TOML file, or the name of one that comes along: demo")
+    command.add_argument("--data", default="", help="what {data} in the recipe stands for")
+    command.add_argument("--out", required=True, help="directory below which everything goes")
+    add_launch_flags(command)
+    command = commands.add_parser("samples", help="write sample inputs from what is installed")
+    command.add_argument("--out", required=True, help="directory to write them to")
+    command.add_argument("--megabytes", type=float, default=4.0, help="of text (default: 4)")
+    command = commands.add_parser("results", help="write the page of results of a recipe")
+    command.add_argument("out", help="where the recipe was built")
+    command.add_argument("--trained", default="", help="run directory of the trainer")
     add_inspect(commands)
     return parser
+
+
+def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int:
+    """Run the command that was parsed; return the exit code."""
+    name = arguments.command
+    if name == "inspect":
+        return inspect(arguments)
+    if name == "samples":
+        written = samples.write_github_export(
+            f"{arguments.out}/github", megabytes=arguments.megabytes
+        )
+        print(f"wrote {len(written)} files to {arguments.out}")
+        return 0
+    if name == "results":
+        print(results.write(arguments.out, arguments.trained))
+        return 0
+    how = launch_of(arguments, beam_flags)
+    if name == "tokenize":
+        config = from_flags(tokenize.TokenizeConfig, arguments)
+        splits = tokenize.tokenize(config, arguments.out, how).splits
+        print(", ".join(f"{split}: {total.tokens:,} tokens" for split, total in splits.items()))
+        return 0
+    if name == "build":
+        recipe.build(
+            recipe.read(arguments.recipe, SOURCES, arguments.data), SOURCES, arguments.out, how
+        )
+        return 0
+    source = next(source for source in SOURCES if source.name == name)
+    ledger = run_source(source, from_flags(source.settings, arguments), arguments.run, how)
+    if not arguments.quiet:
+        console = Console()
+        console = console if console.is_terminal else Console(width=140)
+        console.print(closing_table(ledger, f"{name}: {arguments.run}"))
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,20 +129,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     cut = words.index("--") if "--" in words else len(words)
     arguments, beam_flags = make_parser().parse_args(words[:cut]), words[cut + 1 :]
     try:
-        if arguments.command == "inspect":
-            return inspect(arguments)
-        source = next(source for source in SOURCES if source.name == arguments.command)
-        settings = from_flags(source.settings, arguments)
-        ledger = run_source(source, settings, arguments.run, launch_of(arguments, beam_flags))
-        if not arguments.quiet:
-            Console().print(closing_table(ledger, f"{source.name}: {arguments.run}"))
-    except (RunError, StorageError) as error:
+        return run_command(arguments, beam_flags)
+    except (RunError, StorageError, TrainError, SampleError, CorpusError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; give the same command again to resume", file=sys.stderr)
         return 130
-    return 0
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     )
     with Progress(run, plan, shown=launch.progress):
         if run.lacks(plan.units, "units"):
-            execute(source, plan, settings, run, options)
+            execute(source.build, plan, settings, run, options)
         return run.finish(
             plan,
             allow_empty=launch.allow_empty,
@@ -103,11 +103,14 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         )
 
 
-def execute(source: Source, plan: Plan, settings: Any, run: Run, options: PipelineOptions) -> None:
+Build = Callable[[beam.Pipeline, Plan, Any, Run], None]
+
+
+def execute(build: Build, plan: Plan, settings: Any, run: Run, options: PipelineOptions) -> None:
     """Build the pipeline and run it to its end."""
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     pipeline = beam.Pipeline(options=options)
-    source.build(pipeline, plan, settings, run)
+    build(pipeline, plan, settings, run)
     try:
         result = pipeline.run()
         state = result.wait_until_finish()
