@@ -2,12 +2,16 @@
 
 import logging
 import re
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines import storage
 from pipelines.plan import Plan
@@ -16,7 +20,6 @@ from pipelines.runs import Run, RunError, check_failed_files
 from pipelines.settings import nearest
 from pipelines.stages import Ledger
 
-LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 _OUR_ERROR = re.compile(r"(?:RunError|StorageError|UnreadableFile): (.*?)(?= \[while running|\n|$)")
 
 
@@ -41,6 +44,11 @@ class Launch:
     progress: bool = True
 
 
+def is_local(launch: Launch) -> bool:
+    """Whether the run is executed on this machine, by Beam's local runner."""
+    return not any(flag.startswith("--runner") for flag in launch.beam_flags)
+
+
 def options_of(launch: Launch) -> PipelineOptions:
     """Return Beam's options.
 
@@ -48,21 +56,26 @@ def options_of(launch: Launch) -> PipelineOptions:
         RunError: a flag is unknown to Beam. (With a portable runner it may be the job server's.)
     """
     flags = list(launch.beam_flags)
-    runner = [flag for flag in flags if flag.startswith("--runner")]
-    if not runner:
-        mode = "in_memory" if launch.workers == 1 else "multi_processing"
-        flags += [
-            f"--runner={LOCAL_RUNNER}",
-            f"--direct_num_workers={launch.workers}",
-            f"--direct_running_mode={mode}",
-            "--default_sdk_harness_log_level=ERROR",
-        ]
+    if is_local(launch):
+        flags.append(f"--direct_num_workers={launch.workers}")
     options = PipelineOptions(flags)
     known = options.get_all_options()
     unknown = sorted(options.get_all_options(retain_unknown_options=True).keys() - known.keys())
-    if unknown and not any("Portable" in flag for flag in runner):
+    if unknown and "Portable" not in str(known["runner"]):
         raise RunError(f"unknown Beam flag --{unknown[0]}{nearest(unknown[0], known)}")
     return options
+
+
+def runner_of(launch: Launch) -> FnApiRunner | None:
+    """Return the local runner, with processes for several workers; None to let the flags say."""
+    if not is_local(launch):
+        return None
+    if launch.workers == 1:
+        return FnApiRunner()
+    command = f"{shlex.quote(sys.executable)} -m pipelines.worker"
+    return FnApiRunner(
+        default_environment=SubprocessSDKEnvironment.from_command_string(command_string=command)
+    )
 
 
 def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledger:
@@ -71,7 +84,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     Raises:
         RunError, StorageError: what went wrong and what to do, in one line.
     """
-    options = options_of(launch)
+    options_of(launch)  # a wrong flag is told before any work
     run = Run(path)
     plan = source.plan(settings)
     config = {
@@ -95,7 +108,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     )
     with Progress(run, plan, shown=launch.progress):
         if run.lacks(plan.units, "units"):
-            execute(source.build, plan, settings, run, options)
+            execute(source.build, plan, settings, run, launch)
         return run.finish(
             plan,
             allow_empty=launch.allow_empty,
@@ -106,10 +119,10 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
 Build = Callable[[beam.Pipeline, Plan, Any, Run], None]
 
 
-def execute(build: Build, plan: Plan, settings: Any, run: Run, options: PipelineOptions) -> None:
+def execute(build: Build, plan: Plan, settings: Any, run: Run, launch: Launch) -> None:
     """Build the pipeline and run it to its end."""
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
-    pipeline = beam.Pipeline(options=options)
+    pipeline = beam.Pipeline(runner=runner_of(launch), options=options_of(launch))
     build(pipeline, plan, settings, run)
     try:
         result = pipeline.run()

@@ -182,7 +182,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
     Raises:
         RunError, StorageError: what went wrong and what to do.
     """
-    options = options_of(launch)
+    options_of(launch)  # a wrong flag is told before any work
     runs = [open_completed(path) for path in sorted(config.runs)]
     sources = sorted({run.source for run in runs})
     if len(sources) > 1:
@@ -227,7 +227,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
                 | "write shard" >> beam.ParDo(WriteShard(run, config.seed, dtype))
             )
 
-        execute(construct, plan, config, run, options)
+        execute(construct, plan, config, run, launch)
     return _commit(run, resolved, tokenizer, config, fraction)
 
 
