@@ -146,5 +146,5 @@ def content(run: Path) -> dict[str, bytes]:
     """Return every file that must be equal from run to run, and its bytes."""
     names = ["manifest.json", "stats.json", "COMPLETED"]
     found = [run / name for name in names]
-    found += [*(run / "documents").iterdir(), *(run / "rejects").iterdir()]
+    found += [*run.glob("documents/*"), *run.glob("rejects/*")]
     return {str(path.relative_to(run)): path.read_bytes() for path in found}
