@@ -10,7 +10,7 @@ from pipelines import github, recipe, results, samples, tokenize
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
-from pipelines.runs import RunError
+from pipelines.runs import RunError, one_line
 from pipelines.settings import add_flags, from_flags, nearest
 from pipelines.storage import StorageError
 from tokenizer.corpus import CorpusError
@@ -26,10 +26,18 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:  # type: ignore[override] # argparse says NoReturn, sys.exit is
         """Print the message and exit."""
         if message.startswith("unrecognized arguments:"):
-            word = message.split(":", 1)[1].split(maxsplit=1)[0]
-            known = [flag for action in self._actions for flag in action.option_strings]
+            word = message.split(":", 1)[1].split(maxsplit=1)[0].split("=", 1)[0]
+            known = self._flags()
             message = f"unknown flag {word}{nearest(word, known)}"
         sys.exit(f"error: {message} (see `{self.prog} --help`)")
+
+    def _flags(self) -> set[str]:
+        """Return the flags of this parser and of its commands, which leave unknown ones to it."""
+        flags = {flag for action in self._actions for flag in action.option_strings}
+        for action in self._actions:
+            if isinstance(action.choices, dict):
+                flags.update(*(command._flags() for command in action.choices.values()))  # noqa: SLF001 - of this class
+        return flags
 
 
 def add_launch_flags(parser: argparse.ArgumentParser) -> None:
@@ -132,6 +140,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_command(arguments, beam_flags)
     except (RunError, StorageError, TrainError, SampleError, CorpusError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # of the run directory: a full disk, no permission, no directory
+        where = str(getattr(arguments, "run", "") or getattr(arguments, "out", ""))
+        print(f"error: {one_line(error, where)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; give the same command again to resume", file=sys.stderr)

@@ -2,16 +2,12 @@
 
 import logging
 import re
-import shlex
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from pipelines import storage
 from pipelines.plan import Plan
@@ -19,8 +15,11 @@ from pipelines.progress import Progress
 from pipelines.runs import Run, RunError, check_failed_files
 from pipelines.settings import nearest
 from pipelines.stages import Ledger
+from pipelines.workers import WorkerWatch
 
+LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 _OUR_ERROR = re.compile(r"(?:RunError|StorageError|UnreadableFile): (.*?)(?= \[while running|\n|$)")
+Build = Callable[[beam.Pipeline, Plan, Any, Run], None]
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Source:
     name: str
     settings: type[Any]
     plan: Callable[[Any], Plan]
-    build: Callable[[beam.Pipeline, Plan, Any, Run], None]
+    build: Build
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,6 @@ class Launch:
     progress: bool = True
 
 
-def is_local(launch: Launch) -> bool:
-    """Whether the run is executed on this machine, by Beam's local runner."""
-    return not any(flag.startswith("--runner") for flag in launch.beam_flags)
-
-
 def options_of(launch: Launch) -> PipelineOptions:
     """Return Beam's options.
 
@@ -56,26 +50,20 @@ def options_of(launch: Launch) -> PipelineOptions:
         RunError: a flag is unknown to Beam. (With a portable runner it may be the job server's.)
     """
     flags = list(launch.beam_flags)
-    if is_local(launch):
-        flags.append(f"--direct_num_workers={launch.workers}")
+    runner = [flag for flag in flags if flag.startswith("--runner")]
+    if not runner:
+        mode = "in_memory" if launch.workers == 1 else "multi_processing"
+        flags += [
+            f"--runner={LOCAL_RUNNER}",
+            f"--direct_num_workers={launch.workers}",
+            f"--direct_running_mode={mode}",
+        ]
     options = PipelineOptions(flags)
     known = options.get_all_options()
     unknown = sorted(options.get_all_options(retain_unknown_options=True).keys() - known.keys())
-    if unknown and "Portable" not in str(known["runner"]):
+    if unknown and not any("Portable" in flag for flag in runner):
         raise RunError(f"unknown Beam flag --{unknown[0]}{nearest(unknown[0], known)}")
     return options
-
-
-def runner_of(launch: Launch) -> FnApiRunner | None:
-    """Return the local runner, with processes for several workers; None to let the flags say."""
-    if not is_local(launch):
-        return None
-    if launch.workers == 1:
-        return FnApiRunner()
-    command = f"{shlex.quote(sys.executable)} -m pipelines.worker"
-    return FnApiRunner(
-        default_environment=SubprocessSDKEnvironment.from_command_string(command_string=command)
-    )
 
 
 def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledger:
@@ -91,8 +79,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         "source": source.name,
         **asdict(settings),
         # What the run reads, as found: resuming over other inputs is refused.
-        "input": {storage.basename(unit.path): unit.size for unit in plan.units},
-        "input_paths": sorted(unit.path for unit in plan.units),
+        "input": {unit.path: unit.size for unit in plan.units},
     }
     if run.start(config):
         return Ledger.from_json(run.stats())
@@ -116,24 +103,24 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         )
 
 
-Build = Callable[[beam.Pipeline, Plan, Any, Run], None]
-
-
 def execute(build: Build, plan: Plan, settings: Any, run: Run, launch: Launch) -> None:
     """Build the pipeline and run it to its end."""
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
-    pipeline = beam.Pipeline(runner=runner_of(launch), options=options_of(launch))
+    pipeline = beam.Pipeline(options=options_of(launch))
     build(pipeline, plan, settings, run)
-    try:
-        result = pipeline.run()
-        state = result.wait_until_finish()
-    except (RunError, storage.StorageError):
-        raise
-    except Exception as error:
-        # Workers send their errors as text: ours says what to do, Beam's is a traceback.
-        if ours := _OUR_ERROR.search(str(error)):
-            raise RunError(ours.group(1)) from error
-        raise
+    with WorkerWatch() as watch:
+        try:
+            result = pipeline.run()
+            state = result.wait_until_finish()
+        except (RunError, storage.StorageError):
+            raise
+        except Exception as error:
+            # Workers send their errors as text: ours says what to do, Beam's is a traceback.
+            if ours := _OUR_ERROR.search(str(error)):
+                raise RunError(ours.group(1)) from error
+            if died := watch.blame():
+                raise RunError(died) from error
+            raise
     if state not in (None, "DONE"):
         raise RunError(
             f"the runner ended as {state}. Its log says why; give the command again to resume."

@@ -5,7 +5,6 @@ the stages, and writes it to the unit's documents or rejects. Beam distributes u
 and moves what must meet; it never sees a document.
 """
 
-import errno
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pipelines.documents import Document
 from pipelines.guard import DOCUMENT_SECONDS, TimeGuard
 from pipelines.output import Output, UnitOutput
 from pipelines.readers.rows import BadRow, UnreadableFile
-from pipelines.runs import Run, RunError
+from pipelines.runs import Run, RunError, one_line
 from pipelines.stages import Keep, Ledger, Stage, check_text
 from pipelines.units import UNIT_TOPIC, Unit
 
@@ -114,13 +113,6 @@ def run_unit(
     return ledger
 
 
-def _one_line(error: OSError, run: Run) -> str:
-    if error.errno == errno.ENOSPC:
-        return f"no space left while writing to {run.path}. Free some and give the command again."
-    what = f"{error.strerror or error} ({error.filename or run.path})"
-    return f"{what}. Mend it and give the command again."
-
-
 @beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
 @beam.typehints.with_output_types(tuple[str, int])
 class RunUnit(beam.DoFn):
@@ -145,7 +137,7 @@ class RunUnit(beam.DoFn):
         try:
             ledger = run_unit(self.recipe, unit, verdicts, self.output)
         except OSError as error:
-            raise RunError(_one_line(error, run)) from error
+            raise RunError(one_line(error, run.path)) from error
         count(self.recipe.source, ledger)
         yield name, ledger.documents
 
@@ -237,7 +229,7 @@ class EmitClaims(beam.DoFn):
         except UnreadableFile:
             pass  # the second reading commits the unit with the reason
         except OSError as error:
-            raise RunError(_one_line(error, self.run)) from error
+            raise RunError(one_line(error, self.run.path)) from error
         self.run.mark(self.pass_name, unit.name, {"bytes": unit.size, "claims": claims})
 
 

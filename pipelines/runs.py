@@ -14,6 +14,7 @@
     COMPLETED        written last of all
 """
 
+import errno
 import hashlib
 import json
 import platform
@@ -35,6 +36,14 @@ MAX_FAILED_SHARE = 0.001  # of the input files, at least one file (DESIGN 3, "Ba
 
 class RunError(Exception):
     """A run that cannot go on; the message is one line and says what to do."""
+
+
+def one_line(error: OSError, path: str) -> str:
+    """Return what the system refused, and what to do; ``path`` is the run directory."""
+    if error.errno == errno.ENOSPC:
+        return f"no space left while writing to {path}. Free some and give the command again."
+    what = f"{error.strerror or error} ({error.filename or path})"
+    return f"{what}. Mend it and give the command again."
 
 
 def to_bytes(value: Any) -> bytes:
@@ -213,7 +222,7 @@ class Run:
         stats = {
             **total.to_json(),
             "units": len(plan.units),
-            "failed_files": {storage.basename(path): why for path, why in failed.items()},
+            "failed_files": failed,
         }
         timings = {
             "seconds": {

@@ -30,6 +30,7 @@ from pipelines.claims import (
 )
 from pipelines.documents import DOCUMENT_SCHEMA, meta_json, read_rows
 from pipelines.output import Output, UnitOutput
+from pipelines.runs import RunError, one_line
 from pipelines.stages import Ledger, StageTally
 from pipelines.units import UNIT_TOPIC, Unit
 
@@ -109,7 +110,11 @@ class SettleUnit(beam.DoFn):
             yield name, 0
             return
         unit = Unit.unpack(bodies[UNIT_TOPIC][0])
-        yield name, settle_unit(self.meeting, unit, Verdicts(bodies.get(TOPIC, [])))
+        try:
+            documents = settle_unit(self.meeting, unit, Verdicts(bodies.get(TOPIC, [])))
+        except OSError as error:
+            raise RunError(one_line(error, run.path)) from error
+        yield name, documents
 
 
 def settle_unit(meeting: Meeting, unit: Unit, verdicts: Verdicts) -> int:
