@@ -39,7 +39,10 @@ def add_flags(parser: argparse.ArgumentParser, settings: type[Any]) -> None:
         kind = hints[field.name]
         flag = "--" + field.name.replace("_", "-")
         required = field.default is dataclasses.MISSING
-        options: dict[str, Any] = {"help": field.metadata["help"], "required": required}
+        options: dict[str, Any] = {
+            "help": field.metadata["help"].replace("%", "%%"),  # argparse expands it
+            "required": required,
+        }
         if not required:
             options["default"] = field.default
             shown = field.default
