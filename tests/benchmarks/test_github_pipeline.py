@@ -1,0 +1,185 @@
+"""GitHub from export to documents: what Beam costs, what a second worker brings, and memory.
+
+Run with ``pytest -m benchmark tests/benchmarks/test_github_pipeline.py -s``: a line a figure. The
+inputs are copies of the real sample; commands are timed from start to exit, imports included.
+``CORPUSMILL_BENCH_COPIES`` says how many (40 copies: about 2 GB of text, minutes).
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.benchmarks.inflate import inflate
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.data]
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("CORPUSMILL_DATA") or ROOT.parent / "shared" / "data")
+COPIES = int(os.environ.get("CORPUSMILL_BENCH_COPIES", "40"))
+POLL_SECONDS = 0.05
+MEGABYTES = (50, 500)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a command took."""
+
+    seconds: float
+    launcher: int  # bytes resident, at their peak
+    worker: int  # of the largest worker process; 0 if there was none
+    output: str
+
+
+@pytest.fixture(scope="module")
+def sample() -> Path:
+    """Return the folder of the real tables."""
+    folder = DATA / "github"
+    if not folder.is_dir():
+        pytest.skip(f"no real data: set CORPUSMILL_DATA ({folder} is absent)")
+    return folder
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """An inflated export."""
+
+    folder: Path
+    megabytes: float  # of text
+
+
+@pytest.fixture(scope="module")
+def inputs(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inputs]:
+    """Copy the sample; the copies go when the tests are through."""
+    folder = tmp_path_factory.mktemp("inflated")
+    yield Inputs(folder, inflate(sample, folder, COPIES) / 1e6)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def one_worker(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tuple[float, int]:
+    """Return seconds and documents of the pipeline with one worker."""
+    run = tmp_path_factory.mktemp("one") / "run"
+    measured = curate(inputs.folder, run, workers=1)
+    return measured.seconds, documents_of(run)
+
+
+def measure(*arguments: str) -> Measured:
+    """Run a Python command; time it and watch the memory of its processes."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    peaks: defaultdict[int, int] = defaultdict(int)
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(process.pid, peaks, done))
+    watcher.start()
+    output, _ = process.communicate()
+    seconds = time.perf_counter() - began
+    done.set()
+    watcher.join()
+    assert process.returncode == 0
+    launcher = peaks.pop(process.pid, 0)
+    return Measured(seconds, launcher, max(peaks.values(), default=0), output)
+
+
+def _watch(root: int, peaks: dict[int, int], done: threading.Event) -> None:
+    while not done.wait(POLL_SECONDS):
+        try:
+            launcher = psutil.Process(root)
+            for process in (launcher, *launcher.children(recursive=True)):
+                peaks[process.pid] = max(peaks[process.pid], process.memory_info().rss)
+        except psutil.Error:  # it ended meanwhile
+            continue
+
+
+def curate(inputs: Path, run: Path, *, workers: int) -> Measured:
+    """Run the pipeline's command."""
+    command = ("pipelines", "github", "--input", str(inputs), "--run", str(run))
+    return measure(*command, "--workers", str(workers), "--quiet")
+
+
+def documents_of(run: Path) -> int:
+    """Return how many documents a run kept; the run goes."""
+    documents = int(json.loads((run / "manifest.json").read_bytes())["documents"])
+    shutil.rmtree(run)
+    return documents
+
+
+def report(figure: str) -> None:
+    """Print a line, with what else the machine is doing."""
+    load = psutil.getloadavg()[0]
+    print(f"\n{figure} [{psutil.cpu_count()} cores, load {load:.1f}]")
+
+
+def test_beam_over_a_plain_loop(
+    inputs: Inputs, one_worker: tuple[float, int], tmp_path: Path
+) -> None:
+    """Per cent that one worker takes longer than the same functions called in a loop."""
+    seconds, documents = one_worker
+    plain = measure("tests.benchmarks.plain_github", str(inputs.folder), str(tmp_path / "run"))
+    shutil.rmtree(tmp_path / "run")
+    loop = json.loads(plain.output)
+    report(
+        f"plain loop: {loop['seconds']:.1f} s, {plain.seconds:.1f} s with imports; one worker: "
+        f"{seconds:.1f} s for {inputs.megabytes:.0f} MB of text, "
+        f"{100 * (seconds / plain.seconds - 1):.1f} % more "
+        f"({inputs.megabytes / seconds:.1f} MB/s)"
+    )
+    assert documents == loop["documents"]
+
+
+def test_two_workers(inputs: Inputs, one_worker: tuple[float, int], tmp_path: Path) -> None:
+    """How many times as fast two workers are, start-up and all."""
+    seconds, documents = one_worker
+    two = curate(inputs.folder, tmp_path / "run", workers=2)
+    report(
+        f"two workers: {two.seconds:.1f} s, one: {seconds:.1f} s for {inputs.megabytes:.0f} MB of "
+        f"text, {seconds / two.seconds:.2f} times as fast"
+    )
+    assert documents == documents_of(tmp_path / "run")
+
+
+@pytest.mark.parametrize("shape", ["more files", "larger files"])
+def test_memory(sample: Path, tmp_path: Path, shape: str) -> None:
+    """Peak memory of launcher and workers must not follow the size of the input."""
+    for wanted in MEGABYTES:
+        folder = tmp_path / f"inputs-{wanted}"
+        copies = -(-wanted * 10**6 // inflate(sample, folder, 1))
+        megabytes = inflate(sample, folder, copies) / 1e6
+        if shape == "larger files":
+            join_copies(folder)
+        for workers in (1, 2):
+            run = tmp_path / "run"
+            measured = curate(folder, run, workers=workers)
+            report(
+                f"{shape}, {megabytes:.0f} MB of text, {workers} workers: launcher "
+                f"{measured.launcher / 1e6:.0f} MB, largest worker {measured.worker / 1e6:.0f} MB"
+            )
+            assert documents_of(run)
+        shutil.rmtree(folder)
+
+
+def join_copies(folder: Path) -> None:
+    """Make one file of the copies of each file, a row group a copy."""
+    for first in sorted(folder.glob("*-000.parquet")):
+        copies = sorted(folder.glob(f"{first.stem.removesuffix('-000')}-*.parquet"))
+        joined = first.with_name(first.name.replace("-000.parquet", ".joined"))
+        with pq.ParquetWriter(joined, pq.read_schema(first), compression="zstd") as writer:
+            for copy in copies:
+                table: pa.Table = pq.read_table(copy)
+                writer.write_table(table)
+                copy.unlink()
+        joined.rename(first)
