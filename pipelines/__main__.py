@@ -11,10 +11,11 @@ from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
 from pipelines.runs import RunError, one_line
-from pipelines.settings import add_flags, from_flags, nearest
+from pipelines.settings import add_flags, from_flags
 from pipelines.storage import StorageError
 from tokenizer.corpus import CorpusError
 from tokenizer.sample import SampleError
+from tokenizer.strict import nearest
 from tokenizer.train import TrainError
 
 SOURCES = (Source("github", github.GithubConfig, github.plan, github.github),)

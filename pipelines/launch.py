@@ -13,9 +13,9 @@ from pipelines import storage
 from pipelines.plan import Plan
 from pipelines.progress import Progress
 from pipelines.runs import Run, RunError, check_failed_files
-from pipelines.settings import nearest
 from pipelines.stages import Ledger
 from pipelines.workers import WorkerWatch
+from tokenizer.strict import nearest
 
 LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 _OUR_ERROR = re.compile(r"(?:RunError|StorageError|UnreadableFile): (.*?)(?= \[while running|\n|$)")

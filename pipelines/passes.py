@@ -154,6 +154,14 @@ def count(source: str, ledger: Ledger) -> None:
             counter(source, f"{name.removeprefix(source + '.')}/{reason}").inc(n)
 
 
+class ByUnit(beam.PTransform):
+    """Bring each unit together with all that is addressed to it."""
+
+    def expand(self, addressed: Any) -> Any:
+        """Take a tuple of collections; return (unit name, messages)."""
+        return tuple(addressed) | beam.Flatten() | beam.GroupByKey()
+
+
 class RunUnits(beam.PTransform):
     """Units and the verdicts addressed to them in; documents in the run directory out."""
 
@@ -165,9 +173,8 @@ class RunUnits(beam.PTransform):
     def expand(self, addressed: Any) -> beam.PCollection[Any]:
         """Bring each unit and its verdicts together, and run it."""
         return (
-            tuple(addressed)
-            | "units and verdicts" >> beam.Flatten()
-            | "by unit" >> beam.GroupByKey()
+            addressed
+            | "by unit" >> ByUnit()
             | "run unit" >> beam.ParDo(RunUnit(self.recipe, self.output))
         )
 
@@ -248,9 +255,4 @@ class Claims(beam.PTransform):
 
     def expand(self, addressed: Any) -> beam.PCollection[Bucketed]:
         """Bring each unit and its verdicts together, and read its claims."""
-        return (
-            tuple(addressed)
-            | "units and verdicts" >> beam.Flatten()
-            | "by unit" >> beam.GroupByKey()
-            | "emit" >> beam.ParDo(self.emit)
-        )
+        return addressed | "by unit" >> ByUnit() | "emit" >> beam.ParDo(self.emit)

@@ -27,9 +27,10 @@ from typing import Any
 from pipelines import storage
 from pipelines.launch import Launch, Source, run_source
 from pipelines.runs import RunError, to_bytes
-from pipelines.settings import from_table, nearest
+from pipelines.settings import from_table
 from pipelines.tokenize import TokenizeConfig, tokenize
 from tokenizer.corpus import Corpus
+from tokenizer.strict import nearest
 from tokenizer.train import TrainSettings, train
 
 _SAMPLE_KEYS = {"sample_bytes": 2_000_000_000, "weights": None, "random_seed": 0}

@@ -7,12 +7,12 @@ nearest key.
 
 import argparse
 import dataclasses
-import difflib
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pipelines.runs import RunError
+from tokenizer.strict import nearest
 
 Settings = TypeVar("Settings")
 
@@ -20,16 +20,6 @@ Settings = TypeVar("Settings")
 def setting(default: Any = dataclasses.MISSING, *, help: str) -> Any:  # noqa: A002 - argparse's word
     """Declare a field with its explanation; without default it must be given."""
     return dataclasses.field(default=default, metadata={"help": help})
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a suggestion for an unknown word, or "".
-
-    >>> nearest("rejcts", ["rejects", "input"])
-    ". Did you mean 'rejects'?"
-    """
-    matches = difflib.get_close_matches(word, list(known), 1, 0.5)
-    return f". Did you mean '{matches[0]}'?" if matches else ""
 
 
 def add_flags(parser: argparse.ArgumentParser, settings: type[Any]) -> None:

@@ -30,6 +30,7 @@ from pipelines.claims import (
 )
 from pipelines.documents import DOCUMENT_SCHEMA, meta_json, read_rows
 from pipelines.output import Output, UnitOutput
+from pipelines.passes import ByUnit
 from pipelines.runs import RunError, one_line
 from pipelines.stages import Ledger, StageTally
 from pipelines.units import UNIT_TOPIC, Unit
@@ -198,7 +199,6 @@ class Settle(beam.PTransform):
         units = staged | "units" >> beam.ParDo(Readdress(self.meeting.output))
         return (
             (units, verdicts)
-            | "units and verdicts" >> beam.Flatten()
-            | "by unit" >> beam.GroupByKey()
+            | "by unit" >> ByUnit()
             | "settle unit" >> beam.ParDo(SettleUnit(self.meeting))
         )
