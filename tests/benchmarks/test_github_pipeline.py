@@ -157,7 +157,7 @@ def test_memory(sample: Path, tmp_path: Path, shape: str) -> None:
     """Peak memory of launcher and workers must not follow the size of the input."""
     for wanted in MEGABYTES:
         folder = tmp_path / f"inputs-{wanted}"
-        copies = -(-wanted * 10**6 // inflate(sample, folder, 1))
+        copies = max(1, round(wanted * 1e6 / inflate(sample, folder, 1)))
         megabytes = inflate(sample, folder, copies) / 1e6
         if shape == "larger files":
             join_copies(folder)
