@@ -12,7 +12,7 @@ a row of ``files``, or of the reference query's joined export. In the order of t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import apache_beam as beam
@@ -42,12 +42,13 @@ from pipelines.github_files import (
 from pipelines.output import Output, RejectPolicy
 from pipelines.passes import Claims, Committed, Recipe, RunUnits, Units
 from pipelines.plan import Pass, Plan
-from pipelines.runs import Run
+from pipelines.runs import Run, RunError
 from pipelines.settings import setting
 from pipelines.settle import Meeting, Settle
 from pipelines.stages import Keep, Rewrite, Score, Stage
 from pipelines.storage import find_inputs
 from pipelines.units import Unit
+from tokenizer.model import Tokenizer, TokenizerError
 
 CLAIM_BYTES_PER_INPUT_BYTE = 4  # of `files` exports: a claim holds about the row, and they compress
 TEXT_STAGE = "github.duplicate_text"
@@ -73,6 +74,9 @@ class GithubConfig:
     max_line_length: int = setting(1000, help="longest line, in characters")
     avg_line_length: float = setting(100.0, help="characters of the file a line, at most")
     min_alnum_ratio: float = setting(0.25, help="alphanumeric share of the characters, at least")
+    token_counter: str = setting(
+        "", help="SentencePiece model for redpajama's rule on letters a token; off without one"
+    )
     rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
 
     @property
@@ -116,6 +120,9 @@ def cleaning(config: GithubConfig) -> list[Stage]:
         max_line=config.max_line_length,
         mean_line=config.avg_line_length,
         min_alnum=config.min_alnum_ratio,
+        min_alpha_per_token=code.REDPAJAMA_THRESHOLDS.min_alpha_per_token
+        if config.token_counter
+        else None,
     )
     strip = (
         Rewrite("github.header", headers.strip_header_redpajama)
@@ -130,7 +137,7 @@ def cleaning(config: GithubConfig) -> list[Stage]:
         Score("github.measure", measure, into="meta"),
         Keep(
             "github.quality",
-            partial(check_measured, thresholds=thresholds),
+            partial(check_measured, thresholds=thresholds, token_counter=config.token_counter),
             ("text", "meta.path", *(f"meta.{name}" for name in code.SourceStatistics._fields)),
         ),
     ]
@@ -142,11 +149,31 @@ def measure(text: str) -> dict[str, float]:
 
 
 def check_measured(
-    text: str, path: str, *statistics: float, thresholds: code.Thresholds
+    text: str,
+    path: str,
+    *statistics: float,
+    thresholds: code.Thresholds,
+    token_counter: str = "",
 ) -> Verdict:
     """Judge a file by what :func:`measure` measured."""
-    measured = code.SourceStatistics(*statistics)  # type: ignore[arg-type] # meta holds its fields
-    return code.check_source_file(text, path, thresholds=thresholds, statistics=measured)
+    return code.check_source_file(
+        text,
+        path,
+        thresholds=thresholds,
+        count_tokens=partial(count_tokens, token_counter) if token_counter else None,
+        statistics=code.SourceStatistics(*statistics),  # type: ignore[arg-type] # meta holds its fields
+    )
+
+
+def count_tokens(model: str, text: str) -> int:
+    """Count the tokens of a text (RedPajama does with GPT-NeoX's tokenizer; 1.5)."""
+    return len(load_counter(model).encode(text))
+
+
+@lru_cache(1)
+def load_counter(model: str) -> Tokenizer:
+    """Load a tokenizer once a process."""
+    return Tokenizer(model)
 
 
 def text_claim(document: Document) -> dict[str, Any]:
@@ -167,6 +194,13 @@ def plan(config: GithubConfig) -> Plan:
         RunError: the inputs do not make up a data set, or a setting is wrong.
     """
     RejectPolicy.parse(config.rejects)
+    if config.token_counter:
+        if not config.redpajama:
+            raise RunError("--token-counter belongs to --profile redpajama: give both or neither")
+        try:
+            load_counter(config.token_counter)
+        except TokenizerError as error:
+            raise RunError(f"--token-counter: {error}") from error
     units, unreadable = classify(find_inputs(config.input))
     texts = [unit for unit in units if unit.kind in (CONTENTS, JOINED)]
     passes = [Pass("look up licences", "passes/licenses", units)]

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.__main__ import main
+from pipelines.documents import Document
+from pipelines.github import GithubConfig, cleaning
 from tests.pipelines.github_export import (
     BODY,
     FILES,
@@ -19,6 +22,8 @@ from tests.pipelines.github_export import (
     write_tables,
 )
 from tests.pipelines.readers.exports import FORMATS
+from tokenizer.corpus import Corpus
+from tokenizer.train import TrainSettings, train
 
 REJECTED = {
     "gpl/one/gpl.py": ("github.license", "license_not_allowed"),
@@ -181,3 +186,29 @@ def test_the_real_tables_are_accounted_for(tmp_path: Path) -> None:
     accounted = stats["documents"] + stats["rejected"] + stats["bad_records"]
     assert stats["records_read"] == accounted
     assert stats["documents"] > 0
+
+
+def test_redpajama_counts_letters_a_token(tmp_path: Path) -> None:
+    """Its rule is on with a model that counts, and drops what is mostly signs (1.5)."""
+    lines = [f"value_{i} = [{i}, {i * 7}, '{chr(97 + i % 26)}']" for i in range(400)]
+    text = tmp_path / "text.txt"
+    text.write_text("\n".join(lines), "utf-8")
+    settings = TrainSettings(vocab_size=310, character_coverage=1.0)
+    model, _ = train(Corpus([str(text)]), settings).write(tmp_path / "counter")
+    signs = "x = [" + "1, " * 40 + "]\nabcdef = 1\n"
+    config = GithubConfig(input=(), profile="redpajama", token_counter=str(model))
+    reasons = []
+    for source in (signs, "value_value_value_value = value\n"):
+        document = Document("a", "github", source, meta={"path": "a.py"})
+        verdicts = [stage(document) for stage in cleaning(config)]
+        reasons.append(next((v.reason for v in verdicts if not v.keep), "kept"))
+    assert reasons == ["alpha_per_token", "kept"]
+
+
+def test_a_token_counter_belongs_to_redpajama(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the default profile it would be ignored, which must not pass in silence."""
+    flags = ["--input", str(tmp_path), "--run", str(tmp_path / "run"), "--token-counter", "m"]
+    assert main(["github", *flags]) == 1
+    assert "belongs to --profile redpajama" in capsys.readouterr().err
