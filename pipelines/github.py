@@ -50,7 +50,10 @@ from pipelines.storage import find_inputs
 from pipelines.units import Unit
 from tokenizer.model import Tokenizer, TokenizerError
 
-CLAIM_BYTES_PER_INPUT_BYTE = 4  # of `files` exports: a claim holds about the row, and they compress
+# Claims a byte of input, for the number of buckets: a claim holds about its row of `files`, which
+# compresses well; beside a text it is small. More buckets than need be cost a message a unit each.
+CLAIM_BYTES_PER_TABLE_BYTE = 4.0
+CLAIM_BYTES_PER_TEXT_BYTE = 0.1
 TEXT_STAGE = "github.duplicate_text"
 
 
@@ -223,7 +226,9 @@ def github(root: beam.Pipeline, plan: Plan, config: GithubConfig, run: Run) -> N
     curated = written if config.redpajama else Output(run, rejects, staged=text_claim)
     texts = [unit for unit in plan.units if unit.kind in (CONTENTS, JOINED)]
     names = [unit for unit in plan.units if unit.kind not in (CONTENTS, JOINED)]
-    buckets = bucket_count(CLAIM_BYTES_PER_INPUT_BYTE * sum(unit.size for unit in plan.units))
+    claim_bytes = CLAIM_BYTES_PER_TABLE_BYTE * sum(unit.size for unit in names)
+    claim_bytes += CLAIM_BYTES_PER_TEXT_BYTE * sum(unit.size for unit in texts)
+    buckets = bucket_count(int(claim_bytes))
 
     if run.lacks(names, "units") or run.lacks(texts, *curated.sidecars, "units"):
         units = root | "units" >> Units(plan.units)

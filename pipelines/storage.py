@@ -158,11 +158,16 @@ class AtomicFile:
             self.stream = tempfile.NamedTemporaryFile("wb", delete=False)  # noqa: SIM115 - as above
             self._temporary = self.stream.name
 
-    def commit(self) -> Written:
-        """Put the file in its place and return its size and SHA-256."""
+    def commit(self, *, durable: bool = True) -> Written:
+        """Put the file in its place and return its size and SHA-256.
+
+        Args:
+            durable: wait until the disk has it; what only informs need not.
+        """
         try:
             self.stream.flush()
-            os.fsync(self.stream.fileno())
+            if durable:
+                os.fsync(self.stream.fileno())
             self.stream.close()
             with open(self._temporary, "rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -190,17 +195,17 @@ class AtomicFile:
 
 
 @contextlib.contextmanager
-def writing(path: str) -> Iterator[IO[bytes]]:
+def writing(path: str, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Write a file whole: it appears when the block ends, and not at all when the block raises."""
     file = AtomicFile(path)
     try:
         yield file.stream
-        file.commit()
+        file.commit(durable=durable)
     finally:
         file.discard()
 
 
-def write_bytes(path: str, content: bytes) -> None:
+def write_bytes(path: str, content: bytes, *, durable: bool = True) -> None:
     """Write a small file in one step."""
-    with writing(path) as stream:
+    with writing(path, durable=durable) as stream:
         stream.write(content)
