@@ -9,14 +9,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("filters", "pipelines", "tokenizer", "mixtures", "trainer")
 
+# Libraries and models that filters use, each of them in one module.
+MODELS = {"fasttext", "kenlm", "mwparserfromhell", "sentencepiece", "tldextract"}
+
 # What a package may import besides the standard library (DESIGN 2).
 ALLOWED = {
-    "filters": {"filters", "numpy"},
+    "filters": {"filters", "numpy", *MODELS},
     "mixtures": {"mixtures"},
     "tokenizer": {"tokenizer", "sentencepiece", "numpy", "pyarrow"},
     "pipelines": {
         *("pipelines", "filters", "tokenizer", "mixtures"),
         *("apache_beam", "pyarrow", "numpy", "fastavro", "rich", "jinja2"),
+        *("fastwarc", "resiliparse", "trafilatura", "sentencepiece"),
     },
     "trainer": {"trainer", "tokenizer", "mixtures", "torch", "numpy"},
 }
@@ -49,6 +53,15 @@ def test_a_package_imports_only_what_lies_below_it(package: str) -> None:
         if imports(path) - ALLOWED[package]
     }
     assert wrong == {}
+
+
+def test_a_library_behind_a_filter_is_used_in_one_module() -> None:
+    """So that its traps are known in one place."""
+    users: dict[str, list[str]] = {library: [] for library in MODELS}
+    for path in modules("filters"):
+        for library in imports(path) & MODELS:
+            users[library].append(path.name)
+    assert {library: names for library, names in users.items() if len(names) > 1} == {}
 
 
 def test_readers_know_no_beam() -> None:
