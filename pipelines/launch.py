@@ -78,6 +78,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     config = {
         "source": source.name,
         **asdict(settings),
+        **plan.facts,
         # What the run reads, as found: resuming over other inputs is refused.
         "input": {unit.path: unit.size for unit in plan.units},
     }
