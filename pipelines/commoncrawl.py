@@ -12,43 +12,48 @@ One run is one dump, or several. In the order of CCNet and of the paper:
 The profile ``cc_net`` ends after 4 and keeps all languages and buckets, as cc_net's output does.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
 import apache_beam as beam
 
-from filters import cutoffs, langid, paragraphs, wikireference
-from filters.verdict import KEEP, Verdict, drop
-from pipelines.claims import bucket_count, digest_key
+from filters import cutoffs, langid, paragraphs
+from pipelines.claims import bucket_count
+from pipelines.commoncrawl_digests import (
+    document_id,
+    earlier_digests,
+    earlier_files,
+    earlier_runs,
+    staged_claim,
+)
+from pipelines.commoncrawl_pages import (
+    IdentifyLanguage,
+    PageReader,
+    RemoveDuplicates,
+    check_bucket,
+    check_reference,
+    measure_perplexity,
+    name_bucket,
+    read_documents,
+    score_reference,
+    unit_keys,
+)
 from pipelines.crawl_inputs import CrawlFile, find_crawl_files, group_of, shard_of
-from pipelines.documents import Document
-from pipelines.models import (
-    LanguageModels,
-    file_sha256,
-    load_cutoffs,
-    load_fasttext,
-    load_language_model,
-)
+from pipelines.line_claims import TOPIC, DuplicateParagraphs, Duplicates
+from pipelines.models import LanguageModels, file_sha256, load_cutoffs
 from pipelines.output import Output, RejectPolicy
-from pipelines.paragraphs import (
-    TOPIC,
-    DuplicateParagraphs,
-    Duplicates,
-    KeepPolicy,
-    UnitKeys,
-)
 from pipelines.passes import Committed, Recipe, RunUnits, Units
 from pipelines.plan import Pass, Plan
-from pipelines.readers.rows import BadRow
-from pipelines.readers.wet import WetPage, read_wet
 from pipelines.runs import Run, RunError
 from pipelines.settings import setting
 from pipelines.settle import Meeting, Settle
-from pipelines.stages import Keep, Ledger, Score, Stage
-from pipelines.units import Unit
+from pipelines.stages import Keep, Score, Stage
+from pipelines.storage import InputFile
+from pipelines.units import Unit, name_units
 
 DIGEST_STAGE = "commoncrawl.digest"
 REFERENCE_STAGE = "commoncrawl.reference"
@@ -125,149 +130,14 @@ class CommonCrawlConfig:
         return self.exact_duplicates and not self.cc_net
 
     @property
+    def reader(self) -> PageReader:
+        """How the files are read."""
+        return PageReader(self.extractor, self.line_based)
+
+    @property
     def language_models(self) -> LanguageModels:
         """Where the language models lie."""
         return LanguageModels(self.models, self.cutoffs)
-
-
-def read_pages(config: CommonCrawlConfig, unit: Unit) -> Iterator[WetPage | BadRow]:
-    """Yield the pages of a file."""
-    if unit.kind == "warc":
-        return read_warc(unit.path, extractor=config.extractor)
-    return read_wet(unit.path, line_based=config.line_based)
-
-
-def read_documents(
-    config: CommonCrawlConfig, unit: Unit, _verdicts: dict[str, Any], _ledger: Ledger
-) -> Iterator[Document | BadRow]:
-    """Yield the pages of a file as documents (2.3)."""
-    stem = unit.extra["stem"]
-    for page in read_pages(config, unit):
-        if isinstance(page, BadRow):
-            yield page
-            continue
-        meta: dict[str, Any] = {
-            "title": page.title,
-            "digest": page.digest,
-            "content_length_bytes": page.content_length,
-            "source_domain": page.source_domain,
-            "cc_segment": unit.extra["segment"],
-            "dump": unit.extra["dump"],
-        }
-        if page.languages:
-            meta["cc_languages"] = page.languages
-        if page.extractor:
-            meta["extractor"] = page.extractor
-        yield Document(
-            f"commoncrawl:{stem}:{page.row}",
-            "commoncrawl",
-            page.text,
-            url=page.url,
-            created=page.date,
-            meta=meta,
-            row=page.row,
-        )
-
-
-def unit_keys(config: CommonCrawlConfig, unit: Unit) -> UnitKeys:
-    """Return the keys of the paragraphs of all pages that are long enough (4.4, first pass)."""
-    keys = UnitKeys(config.keep)
-    for page in read_pages(config, unit):
-        if not isinstance(page, BadRow) and paragraphs.check_length(page.text, config.min_chars).keep:
-            found = paragraphs.paragraph_keys(page.text, strip_accents=config.strip_accents)
-            keys.add(page.row, found)
-    return keys
-
-
-class RemoveDuplicates:
-    """The stage that drops the paragraphs which the claims found twice (4.4 to 4.6)."""
-
-    name = "commoncrawl.paragraphs"
-
-    def __init__(self, config: CommonCrawlConfig, duplicates: Duplicates) -> None:
-        self.config = config
-        self.duplicates = duplicates
-        self.notes: Counter[str] = Counter({"paragraph keys dropped": len(duplicates)})
-
-    def __call__(self, document: Document) -> Verdict:
-        """Rewrite the text; drop the page if nothing is left."""
-        text, meta = document.text, document.meta
-        keys = paragraphs.paragraph_keys(text, strip_accents=self.config.strip_accents)
-        left = paragraphs.remove_paragraphs(
-            text,
-            keys,
-            self.duplicates.among(keys, document.row),
-            within_document=self.config.within_document,
-        )
-        meta["original_nlines"] = len(keys)
-        meta["original_length"] = (
-            meta["content_length_bytes"] if self.config.cc_net else len(text)
-        )
-        self.notes["paragraphs read"] += len(keys)
-        self.notes["paragraphs kept"] += len(left.line_ids)
-        if not left.text:
-            return drop("all_paragraphs_duplicate")
-        document.text = left.text
-        meta["line_ids"] = left.line_ids
-        meta["nlines"] = len(left.line_ids)
-        meta["length"] = len(left.text)
-        return KEEP
-
-
-@dataclass(frozen=True)
-class IdentifyLanguage:
-    """The stage that names the language of a page (5)."""
-
-    model: str
-    newline: langid.Newline
-    max_characters: int | None
-    name: str = "commoncrawl.langid"
-
-    def __call__(self, document: Document) -> Verdict:
-        """Write the language and its score."""
-        document.lang, document.lang_score = langid.identify(
-            load_fasttext(self.model),
-            document.text,
-            newline=self.newline,
-            max_characters=self.max_characters,
-        )
-        return KEEP
-
-
-def measure_perplexity(
-    text: str, language: str, *, models: LanguageModels, per_line: bool
-) -> float | None:
-    """Return the perplexity of a page, None if there is no model for its language (6.3)."""
-    binary = models.binary(language)
-    if not binary:
-        return None
-    model = load_language_model(models.pieces(language), binary)
-    return model.perplexity(text, per_line=per_line)
-
-
-def name_bucket(perplexity: float | None, language: str, *, table: str) -> str:
-    """Return the bucket of a page (7)."""
-    return cutoffs.bucket(perplexity, language, load_cutoffs(table))
-
-
-def check_bucket(bucket: str, *, kept: frozenset[str]) -> Verdict:
-    """Keep the buckets asked for; LLaMA does not say which, RedPajama keeps head and middle (7)."""
-    return KEEP if bucket in kept else drop(f"bucket_{bucket}")
-
-
-def score_reference(text: str, *, model: str) -> float:
-    """Return the probability that a page is one that Wikipedia would cite (8.3)."""
-    return wikireference.probability(load_fasttext(model), text)
-
-
-def check_reference(
-    score: float, url: str | None, *, decision: str, threshold: float
-) -> Verdict:
-    """Decide by the score as it is stored, rounded to 4 decimals (8.3)."""
-    score = round(score, 4)  # the column is a float of 32 bits
-    if decision == "pareto":
-        return wikireference.check_pareto(score, url or "")
-    return wikireference.check_threshold(score, threshold)
 
 
 def page_stages(
@@ -277,7 +147,12 @@ def page_stages(
     models = config.language_models
     stages: list[Stage] = [
         Keep("commoncrawl.length", partial(paragraphs.check_length, min_chars=config.min_chars)),
-        RemoveDuplicates(config, verdicts.get(TOPIC) or Duplicates(())),
+        RemoveDuplicates(
+            verdicts.get(TOPIC) or Duplicates(()),
+            strip_accents=config.strip_accents,
+            within_document=config.within_document,
+            length_in_bytes=config.cc_net,
+        ),
     ]
     if config.min_chars_after_dedup:
         check = partial(paragraphs.check_length, min_chars=config.min_chars_after_dedup)
@@ -344,9 +219,7 @@ def check_config(config: CommonCrawlConfig) -> None:
                     f"{config.models}`, or leave {language} out of --languages."
                 )
     if unknown := set(config.buckets) - set(cutoffs.BUCKETS):
-        raise RunError(
-            f"--buckets {unknown.pop()}: give some of {', '.join(cutoffs.BUCKETS)}"
-        )
+        raise RunError(f"--buckets {unknown.pop()}: give some of {', '.join(cutoffs.BUCKETS)}")
     if config.scope in ("dump", "corpus") and config.keep == "none":
         logging.getLogger(__name__).warning(
             "--scope %s with --keep none drops every paragraph that occurs twice anywhere; cc_net "
@@ -437,68 +310,7 @@ def plan(config: CommonCrawlConfig) -> Plan:
         if config.wikiref:
             stages.append(REFERENCE_STAGE)
     passes.append(Pass("write", "units", units))
-    return Plan(units, {}, passes, stages, model_facts(config) | earlier_runs(config))
-
-
-def rank_of(position: int, *parts: str) -> bytes:
-    """Return the rank of a page among those of equal digest: earlier runs, then dump and place."""
-    return "\0".join([f"{position:04d}", *parts]).encode()
-
-
-def staged_claim(document: Document, *, position: int) -> dict[str, Any]:
-    """Return the claim of a page on being the only one of its digest (RedPajama; 8.2 item 7)."""
-    meta = document.meta
-    digest = meta["digest"]
-    return {
-        "claim_key": digest_key("digest", digest) if digest else digest_key("text", document.text),
-        "claim_rank": rank_of(
-            position, meta["dump"], document.id
-        ),
-        "claim_count": 1,
-    }
-
-
-def earlier_runs(config: CommonCrawlConfig) -> dict[str, Any]:
-    """Return the manifests' digests of the runs that come before, for the run's configuration."""
-    return {
-        "after_completed": {
-            path: storage.read_bytes(open_completed(path).at("COMPLETED")).decode().strip()
-            for path in config.after
-        }
-    }
-
-
-def earlier_files(config: CommonCrawlConfig) -> list[tuple[str, str]]:
-    """Return the document files of earlier runs, each with the position of its run."""
-    return [
-        (run.at(file["path"]), f"{position:04d}")
-        for position, path in enumerate(config.after)
-        for run in [open_completed(path)]
-        for file in run.read_json("manifest.json")["files"]
-        if file["path"].startswith("documents/")
-    ]
-
-
-def earlier_digests(path: str, position: str) -> pa.Table:
-    """Return the claims of the documents in a file of an earlier run."""
-    keys, ranks = [], []
-    with storage.open_input(path) as stream:
-        for row in read_rows(stream, ["id", "meta"]):
-            if digest := json.loads(row["meta"])["digest"]:
-                keys.append(digest_key("digest", digest))
-                ranks.append(rank_of(int(position), row["id"]))
-    return pa.table(
-        {
-            "key": pa.array(keys, pa.binary(KEY_BYTES)),
-            "rank": pa.array(ranks, pa.binary()),
-            "count": pa.array([1] * len(keys), pa.int64()),
-        }
-    )
-
-
-def document_id(rank: bytes) -> str:
-    """Return the id at the end of a rank."""
-    return rank.rpartition(b"\0")[2].decode()
+    return Plan(units, {}, passes, stages, model_facts(config) | earlier_runs(config.after))
 
 
 def scope_of(unit: Unit) -> tuple[int, str]:
@@ -534,13 +346,20 @@ def commoncrawl(root: beam.Pipeline, plan: Plan, config: CommonCrawlConfig, run:
             sizes[unit.extra["scope"]] += unit.size
         buckets = bucket_count(int(CLAIM_BYTES_PER_BYTE * max(sizes.values())))
         units = root | "units" >> Units(waiting)
+        keys = partial(
+            unit_keys,
+            config.reader,
+            config.keep,
+            config.min_chars,
+            strip_accents=config.strip_accents,
+        )
         # First meeting: the paragraphs of a scope. Text is not shuffled, it is read again.
         duplicates = units | "paragraphs" >> DuplicateParagraphs(
-            run, "paragraphs", partial(unit_keys, config), scope_of, config.keep, buckets
+            run, "paragraphs", keys, scope_of, config.keep, buckets
         )
         pages = Recipe(
             "commoncrawl",
-            partial(read_documents, config),
+            partial(read_documents, config.reader),
             partial(page_stages, config),
             verdicts=Duplicates,
         )
@@ -555,7 +374,7 @@ def commoncrawl(root: beam.Pipeline, plan: Plan, config: CommonCrawlConfig, run:
             DIGEST_STAGE,
             "duplicate_digest",
             bucket_count(int(DIGEST_BYTES_PER_BYTE * size)),
-            after=earlier_files(config),
+            after=earlier_files(config.after),
             earlier=earlier_digests,
             then=[reference_stage(config)] if config.wikiref else [],
             name_of=document_id,

@@ -26,7 +26,9 @@ class LanguageModels:
 
     def languages(self) -> list[str]:
         """Return the languages that have both files."""
-        names = {path.name.removesuffix(".sp.model") for path in Path(self.folder).glob("*.sp.model")}
+        names = {
+            path.name.removesuffix(".sp.model") for path in Path(self.folder).glob("*.sp.model")
+        }
         return sorted(name for name in names if self.binary(name))
 
     def pieces(self, language: str) -> str:

@@ -221,9 +221,7 @@ def _keep(stage: Keep, rows: pa.Table, out: UnitOutput) -> pa.Table:
     tally.documents_in += rows.num_rows
     tally.characters_in += _characters(rows)
     columns = [name for name in DOCUMENT_SCHEMA.names if name != "text"]
-    verdicts = [
-        stage(document_of({**row, "text": ""})) for row in rows.select(columns).to_pylist()
-    ]
+    verdicts = [stage(document_of({**row, "text": ""})) for row in rows.select(columns).to_pylist()]
     kept = pa.array([verdict.keep for verdict in verdicts], pa.bool_())
     dropped = [verdict for verdict in verdicts if not verdict.keep]
     for row, verdict in zip(rows.filter(pc.invert(kept)).to_pylist(), dropped, strict=True):

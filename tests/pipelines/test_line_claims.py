@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.paragraphs import Duplicates, UnitKeys, bucketed, decide, pack_keys, unpack_keys
+from pipelines.line_claims import Duplicates, UnitKeys, bucketed, decide, pack_keys, unpack_keys
 
 Documents = list[list[int]]  # keys of the lines of each document
 
