@@ -1,0 +1,160 @@
+"""CCNet's paragraphs: the key of each line of a page, and the page without its repeated lines.
+
+LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl") takes the CCNet pipeline
+(arXiv:1911.00359), which "deduplicates the data at the line level"; the rules are those of CCNet's
+code, `spec/web.md` 4. A paragraph is a line. Which keys are duplicates is decided elsewhere, over
+all pages of a scope; here a page gives keys and takes the answer.
+"""
+
+import base64
+import binascii
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filters.characters import PUNCTUATION, Replacements, characters_of
+
+# The first 8 of the 20 bytes of a SHA-1, as a little-endian integer (4.4).
+_KEY_OF_DIGEST: Final = np.dtype(
+    {"names": ["key"], "formats": ["<u8"], "offsets": [0], "itemsize": 20}
+)
+
+
+def normalize(text: str, *, strip_accents: bool = False) -> str:
+    r"""Return a page whose lines are what CCNet hashes (4.2).
+
+    Each line is stripped and lower-cased, its decimal digits of any script become "0", and the
+    34 marks of the punctuation table and the control characters are deleted. ASCII punctuation,
+    accents and inner spaces stay. There are as many lines as before.
+
+    Args:
+        text: a page, lines ending in "\n".
+        strip_accents: decompose and delete combining marks, as the paper says and the code does
+            not.
+
+    >>> normalize("  Prix : \uff11\uff12 €, “Été” 2021… ")
+    'prix : 00 €, été 0000'
+    """
+    return _normalized(text, strip_accents=strip_accents).decode("utf-8", "surrogatepass")
+
+
+def paragraph_keys(text: str, *, strip_accents: bool = False) -> NDArray[np.uint64]:
+    r"""Return the key of each line of a page: 64 bits of SHA-1 of the normalised line (4.4).
+
+    The empty page has one line, the empty one.
+
+    >>> paragraph_keys("Hello\n\u201chello\u201d").tolist()
+    [11738849977924252842, 11738849977924252842]
+    """
+    sha1 = hashlib.sha1  # usedforsecurity=False would cost a third of the time of this loop
+    lines = _normalized(text, strip_accents=strip_accents).split(b"\n")
+    digests = b"".join([sha1(line).digest() for line in lines])
+    return np.frombuffer(digests, _KEY_OF_DIGEST)["key"].astype(np.uint64)
+
+
+class Deduplicated(NamedTuple):
+    """A page without its repeated lines, and the fields that CCNet writes with it (4.6)."""
+
+    text: str  # the kept lines as they were, not normalised
+    line_ids: list[int]  # which lines were kept, from 0
+    nlines: int  # lines kept
+    length: int  # characters kept
+    original_nlines: int  # lines before
+    original_length: int  # characters before
+
+
+def remove_paragraphs(
+    text: str,
+    keys: NDArray[np.uint64],
+    duplicated: NDArray[np.bool_],
+    *,
+    within_document: bool = True,
+) -> Deduplicated | None:
+    r"""Remove the lines that are duplicates, and repeats of a line inside the page (4.4, 4.5).
+
+    Args:
+        text: the page that ``keys`` were taken of.
+        keys: `paragraph_keys(text)`, one a line.
+        duplicated: whether the line goes, one a line; the first copy in the scope is no exception
+            unless the caller makes it one.
+        within_document: of the lines left with one key, keep only the first.
+
+    Returns:
+        None when nothing is left: no line, or one that is empty.
+
+    Raises:
+        ValueError: ``keys`` or ``duplicated`` are not one a line.
+
+    >>> page = "Menu\nOnce\nTwice\ntwice"
+    >>> remove_paragraphs(page, paragraph_keys(page), np.array([True, False, False, False])).text
+    'Once\nTwice'
+    """
+    lines = text.split("\n")
+    if not len(lines) == len(keys) == len(duplicated):
+        raise ValueError(
+            f"{len(lines)} lines, {len(keys)} keys and {len(duplicated)} flags: "
+            "pass paragraph_keys(text) of this very text, and a flag for each key"
+        )
+    kept = np.flatnonzero(~duplicated)
+    if within_document:
+        _, firsts = np.unique(keys[kept], return_index=True)
+        kept = kept[np.sort(firsts)]
+    line_ids: list[int] = kept.tolist()
+    rest = "\n".join([lines[i] for i in line_ids])
+    if not rest:
+        return None
+    return Deduplicated(rest, line_ids, len(line_ids), len(rest), len(lines), len(text))
+
+
+def pack_line_ids(line_ids: Sequence[int]) -> str | None:
+    """Write line numbers as CCNet publishes them: base64 of little-endian 16-bit integers (4.7).
+
+    None when a number needs more than 16 bits: such a page has no packed form.
+
+    >>> pack_line_ids([1, 2])
+    'AQACAA=='
+    """
+    if any(not 0 <= number < 1 << 16 for number in line_ids):
+        return None
+    return base64.b64encode(np.array(line_ids, "<u2").tobytes()).decode("ascii")
+
+
+def unpack_line_ids(packed: str) -> list[int] | None:
+    """Read what `pack_line_ids` writes; None when it is something else.
+
+    >>> unpack_line_ids("AQACAA==")
+    [1, 2]
+    """
+    try:
+        data = base64.b64decode(packed, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if len(data) % 2:
+        return None
+    line_ids: list[int] = np.frombuffer(data, "<u2").tolist()
+    return line_ids
+
+
+def _normalized(text: str, *, strip_accents: bool) -> bytes:
+    """Return the normalised page as UTF-8.
+
+    Lower-casing the page lower-cases each line: the one rule with a context, for the capital
+    sigma, looks past marks and stops at any other character, so at a line end too.
+    """
+    page = "\n".join([line.strip() for line in text.split("\n")]).lower()
+    if strip_accents:
+        page = unicodedata.normalize("NFD", page)
+    return _replacements(strip_accents=strip_accents).apply(page)
+
+
+@cache
+def _replacements(*, strip_accents: bool) -> Replacements:
+    deleted = dict.fromkeys(PUNCTUATION, "")
+    if strip_accents:
+        deleted |= dict.fromkeys(characters_of("Mn"), "")
+    return Replacements(deleted, keep_newline=True)
