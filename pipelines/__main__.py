@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from pipelines import github, recipe, results, samples, tokenize
+from pipelines import commoncrawl, github, recipe, results, samples, tokenize
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
@@ -18,7 +18,16 @@ from tokenizer.sample import SampleError
 from tokenizer.strict import nearest
 from tokenizer.train import TrainError
 
-SOURCES = (Source("github", github.GithubConfig, github.plan, github.github),)
+SOURCES = (
+    Source("github", github.GithubConfig, github.plan, github.github),
+    Source(
+        "commoncrawl",
+        commoncrawl.CommonCrawlConfig,
+        commoncrawl.plan,
+        commoncrawl.commoncrawl,
+        commoncrawl.review,
+    ),
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -129,6 +138,8 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
         console = Console()
         console = console if console.is_terminal else Console(width=140)
         console.print(closing_table(ledger, f"{name}: {arguments.run}"))
+        for remark in source.review(ledger):
+            console.print(f"note: {remark}", highlight=False)
     return 0
 
 

@@ -32,18 +32,18 @@ from pipelines.commoncrawl_digests import (
 )
 from pipelines.commoncrawl_pages import (
     IdentifyLanguage,
+    NameBucket,
     PageReader,
     RemoveDuplicates,
     check_bucket,
     check_reference,
     measure_perplexity,
-    name_bucket,
     read_documents,
     score_reference,
     unit_keys,
 )
 from pipelines.crawl_inputs import CrawlFile, find_crawl_files, group_of, shard_of
-from pipelines.line_claims import TOPIC, DuplicateParagraphs, Duplicates
+from pipelines.line_claims import TOPIC, DuplicateParagraphs, Duplicates, EmitKeys
 from pipelines.models import LanguageModels, file_sha256, load_cutoffs
 from pipelines.output import Output, RejectPolicy
 from pipelines.passes import Committed, Recipe, RunUnits, Units
@@ -169,12 +169,7 @@ def page_stages(
         ),
         Keep("commoncrawl.language", check_language, ("lang", "lang_score")),
         Score("commoncrawl.perplexity", measure, "perplexity", ("text", "lang")),
-        Score(
-            "commoncrawl.bucket_name",
-            partial(name_bucket, table=models.table),
-            "meta.bucket",
-            ("perplexity", "lang"),
-        ),
+        NameBucket(models.table),
     ]
     if not config.every_bucket:
         check = partial(check_bucket, kept=frozenset(config.buckets))
@@ -354,9 +349,8 @@ def commoncrawl(root: beam.Pipeline, plan: Plan, config: CommonCrawlConfig, run:
             strip_accents=config.strip_accents,
         )
         # First meeting: the paragraphs of a scope. Text is not shuffled, it is read again.
-        duplicates = units | "paragraphs" >> DuplicateParagraphs(
-            run, "paragraphs", keys, scope_of, config.keep, buckets
-        )
+        emit = EmitKeys(run, keys, scope_of, buckets)
+        duplicates = units | "paragraphs" >> DuplicateParagraphs(emit, config.keep)
         pages = Recipe(
             "commoncrawl",
             partial(read_documents, config.reader),
@@ -380,3 +374,36 @@ def commoncrawl(root: beam.Pipeline, plan: Plan, config: CommonCrawlConfig, run:
             name_of=document_id,
         )
         _ = cleaned | "all units" >> beam.Flatten() | "settle" >> Settle(meeting)
+
+
+# What a real dump gives (12), in percent: outside of it a setting or a model is likely wrong.
+EXPECTED = {
+    "characters left by deduplication": (20, 60),
+    "pages in the languages kept": (35, 50),
+    "pages in bucket head": (20, 40),
+    "pages in bucket middle": (20, 40),
+    "pages in bucket tail": (30, 50),
+    "pages kept by the classifier": (5, 60),
+}
+
+
+def review(ledger: Ledger) -> list[str]:
+    """Say what of a run is far from what a real dump of English pages gives."""
+    shares: dict[str, tuple[float, float]] = {}
+    if tally := ledger.stages.get(RemoveDuplicates.name):
+        shares["characters left by deduplication"] = tally.characters_out, tally.characters_in
+    if tally := ledger.stages.get("commoncrawl.language"):
+        shares["pages in the languages kept"] = tally.documents_out, tally.documents_in
+    named = sum(ledger.notes[f"bucket {name}"] for name in ("head", "middle", "tail"))
+    for name in ("head", "middle", "tail"):
+        shares[f"pages in bucket {name}"] = ledger.notes[f"bucket {name}"], named
+    if tally := ledger.stages.get(REFERENCE_STAGE):
+        shares["pages kept by the classifier"] = tally.documents_out, tally.documents_in
+    remarks = []
+    for what, (part, whole) in shares.items():
+        low, high = EXPECTED[what]
+        if whole and not low <= 100 * part / whole <= high:
+            remarks.append(
+                f"{what}: {100 * part / whole:.0f} %, {low} to {high} % is usual for a whole dump"
+            )
+    return remarks

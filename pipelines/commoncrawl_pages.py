@@ -1,4 +1,4 @@
-"""A page of Common Crawl: how it is read, and the stages that it goes through (``spec/web.md`` 2-8)."""
+"""A page of Common Crawl: how it is read, and the stages it goes through (``spec/web.md`` 2-8)."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -111,13 +111,13 @@ class RemoveDuplicates:
         bytes_ = meta["content_length_bytes"]
         meta["original_length"] = bytes_ if self.length_in_bytes else len(text)
         self.notes["paragraphs read"] += len(keys)
-        self.notes["paragraphs kept"] += len(left.line_ids)
-        if not left.text:
+        if left is None:
             return drop("all_paragraphs_duplicate")
+        self.notes["paragraphs kept"] += left.nlines
         document.text = left.text
         meta["line_ids"] = left.line_ids
-        meta["nlines"] = len(left.line_ids)
-        meta["length"] = len(left.text)
+        meta["nlines"] = left.nlines
+        meta["length"] = left.length
         return KEEP
 
 
@@ -152,9 +152,22 @@ def measure_perplexity(
     return model.perplexity(text, per_line=per_line)
 
 
-def name_bucket(perplexity: float | None, language: str, *, table: str) -> str:
-    """Return the bucket of a page (7)."""
-    return cutoffs.bucket(perplexity, language, load_cutoffs(table))
+class NameBucket:
+    """The stage that names the bucket of a page's perplexity, and counts the buckets (7)."""
+
+    name = "commoncrawl.bucket_name"
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        self.notes: Counter[str] = Counter()
+
+    def __call__(self, document: Document) -> Verdict:
+        """Write the bucket."""
+        table = load_cutoffs(self.table)
+        bucket = cutoffs.bucket(document.perplexity, document.lang or "", table)
+        document.meta["bucket"] = bucket
+        self.notes[f"bucket {bucket}"] += 1
+        return KEEP
 
 
 def check_bucket(bucket: str, *, kept: frozenset[str]) -> Verdict:

@@ -37,7 +37,7 @@ _RANK = b"rank"
 
 
 def pack_keys(keys: Keys, rows: Rows | None, metadata: Mapping[bytes, bytes]) -> bytes:
-    """Return keys (and the row of each) as Arrow IPC; hashes do not compress, so it does not try."""
+    """Return keys (and the row of each) as Arrow IPC, as they are: hashes do not compress."""
     columns, fields = [pa.array(keys)], [_KEY]
     if rows is not None:
         columns.append(pa.array(rows))
@@ -205,18 +205,23 @@ class Duplicates:
 @beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
 @beam.typehints.with_output_types(Bucketed)
 class EmitKeys(beam.DoFn):
-    """First reading of a unit: the keys of its paragraphs out, and a marker for progress."""
+    """First reading of a unit: the keys of its paragraphs out, and a marker for progress.
+
+    Args:
+        run: for the marker.
+        read: the keys of one unit.
+        scope_of: number of the scope of a unit, and its order there.
+        buckets: of each scope.
+    """
 
     def __init__(
         self,
         run: Run,
-        pass_name: str,
         read: Callable[[Unit], UnitKeys],
         scope_of: Callable[[Unit], tuple[int, str]],
         buckets: int,
     ) -> None:
         self.run = run
-        self.pass_name = pass_name
         self.read = read
         self.scope_of = scope_of
         self.buckets = buckets
@@ -234,7 +239,7 @@ class EmitKeys(beam.DoFn):
         scope, rank = self.scope_of(unit)
         yield from bucketed(unit.name, rank, keys, self.buckets, scope)
         facts = {"bytes": unit.size, "claims": keys.paragraphs}
-        self.run.mark(self.pass_name, unit.name, facts)
+        self.run.mark(TOPIC, unit.name, facts)
 
 
 @beam.typehints.with_input_types(tuple[int, Iterable[bytes]])
@@ -256,25 +261,13 @@ class DuplicateParagraphs(beam.PTransform):
     """Units in; the keys that each must drop out, addressed to it.
 
     Args:
-        run: for the markers of the pass.
-        pass_name: folder of the markers.
-        read: the keys of one unit.
-        scope_of: number of the scope of a unit, and its order there.
+        emit: how the keys of a unit are read.
         keep: which copy of a paragraph stays.
-        buckets: of each scope.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        pass_name: str,
-        read: Callable[[Unit], UnitKeys],
-        scope_of: Callable[[Unit], tuple[int, str]],
-        keep: KeepPolicy,
-        buckets: int,
-    ) -> None:
+    def __init__(self, emit: EmitKeys, keep: KeepPolicy) -> None:
         super().__init__()
-        self.emit = EmitKeys(run, pass_name, read, scope_of, buckets)
+        self.emit = emit
         self.keep = keep
 
     def expand(self, units: Any) -> beam.PCollection[Addressed]:

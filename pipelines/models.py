@@ -56,7 +56,7 @@ def file_sha256(path: str) -> str:
         RunError: it is not there.
     """
     try:
-        with open(path, "rb") as stream:
+        with Path(path).open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise RunError(f"{path}: {error.strerror}. Name a model file that is there.") from error
