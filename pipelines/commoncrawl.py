@@ -51,7 +51,7 @@ from pipelines.plan import Pass, Plan
 from pipelines.runs import Run, RunError
 from pipelines.settings import setting
 from pipelines.settle import Meeting, Settle
-from pipelines.stages import Keep, Score, Stage
+from pipelines.stages import Keep, Ledger, Score, Stage
 from pipelines.storage import InputFile
 from pipelines.units import Unit, name_units
 
