@@ -14,14 +14,14 @@ The profile ``cc_net`` ends after 4 and keeps all languages and buckets, as cc_n
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
 import apache_beam as beam
 
-from filters import cutoffs, langid, paragraphs
+from filters.cutoffs import check_model, fingerprint_of
 from pipelines.claims import bucket_count
 from pipelines.commoncrawl_digests import (
     document_id,
@@ -36,6 +36,8 @@ from pipelines.commoncrawl_pages import (
     PageReader,
     RemoveDuplicates,
     check_bucket,
+    check_language,
+    check_length,
     check_reference,
     measure_perplexity,
     read_documents,
@@ -44,7 +46,7 @@ from pipelines.commoncrawl_pages import (
 )
 from pipelines.crawl_inputs import CrawlFile, find_crawl_files, group_of, shard_of
 from pipelines.line_claims import TOPIC, DuplicateParagraphs, Duplicates, EmitKeys
-from pipelines.models import LanguageModels, file_sha256, load_cutoffs
+from pipelines.models import LanguageModels, classifier, cutoff_table, file_sha256, language_model
 from pipelines.output import Output, RejectPolicy
 from pipelines.passes import Committed, Recipe, RunUnits, Units
 from pipelines.plan import Pass, Plan
@@ -132,7 +134,7 @@ class CommonCrawlConfig:
     @property
     def reader(self) -> PageReader:
         """How the files are read."""
-        return PageReader(self.extractor, self.line_based)
+        return PageReader(self.line_based)
 
     @property
     def language_models(self) -> LanguageModels:
@@ -146,7 +148,7 @@ def page_stages(
     """Return the stages of a page, cheap ones first, in the order of CCNet (3)."""
     models = config.language_models
     stages: list[Stage] = [
-        Keep("commoncrawl.length", partial(paragraphs.check_length, min_chars=config.min_chars)),
+        Keep("commoncrawl.length", partial(check_length, min_chars=config.min_chars)),
         RemoveDuplicates(
             verdicts.get(TOPIC) or Duplicates(()),
             strip_accents=config.strip_accents,
@@ -155,11 +157,11 @@ def page_stages(
         ),
     ]
     if config.min_chars_after_dedup:
-        check = partial(paragraphs.check_length, min_chars=config.min_chars_after_dedup)
+        check = partial(check_length, min_chars=config.min_chars_after_dedup)
         stages.append(Keep("commoncrawl.length_after_dedup", check))
-    check_language = partial(
-        langid.check_language,
-        languages=None if config.every_language else frozenset(config.languages),
+    check = partial(
+        check_language,
+        keep=None if config.every_language else frozenset(config.languages),
         min_score=config.min_language_score,
     )
     measure = partial(measure_perplexity, models=models, per_line=config.per_line)
@@ -167,7 +169,7 @@ def page_stages(
         IdentifyLanguage(
             config.langid, "delete" if config.cc_net else "space", config.langid_chars or None
         ),
-        Keep("commoncrawl.language", check_language, ("lang", "lang_score")),
+        Keep("commoncrawl.language", check, ("lang", "lang_score")),
         Score("commoncrawl.perplexity", measure, "perplexity", ("text", "lang")),
         NameBucket(models.table),
     ]
@@ -207,14 +209,14 @@ def check_config(config: CommonCrawlConfig) -> None:
     models = config.language_models
     if not config.every_language:
         for language in config.languages:
-            if not models.binary(language):
+            if not models.ngrams(language):
                 raise RunError(
                     f"--models {config.models}: no {language}.sp.model with {language}.arpa.bin. "
                     f"Make them with `python -m pipelines lm --lang {language} --out "
                     f"{config.models}`, or leave {language} out of --languages."
                 )
-    if unknown := set(config.buckets) - set(cutoffs.BUCKETS):
-        raise RunError(f"--buckets {unknown.pop()}: give some of {', '.join(cutoffs.BUCKETS)}")
+    if unknown := sorted(set(config.buckets) - set(get_args(Bucket))):
+        raise RunError(f"--buckets {unknown[0]}: give some of {', '.join(get_args(Bucket))}")
     if config.scope in ("dump", "corpus") and config.keep == "none":
         logging.getLogger(__name__).warning(
             "--scope %s with --keep none drops every paragraph that occurs twice anywhere; cc_net "
@@ -231,20 +233,29 @@ def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
     """
     models = config.language_models
     languages = models.languages() if config.every_language else list(config.languages)
-    table = load_cutoffs(models.table)
-    hashes = {}
-    for language in languages:
-        files = {
-            "sentencepiece": file_sha256(models.pieces(language)),
-            "kenlm": file_sha256(models.binary(language)),
-        }
-        hashes[language] = files
-        cutoffs.check_fingerprint(table, language, files, per_line=config.per_line)
+    unit: Literal["line", "document"] = "line" if config.per_line else "document"
+    fingerprints = {}
+    try:
+        table = cutoff_table(models.table)
+        for language in languages:
+            paths = models.pieces(language), models.ngrams(language)
+            fingerprints[language] = fingerprint_of(*paths)
+            model = language_model(*paths)
+            check_model(table, language, model, fingerprints[language], unit=unit)
+        classifier(config.langid)
+        if config.wikiref:
+            classifier(config.wikiref)
+    except ValueError as error:  # CutoffError is one
+        raise RunError(str(error)) from error
     return {
         "model_hashes": {
             "langid": file_sha256(config.langid),
-            "language_models": hashes,
-            "cutoffs": table.sha256,
+            "language_models": {name: asdict(value) for name, value in fingerprints.items()},
+            "cutoffs": {
+                name: {str(percentile): value for percentile, value in column.items()}
+                for name, column in table.by_language.items()
+                if name in fingerprints
+            },
             **({"wikiref": file_sha256(config.wikiref)} if config.wikiref else {}),
         }
     }
@@ -313,7 +324,7 @@ def scope_of(unit: Unit) -> tuple[int, str]:
     return unit.extra["scope"], f"{unit.extra['dump']}/{unit.extra['index']:08d}"
 
 
-def units_of_open_scopes(run: Run, units: Sequence[Unit], folders: Sequence[str]) -> list[Unit]:
+def units_of_open_scopes(run: Run, units: Sequence[Unit], folders: Collection[str]) -> list[Unit]:
     """Return the units of all scopes in which one is not committed (DESIGN 3).
 
     A paragraph is judged by all units of its scope, so they are all read again; a scope that is

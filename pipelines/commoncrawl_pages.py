@@ -4,15 +4,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from filters import cutoffs, langid, paragraphs, wikireference
+from filters.langid import Language
 from filters.verdict import KEEP, Verdict, drop
+from pipelines import storage
 from pipelines.documents import Document
 from pipelines.line_claims import Duplicates, KeepPolicy, UnitKeys
-from pipelines.models import LanguageModels, load_cutoffs, load_fasttext, load_language_model
+from pipelines.models import LanguageModels, classifier, cutoff_table, language_model
 from pipelines.readers.rows import BadRow
-from pipelines.readers.warc import Extractor, read_warc
-from pipelines.readers.wet import Page, read_wet
+from pipelines.readers.wet import WetPage, read_wet
 from pipelines.stages import Ledger
 from pipelines.units import Unit
 
@@ -24,22 +26,20 @@ WET = "wet"
 class PageReader:
     """How the files of a crawl are read."""
 
-    extractor: Extractor = "resiliparse"  # makes text of HTML
     line_based: bool = False  # split WET files by lines, as cc_net does
 
-    def __call__(self, unit: Unit) -> Iterator[Page | BadRow]:
-        """Yield the pages of a file."""
-        if unit.kind == WARC:
-            return read_warc(unit.path, extractor=self.extractor)
-        return read_wet(unit.path, line_based=self.line_based)
+    def __call__(self, unit: Unit, notes: Counter[str] | None = None) -> Iterator[WetPage | BadRow]:
+        """Yield the pages of a file; what was repaired is counted in ``notes``."""
+        with storage.open_input(unit.path) as stream:
+            yield from read_wet(stream, unit.path, line_based=self.line_based, notes=notes)
 
 
 def read_documents(
-    read: PageReader, unit: Unit, _verdicts: dict[str, Any], _ledger: Ledger
+    read: PageReader, unit: Unit, _verdicts: dict[str, Any], ledger: Ledger
 ) -> Iterator[Document | BadRow]:
     """Yield the pages of a file as documents (2.3)."""
     stem = unit.extra["stem"]
-    for page in read(unit):
+    for page in read(unit, ledger.notes):
         if isinstance(page, BadRow):
             yield page
             continue
@@ -47,13 +47,13 @@ def read_documents(
             "title": page.title,
             "digest": page.digest,
             "content_length_bytes": page.content_length,
-            "source_domain": page.source_domain,
+            "source_domain": urlsplit(page.url).netloc,
             "cc_segment": unit.extra["segment"],
             "dump": unit.extra["dump"],
         }
         if page.languages:
             meta["cc_languages"] = page.languages
-        if page.extractor:
+        if page.extractor != "wet":
             meta["extractor"] = page.extractor
         yield Document(
             f"commoncrawl:{stem}:{page.row}",
@@ -133,7 +133,7 @@ class IdentifyLanguage:
     def __call__(self, document: Document) -> Verdict:
         """Write the language and its score."""
         document.lang, document.lang_score = langid.identify(
-            load_fasttext(self.model),
+            classifier(self.model),
             document.text,
             newline=self.newline,
             max_characters=self.max_characters,
@@ -141,14 +141,28 @@ class IdentifyLanguage:
         return KEEP
 
 
+def check_language(
+    code: str, score: float, *, keep: frozenset[str] | None, min_score: float
+) -> Verdict:
+    """Keep the languages asked for, by the rounded score (5)."""
+    return langid.check_language(Language(code, score), keep=keep, min_score=min_score)
+
+
+def check_length(text: str, *, min_chars: int) -> Verdict:
+    """Drop short pages (2.3)."""
+    if len(text) < min_chars:
+        return drop("too_short", f"{len(text)} characters")
+    return KEEP
+
+
 def measure_perplexity(
     text: str, language: str, *, models: LanguageModels, per_line: bool
 ) -> float | None:
     """Return the perplexity of a page, None if there is no model for its language (6.3)."""
-    binary = models.binary(language)
-    if not binary:
+    ngrams = models.ngrams(language)
+    if not ngrams:
         return None
-    model = load_language_model(models.pieces(language), binary)
+    model = language_model(models.pieces(language), ngrams)
     return model.perplexity(text, per_line=per_line)
 
 
@@ -163,7 +177,7 @@ class NameBucket:
 
     def __call__(self, document: Document) -> Verdict:
         """Write the bucket."""
-        table = load_cutoffs(self.table)
+        table = cutoff_table(self.table)
         bucket = cutoffs.bucket(document.perplexity, document.lang or "", table)
         document.meta["bucket"] = bucket
         self.notes[f"bucket {bucket}"] += 1
@@ -177,7 +191,7 @@ def check_bucket(bucket: str, *, kept: frozenset[str]) -> Verdict:
 
 def score_reference(text: str, *, model: str) -> float:
     """Return the probability that a page is one that Wikipedia would cite (8.3)."""
-    return wikireference.probability(load_fasttext(model), text)
+    return wikireference.probability(classifier(model), text)
 
 
 def check_reference(score: float, url: str | None, *, decision: str, threshold: float) -> Verdict:
@@ -185,4 +199,4 @@ def check_reference(score: float, url: str | None, *, decision: str, threshold: 
     score = round(score, 4)  # the column is a float of 32 bits
     if decision == "pareto":
         return wikireference.check_pareto(score, url or "")
-    return wikireference.check_threshold(score, threshold)
+    return wikireference.check_threshold(score, threshold=threshold)

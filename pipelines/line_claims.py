@@ -150,7 +150,8 @@ def _among(keys: Keys, sorted_keys: Keys) -> npt.NDArray[np.bool_]:
         return np.zeros(len(keys), bool)
     at = np.searchsorted(sorted_keys, keys)
     at[at == len(sorted_keys)] = 0
-    return sorted_keys[at] == keys
+    found: npt.NDArray[np.bool_] = sorted_keys[at] == keys
+    return found
 
 
 def decide(packed: Iterable[bytes], keep: KeepPolicy) -> Iterator[tuple[str, Keys, Rows | None]]:

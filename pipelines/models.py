@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from filters import cutoffs, fasttext_model, perplexity
-from filters.cutoffs import Cutoffs
+from filters.cutoffs import PUBLISHED_PATH, Cutoffs, read_cutoffs
+from filters.fasttext_model import FastTextModel, load_fasttext
+from filters.perplexity import LanguageModel, load_language_model
 from pipelines.runs import RunError
 
 PUBLISHED = "published"  # the table that comes with cc_net's published models
@@ -29,13 +30,13 @@ class LanguageModels:
         names = {
             path.name.removesuffix(".sp.model") for path in Path(self.folder).glob("*.sp.model")
         }
-        return sorted(name for name in names if self.binary(name))
+        return sorted(name for name in names if self.ngrams(name))
 
     def pieces(self, language: str) -> str:
         """Return the path of the SentencePiece model."""
         return str(Path(self.folder) / f"{language}.sp.model")
 
-    def binary(self, language: str) -> str:
+    def ngrams(self, language: str) -> str:
         """Return the path of the KenLM model (binary, or ARPA text); "" if there is none."""
         for name in (f"{language}.arpa.bin", f"{language}.arpa"):
             if (Path(self.folder) / name).is_file():
@@ -63,18 +64,18 @@ def file_sha256(path: str) -> str:
 
 
 @lru_cache(8)
-def load_fasttext(path: str) -> fasttext_model.Model:
-    """Load a fastText model once a process."""
-    return fasttext_model.load(path)
+def classifier(path: str) -> FastTextModel:
+    """Load a fastText model once a process; raises ValueError."""
+    return load_fasttext(path)
 
 
 @lru_cache(64)
-def load_language_model(pieces: str, binary: str) -> perplexity.LanguageModel:
-    """Load SentencePiece and KenLM of a language once a process."""
-    return perplexity.load_language_model(pieces, binary)
+def language_model(pieces: str, ngrams: str) -> LanguageModel:
+    """Load SentencePiece and KenLM of a language once a process; raises ValueError."""
+    return load_language_model(pieces, ngrams)
 
 
 @lru_cache(8)
-def load_cutoffs(path: str) -> Cutoffs:
-    """Read a table of cutoffs once a process."""
-    return cutoffs.published() if path == PUBLISHED else cutoffs.load(path)
+def cutoff_table(path: str) -> Cutoffs:
+    """Read a table of cutoffs once a process; raises CutoffError."""
+    return read_cutoffs(PUBLISHED_PATH if path == PUBLISHED else path)
