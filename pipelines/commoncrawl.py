@@ -17,11 +17,11 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import apache_beam as beam
 
-from filters.cutoffs import check_model, fingerprint_of
+from filters.cutoffs import Bucket, check_model, fingerprint_of
 from pipelines.claims import bucket_count
 from pipelines.commoncrawl_digests import (
     document_id,
