@@ -2,8 +2,9 @@
 
 The pass before wrote its documents to ``staged/``, each with a claim beside it (a key, a rank, a
 count). Here the claims are decided, the first of each key wins, and ``staged/`` is copied to
-``documents/`` without the losers, which join the rejects of their unit. Claims of earlier runs, which
-must win, can be brought along; and stages that need only the columns beside the text can follow.
+``documents/`` without the losers, which join the rejects of their unit. Claims of earlier runs,
+which must win, can be brought along; and stages that need only the columns beside the text can
+follow.
 """
 
 import json
@@ -149,7 +150,7 @@ def settle_unit(meeting: Meeting, unit: Unit, verdicts: Verdicts) -> int:
     run = meeting.output.run
     sidecar = run.read_json("staged", f"{unit.name}.json")
     ledger = Ledger.from_json(sidecar["ledger"])
-    tally = ledger.stages[meeting.stage] = StageTally(
+    ledger.stages[meeting.stage] = StageTally(
         documents_in=ledger.documents, characters_in=ledger.characters
     )
     for stage in meeting.then:

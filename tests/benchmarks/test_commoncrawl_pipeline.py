@@ -17,6 +17,7 @@ from pathlib import Path
 import apache_beam as beam
 import numpy as np
 import pytest
+from tests.pipelines.real_models import train_models
 
 from pipelines.launch import Launch, options_of
 from pipelines.line_claims import DuplicateParagraphs, EmitKeys, UnitKeys
@@ -24,7 +25,6 @@ from pipelines.passes import Units
 from pipelines.runs import Run
 from pipelines.units import Unit
 from tests.benchmarks.measure import ROOT, Measured, measure, report
-from tests.pipelines.real_models import train_models
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.data]
 
@@ -65,10 +65,14 @@ def inflate(source: Path, target: Path, copies: int) -> int:
                 lines = [line + word if line else line for line in body.rstrip().split(b"\n")]
                 body = b"\n".join(lines) + b"\n"
                 fields = [
-                    field for field in head.split(b"\r\n") if not field.startswith(b"Content-Length")
+                    field
+                    for field in head.split(b"\r\n")
+                    if not field.startswith(b"Content-Length")
                 ]
                 fields.append(b"Content-Length: %d" % len(body))
-                sink.write(b"WARC/1.0\r\n" + b"\r\n".join(fields) + b"\r\n\r\n" + body + b"\r\n\r\n")
+                sink.write(
+                    b"WARC/1.0\r\n" + b"\r\n".join(fields) + b"\r\n\r\n" + body + b"\r\n\r\n"
+                )
                 text_bytes += len(body)
     return text_bytes
 
@@ -86,9 +90,7 @@ def test_wet_to_bucketed_english(sample: list[Path], models: Path, tmp_path: Pat
     langid = str(DATA / "langid" / "lid.176.ftz")
     out = str(tmp_path / "out.gz")
     plain = json.loads(
-        measure(
-            "tests.benchmarks.plain_ccnet", langid, str(models), out, *map(str, sample)
-        ).output
+        measure("tests.benchmarks.plain_ccnet", langid, str(models), out, *map(str, sample)).output
     )
     run = tmp_path / "run"
     ours = curate(sample, run, models, "--no-exact-duplicates", "--rejects=none")
