@@ -59,9 +59,8 @@ _ASCII: Final = bytes(range(128))
 _DIGITS_TO_ZERO: Final = bytes.maketrans(b"123456789", b"000000000")
 _ASCII_CONTROLS: Final = bytes([*range(0x20), 0x7F])
 _OTHER_CONTROLS: Final = tuple(map(chr, range(0x80, 0xA0)))
+_FIRST_LEAD_BYTE: Final = 0xC0  # in UTF-8, each character beyond ASCII has one such byte
 _UNICODE_END: Final = 0x110000
-# With more characters to replace than this, one slow pass costs less than a fast pass for each.
-_MAX_PASSES: Final = 32
 
 
 @cache
@@ -86,31 +85,54 @@ class Replacements:
     Args:
         others: what replaces a character beyond ASCII; digits and control characters win over it.
         keep_newline: whether U+000A stays, alone of the control characters.
+
+    Raises:
+        ValueError: a replacement is longer than what it replaces, in UTF-8, or not plain ASCII.
     """
 
     def __init__(self, others: Mapping[str, str], *, keep_newline: bool) -> None:
-        zeros = dict.fromkeys(characters_of("Nd"), "0")
-        table = {**others, **zeros, **dict.fromkeys(_OTHER_CONTROLS, "")}
-        self._by_code: dict[int, str] = {ord(old): new for old, new in table.items()}
-        self._in_utf8 = {ord(old): (utf8(old), utf8(new)) for old, new in table.items()}
-        self._changes: NDArray[np.bool_] = np.zeros(_UNICODE_END, np.bool_)
-        self._changes[list(self._by_code)] = True
+        digits = dict.fromkeys(characters_of("Nd"), "0")
+        table = {**others, **digits, **dict.fromkeys(_OTHER_CONTROLS, "")}
+        # Row of a code point in the two arrays below; row 0 stands for what does not change.
+        self._row: NDArray[np.uint16] = np.zeros(_UNICODE_END, np.uint16)
+        self._size: NDArray[np.uint8] = np.zeros(len(table) + 1, np.uint8)  # bytes before
+        self._bytes: NDArray[np.uint8] = np.zeros((4, len(table) + 1), np.uint8)  # bytes after
+        for row, (old, new) in enumerate(table.items(), start=1):
+            size = len(utf8(old))
+            if len(new) > size or not (new.isprintable() and new.isascii()):
+                raise ValueError(f"{new!r} cannot replace {old!r}: give at most {size} ASCII bytes")
+            self._row[ord(old)] = row
+            self._size[row] = size
+            self._bytes[: len(new), row] = list(utf8(new))
         self._deleted = _ASCII_CONTROLS.replace(b"\n", b"") if keep_newline else _ASCII_CONTROLS
 
-    def apply(self, text: str) -> bytes:
+    def apply(self, text: str) -> bytes | bytearray:
         """Return the page with the table applied, as UTF-8."""
-        page = utf8(text)
-        if not text.isascii():
-            found = self._find(page)
-            if len(found) > _MAX_PASSES:
-                page = utf8(text.translate(self._by_code))
-            else:
-                for code in found:
-                    page = page.replace(*self._in_utf8[code])
+        page = utf8(text) if text.isascii() else self._overwrite(utf8(text))
         return page.translate(_DIGITS_TO_ZERO, self._deleted)
 
-    def _find(self, page: bytes) -> set[int]:
-        """Return the code points of a page that the table changes."""
+    def _overwrite(self, page: bytes) -> bytes | bytearray:
+        """Overwrite the characters beyond ASCII that the table changes, where they stand.
+
+        The bytes that a replacement does not need become NUL, a control character, which goes
+        with the others afterwards.
+        """
         others = page.translate(None, _ASCII).decode("utf-8", "surrogatepass")
         codes = np.frombuffer(others.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
-        return set(codes[self._changes[codes]].tolist())
+        rows = self._row[codes]
+        changed = np.flatnonzero(rows)
+        if not len(changed):
+            return page
+        buffer = bytearray(page)
+        view = np.frombuffer(buffer, np.uint8)
+        places = np.flatnonzero(view >= _FIRST_LEAD_BYTE)[changed]
+        rows = rows[changed]
+        view[places] = self._bytes[0][rows]
+        view[places + 1] = self._bytes[1][rows]
+        for byte in (2, 3):
+            longer = np.flatnonzero(self._size[rows] > byte)
+            if not len(longer):
+                break
+            places, rows = places[longer], rows[longer]
+            view[places + byte] = self._bytes[byte][rows]
+        return buffer

@@ -140,7 +140,7 @@ def unpack_line_ids(packed: str) -> list[int] | None:
     return line_ids
 
 
-def _normalized(text: str, *, strip_accents: bool) -> bytes:
+def _normalized(text: str, *, strip_accents: bool) -> bytes | bytearray:
     """Return the normalised page as UTF-8.
 
     Lower-casing the page lower-cases each line: the one rule with a context, for the capital
