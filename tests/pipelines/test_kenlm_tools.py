@@ -76,7 +76,7 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
     target = tmp_path / "things" / "thing-1"
     with suppress(SetupError), installing(target) as folder:
         (folder / "half").touch()
-        run_tool(["/bin/false"], "filling")
+        run_tool(["/bin/sh", "-c", "exit 1"], "filling")
     assert list(target.parent.iterdir()) == []
     with installing(target) as folder:
         (folder / "whole").touch()
