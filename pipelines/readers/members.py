@@ -1,0 +1,180 @@
+"""The bytes of a file that may be gzip: member by member, past whatever is damaged.
+
+Web archives are gzip files of many members, one a record. A member that is damaged costs its own
+bytes only: the next one is found by the gzip magic, from the start of the damaged member on,
+since inflating a damaged one can run far into its successors before it fails.
+"""
+
+import zlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pipelines.readers.rows import DETAIL_CHARS, clip
+
+GZIP_MAGIC = b"\x1f\x8b\x08"  # and deflate, the only method there is (RFC 1952, 2.3.1)
+READ_BYTES = 1 << 18
+FEED_BYTES = 1 << 12  # a step of inflating; what is left of it at a member's end is copied
+PIECE_BYTES = 1 << 20  # inflated, at most about so many at once
+# Compressed bytes of a member that are kept to look for the next one should it be damaged; Common
+# Crawl cuts a page at 1 MiB (5 MiB from 2025 on), so that members are far shorter.
+KEPT_BYTES = 4 << 20
+RESERVED_FLAGS = 0xE0  # must be zero (RFC 1952, 2.3.1.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Bytes are missing here: what comes next does not continue what came before."""
+
+    reason: str  # damaged_gzip, garbage (bytes between members), truncated_file
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes of the content, in order."""
+
+    data: bytes
+    ends_member: bool = False  # a gzip member ends here, and its checksum is right
+
+
+def is_gzip(start: bytes) -> bool:
+    """Tell gzip by the first three bytes, or by fewer where the file has no more."""
+    return bool(start) and GZIP_MAGIC.startswith(start[:3])
+
+
+def holds_members(head: bytes) -> bool:
+    """Tell a gzip file, also one whose first member is damaged, by its first bytes."""
+    if is_gzip(head) or head.startswith(b"WARC/"):
+        return is_gzip(head)
+    return GZIP_MAGIC in head and b"WARC/1." not in head
+
+
+def read_plain(head: bytes, stream: BinaryIO) -> Iterator[Piece]:
+    """Yield the bytes of a stream as they are, ``head`` first, which was read from it."""
+    if head:
+        yield Piece(head)
+    while data := stream.read(PIECE_BYTES):
+        yield Piece(data)
+
+
+def read_members(head: bytes, stream: BinaryIO) -> Iterator[Piece | Damage]:
+    """Inflate a gzip stream, which need not be seekable; errors of the stream itself are raised.
+
+    Args:
+        head: what was read from the stream already.
+        stream: the rest.
+    """
+    window = _Window(head, stream)
+    while window.more():
+        start = window.at
+        if not window.at_member():
+            skipped = window.skip_to_member()
+            if skipped:  # zeros are padding, as gzip itself takes them
+                yield Damage("garbage", f"not gzip at byte {start}: {clip(repr(skipped))}")
+            continue
+        error = yield from _inflate_member(window)
+        if error is not None:
+            whole_file = not window.more()
+            window.go_back(start + 1)
+            window.skip_to_member()
+            cut = whole_file and not window.more()  # the end is missing, and nothing comes after it
+            reason = "truncated_file" if cut else "damaged_gzip"
+            yield Damage(reason, f"gzip member at byte {start}: {error}")
+
+
+def _inflate_member(window: "_Window") -> Generator[Piece, None, str | None]:
+    """Yield what a member holds; returns what is wrong with it, None if nothing is."""
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    parts: list[bytes] = []
+    size = 0
+    error = None
+    while not inflater.eof:
+        if not window.more():
+            error = "the file ends inside it"
+            break
+        fed = window.take(FEED_BYTES)
+        try:
+            part = inflater.decompress(fed, PIECE_BYTES)
+            while inflater.unconsumed_tail:  # a few bytes can hold a lot
+                yield Piece(b"".join([*parts, part]))
+                parts.clear()
+                size = 0
+                part = inflater.decompress(inflater.unconsumed_tail, PIECE_BYTES)
+        except zlib.error as damage:
+            error = str(damage)
+            break
+        parts.append(part)
+        size += len(part)
+        if size >= PIECE_BYTES:
+            yield Piece(b"".join(parts))
+            parts.clear()
+            size = 0
+    window.at -= len(inflater.unused_data)
+    yield Piece(b"".join(parts), ends_member=error is None)
+    return error
+
+
+class _Window:
+    """The last bytes of a stream, addressed by their place in it."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self.at = 0  # the next byte, counted from the start of the stream
+        self._stream = stream
+        self._first = 0  # place of the first byte in _bytes
+        self._bytes = bytearray(head)
+
+    def more(self) -> bool:
+        """Tell whether there is a byte at ``at``."""
+        return self._have(1)
+
+    def _have(self, size: int) -> bool:
+        while len(self._bytes) < self.at - self._first + size:
+            data = self._stream.read(READ_BYTES)
+            if not data:
+                return False
+            drop = self.at - self._first - KEPT_BYTES
+            if drop > 0:
+                del self._bytes[:drop]
+                self._first += drop
+            self._bytes += data
+        return True
+
+    def take(self, size: int) -> bytearray:
+        """Return the next bytes, at most ``size``, and move on."""
+        start = self.at - self._first
+        data = self._bytes[start : start + size]
+        self.at += len(data)
+        return data
+
+    def go_back(self, place: int) -> None:
+        """Return to ``place``, or as near as bytes were kept."""
+        self.at = max(place, self._first)
+
+    def at_member(self) -> bool:
+        """Tell whether a member may start here."""
+        whole = self._have(4)
+        start = self._bytes[self.at - self._first :][:4]
+        return is_gzip(bytes(start)) and (not whole or not start[3] & RESERVED_FLAGS)
+
+    def skip_to_member(self) -> bytes:
+        """Go to where the next member may start, or to the end.
+
+        Returns:
+            the first of the bytes skipped, less leading zeros.
+        """
+        skipped = b""
+        while self._have(4):
+            start = self.at - self._first
+            found = self._bytes.find(GZIP_MAGIC, start)
+            # The last bytes may be the start of the magic.
+            stop = len(self._bytes) - len(GZIP_MAGIC) if found < 0 else found
+            stop = max(stop, start + (found < 0))
+            skipped = skipped or bytes(self._bytes[start:stop].lstrip(b"\0")[:DETAIL_CHARS])
+            self.at = self._first + stop
+            if found >= 0:
+                if self._have(4) and self.at_member():
+                    return skipped
+                self.at += 1
+        rest = self.take(4)
+        return skipped or bytes(rest.lstrip(b"\0"))

@@ -1,0 +1,136 @@
+"""Pages of a Common Crawl WET file (``spec/web.md`` 2.2, 2.3 and 2.5).
+
+A page is what cc_net makes of a `conversion` record: the first line of the body is the title, the
+other lines are the text. Bad records are counted by reason; a page that was repaired says so.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pipelines.readers.archive import BadRecord, Record, read_records
+from pipelines.readers.rows import BadRow, UnreadableFile, clip, decode
+
+__all__ = ["BadRow", "UnreadableFile", "WetPage", "read_wet"]
+
+# The other types of WARC 1.0 and 1.1, section 5.5: they are no documents.
+OTHER_TYPES = frozenset(
+    {"warcinfo", "response", "resource", "request", "metadata", "revisit", "continuation"}
+)
+
+
+@dataclass(slots=True)
+class WetPage:
+    """One page, with the fields of ``spec/web.md`` 2.3."""
+
+    row: int  # number of the record among the documents of its file, from 0, counting bad rows
+    url: str  # up to the first space
+    date: str  # WARC-Date as it stands: ISO-8601, UTC
+    digest: str  # WARC-Block-Digest as it stands, e.g. "sha1:..."; "" where there is none
+    title: str  # first line of the body, stripped
+    text: str  # the other lines, each stripped, joined by "\n"
+    content_length: int  # bytes of the body with its title, as Content-Length states
+    languages: str  # WARC-Identified-Content-Language as it stands, e.g. "eng,fra"; newer crawls
+    record_id: str
+    replaced: int = 0  # U+FFFD put where bytes were not UTF-8
+    runs_on: bool = False  # Content-Length was wrong: the text goes on to the next header
+    extractor: str = "wet"  # what made text of HTML
+
+
+def read_wet(
+    stream: BinaryIO,
+    name: str,
+    *,
+    line_based: bool = False,
+    notes: Counter[str] | None = None,
+) -> Iterator[WetPage | BadRow]:
+    """Read the pages of a WET file, gzipped or not.
+
+    Reasons of bad rows: ``no_url``, ``no_date``, ``no_text``, ``no_type``, and those of
+    ``archive.BadRecord``.
+
+    Args:
+        stream: the file, at its start; it need not be seekable.
+        name: of the file, for messages.
+        line_based: end a record at a line "WARC/1.0", as cc_net does, not by Content-Length.
+        notes: where to count ``bad_utf8``, ``wrong_length``, and the records that are no
+            documents, by type, such as ``warcinfo_records``.
+
+    Raises:
+        UnreadableFile: there is no record in the file at all.
+    """
+    notes = Counter() if notes is None else notes
+    row = 0
+    for record in read_records(stream, name, by_length=not line_based):
+        if isinstance(record, BadRecord):
+            yield BadRow(row, record.reason, record.detail)
+        elif record.kind in OTHER_TYPES:
+            notes[f"{record.kind}_records"] += 1
+            continue
+        else:
+            page = _page(record, row, line_based=line_based)
+            if isinstance(page, WetPage):
+                notes.update(page_notes(page))
+            yield page
+        row += 1
+
+
+def page_notes(page: WetPage) -> list[str]:
+    """Name what was repaired in a page."""
+    return ["bad_utf8"] * bool(page.replaced) + ["wrong_length"] * page.runs_on
+
+
+def _page(record: Record, row: int, *, line_based: bool) -> WetPage | BadRow:
+    kind, date = record.kind, record.header(b"warc-date")
+    url = record.url
+    if kind != "conversion":
+        return BadRow(row, "no_type", f"WARC-Type {kind!r}: {clip(url)}")
+    if not url:
+        return BadRow(row, "no_url", record.header(b"warc-record-id"))
+    if not date:
+        return BadRow(row, "no_date", clip(url))
+    text, replaced = decode(record.block)
+    if line_based:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    title, text = split_title(text, runs_on=record.runs_on)
+    if not title and not text.strip():
+        return BadRow(row, "no_text", clip(url))
+    return WetPage(
+        row,
+        url,
+        date,
+        record.header(b"warc-block-digest"),
+        title,
+        text,
+        record.content_length,
+        record.header(b"warc-identified-content-language"),
+        record.header(b"warc-record-id"),
+        replaced,
+        record.runs_on and not line_based,
+    )
+
+
+def split_title(body: str, *, runs_on: bool = False) -> tuple[str, str]:
+    r"""Split a body into title and text, each line stripped.
+
+    cc_net takes the two line ends after a record for lines of it, and removes the last two lines
+    if both are empty: the text of a body that does not end in "\n" therefore does.
+
+    Args:
+        body: of a record.
+        runs_on: the body holds those line ends.
+
+    >>> split_title("Title \n one\n\ntwo\n")
+    ('Title', 'one\n\ntwo')
+    >>> split_title("Title\none")
+    ('Title', 'one\n')
+    """
+    lines = list(map(str.strip, body.split("\n")))
+    if not runs_on:
+        lines.append("")
+    elif not lines[-1]:
+        lines.pop()
+    if len(lines) > 1 and not lines[-1] and not lines[-2]:
+        del lines[-2:]
+    return (lines[0] if lines else ""), "\n".join(lines[1:])
