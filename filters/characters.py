@@ -6,6 +6,7 @@ a few passes in C. The characters beyond ASCII that a page holds are looked up i
 the few that change is replaced in the page's UTF-8, and ASCII goes through `bytes.translate`.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from functools import cache
@@ -61,6 +62,7 @@ _ASCII_CONTROLS: Final = bytes([*range(0x20), 0x7F])
 _OTHER_CONTROLS: Final = tuple(map(chr, range(0x80, 0xA0)))
 _FIRST_LEAD_BYTE: Final = 0xC0  # in UTF-8, each character beyond ASCII has one such byte
 _UNICODE_END: Final = 0x110000
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 @cache
@@ -77,6 +79,19 @@ def characters_of(category: str) -> frozenset[str]:
 def utf8(text: str) -> bytes:
     """Encode any string; a lone surrogate keeps its three bytes, since bad data never raises."""
     return text.encode("utf-8", "surrogatepass")
+
+
+def without_surrogates(text: str) -> str:
+    r"""Return a text that UTF-8 can hold: each lone surrogate becomes U+FFFD.
+
+    >>> without_surrogates("a\ud800")
+    'a\ufffd'
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", text)
+    return text
 
 
 class Replacements:

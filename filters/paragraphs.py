@@ -1,4 +1,4 @@
-"""CCNet's paragraphs: the key of each line of a page, and the page without its repeated lines.
+"""CCNet's paragraphs: the key of each line of a page, and the page without repeated lines.
 
 LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl") takes the CCNet pipeline
 (arXiv:1911.00359), which "deduplicates the data at the line level"; the rules are those of CCNet's
@@ -18,11 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.characters import PUNCTUATION, Replacements, characters_of
+from filters.verdict import KEEP, Verdict, drop
 
 # The first 8 of the 20 bytes of a SHA-1, as a little-endian integer (4.4).
 _KEY_OF_DIGEST: Final = np.dtype(
     {"names": ["key"], "formats": ["<u8"], "offsets": [0], "itemsize": 20}
 )
+
+
+def check_length(text: str, *, min_characters: int = 300) -> Verdict:
+    """Drop short pages, before any other step (2.3); the title is not part of the text.
+
+    >>> check_length("a" * 299).detail
+    '299 characters'
+    """
+    if len(text) < min_characters:
+        return drop("too_short", f"{len(text)} characters")
+    return KEEP
 
 
 def normalize(text: str, *, strip_accents: bool = False) -> str:
