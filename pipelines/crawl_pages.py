@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,8 @@ from filters.fasttext_model import load_fasttext
 from filters.langid import identify
 from filters.paragraphs import paragraph_keys, remove_paragraphs
 from pipelines import storage
+from pipelines.langid_model import find_langid
+from pipelines.model_cards import sha256_of
 from pipelines.readers.rows import BadRow
 from pipelines.readers.wet import WetPage, read_wet
 from pipelines.runs import Run, RunError, open_completed
@@ -64,11 +68,14 @@ class CrawlPages:
     min_score: float
     all_buckets: bool
 
-    def identity(self) -> list[str]:
-        """Return what tells these inputs from others: manifests of runs, names and sizes of files."""
+    def identity(self) -> dict[str, Any]:
+        """Return what tells these pages from others: manifests of runs, sizes of files."""
         runs = [storage.read_bytes(run.at("COMPLETED")).decode().strip() for run in self.runs]
         files = [f"{storage.basename(file.path)} ({file.size} bytes)" for file in self.files]
-        return [*runs, *files]
+        told: dict[str, Any] = {"lang": self.lang, "input": [*runs, *files]}
+        if self.files:
+            told |= {"langid_sha256": sha256_of(Path(self.langid)), "min_score": self.min_score}
+        return told
 
     def __iter__(self) -> Iterator[CrawlPage]:
         """Yield the pages; raises UnreadableFile for a file without any record."""
@@ -112,9 +119,17 @@ def find_crawl_pages(
 ) -> CrawlPages:
     """Find runs and WET files.
 
+    Args:
+        inputs: run directories, WET files, patterns of such.
+        lang: language of the pages.
+        langid: model for WET files; where there are some and it is "", that of set-up.
+        min_score: of the language in WET files.
+        all_buckets: of runs, the pages that perplexity or a later stage rejected as well.
+
     Raises:
         RunError: an input is neither, is not complete, or is not a fair sample of its pages.
         StorageError: an input is not there.
+        SetupError: there is no model of language identification.
     """
     is_run = {path: storage.exists(storage.join(path, "config.json")) for path in inputs}
     runs = tuple(open_completed(path) for path in sorted(inputs) if is_run[path])
@@ -131,6 +146,8 @@ def find_crawl_pages(
                 f"{file.path}: neither a run of {SOURCE} nor a WET file (*.warc.wet.gz). Run "
                 f"`python -m pipelines {SOURCE}` on other files first and name its run."
             )
+    if files:
+        langid = langid or str(find_langid())
     return CrawlPages(runs, files, lang, langid, min_score, all_buckets)
 
 
@@ -146,7 +163,7 @@ def _check_buckets(run: Run) -> None:
 
 
 def _of_rows(path: str, lang: str) -> Iterator[CrawlPage]:
-    """Yield the pages of a file of documents or rejects; what is of other languages is not decoded."""
+    """Yield the pages of a file of documents or rejects; other languages are not decoded."""
     with storage.open_input(path) as stream:
         file = pq.ParquetFile(stream)
         columns = ["url", "text", "lang", "meta", "stage"]
@@ -178,7 +195,8 @@ def is_among(keys: Keys, sorted_keys: Keys) -> npt.NDArray[np.bool_]:
         return np.zeros(len(keys), bool)
     at = np.searchsorted(sorted_keys, keys)
     at[at == len(sorted_keys)] = 0
-    return sorted_keys[at] == keys
+    found: npt.NDArray[np.bool_] = sorted_keys[at] == keys
+    return found
 
 
 def rank_of(text: str, seed: int, purpose: str) -> int:

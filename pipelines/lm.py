@@ -21,9 +21,10 @@ import sentencepiece
 
 from filters.perplexity import NORMALIZATION, normalize_for_lm
 from pipelines.kenlm_tools import find_tools
-from pipelines.lm_text import LmText, Part, find_lm_text
+from pipelines.lm_cutoffs import FAIR_SAMPLE, CutoffSample, has_cutoffs, make_cutoffs
+from pipelines.lm_text import LmText, find_lm_text
 from pipelines.lm_train import train_ngrams, train_pieces
-from pipelines.model_cards import is_made, local_folder, sha256_of, write_card
+from pipelines.model_cards import ModelFiles, is_made, local_folder, sha256_of, write_card
 from pipelines.runs import RunError, to_bytes, versions
 from pipelines.settings import setting
 from pipelines.storage import write_bytes, writing
@@ -39,7 +40,9 @@ class LmConfig:
     input: tuple[str, ...] = setting(
         (), help="complete runs of Wikipedia, or search dumps (*-cirrussearch-content.json.gz)"
     )
-    text: Part = setting("opening", help="of an article: its introduction, or the whole")
+    text: Literal["opening", "whole"] = setting(
+        "opening", help="of an article: its introduction, or the whole"
+    )
     documents: int = setting(1_000_000, help="articles to train on, the first of the inputs")
     vocab_size: int = setting(65_536, help="pieces; fewer where the text does not bear so many")
     character_coverage: float = setting(0.9995, help="share of characters that get a piece")
@@ -49,29 +52,41 @@ class LmConfig:
     )
     memory: str = setting("50%", help="for lmplz: a size such as 8G, or a share of the machine's")
     temp: str = setting("", help="folder for its files, a few times the text (default: in --out)")
+    cutoffs_from: tuple[str, ...] = setting(
+        (), help="runs of Common Crawl, or WET files, whose pages of the language give the cutoffs"
+    )
+    cutoff_documents: int = setting(
+        FAIR_SAMPLE, help="pages of the sample; a WET file of a dump has about 20,000 English ones"
+    )
+    langid: str = setting("", help="fastText model for WET files (default: lid.176.ftz of set-up)")
+    min_language_score: float = setting(0.5, help="score of the language in WET files, 0 to 1")
+    seed: int = setting(0, help="of the sample for the cutoffs")
 
 
-@dataclass(frozen=True)
-class ModelFiles:
-    """The files of one language's model, in a folder."""
+def lm(config: LmConfig, out: str, say: Callable[[str], None] = print) -> None:
+    """Train the model of a language, if --input is given, and make its cutoffs, if asked to.
 
-    folder: Path
-    lang: str
-
-    @property
-    def pieces(self) -> Path:
-        """The SentencePiece model."""
-        return self.folder / f"{self.lang}.sp.model"
-
-    @property
-    def ngrams(self) -> Path:
-        """The KenLM model."""
-        return self.folder / f"{self.lang}.arpa.bin"
-
-    @property
-    def card(self) -> Path:
-        """What they were made from."""
-        return self.folder / f"{self.lang}.json"
+    Raises:
+        RunError, StorageError, SetupError: what went wrong and what to do.
+    """
+    files = ModelFiles(local_folder(out), config.lang)
+    if config.input or not files.exist():
+        files = train_language_model(config, out, say)
+    if config.cutoffs_from:
+        sample = CutoffSample(
+            inputs=config.cutoffs_from,
+            documents=config.cutoff_documents,
+            langid=config.langid,
+            min_language_score=config.min_language_score,
+            seed=config.seed,
+        )
+        make_cutoffs(files, sample, say)
+    elif not has_cutoffs(files):
+        say(
+            f"{config.lang}: no cutoffs yet, which tell what perplexity is good. Measure them on "
+            f"WET files: `python -m pipelines lm --lang {config.lang} --out {out} --cutoffs-from "
+            "WET ...`"
+        )
 
 
 def train_language_model(config: LmConfig, out: str, say: Callable[[str], None]) -> ModelFiles:

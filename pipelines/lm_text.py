@@ -39,7 +39,7 @@ class LmText:
     bad_records: int = 0
 
     def identity(self) -> list[str]:
-        """Return what tells these inputs from others: manifests of runs, names and sizes of dumps."""
+        """Return what tells these inputs from others: manifests of runs, sizes of dumps."""
         runs = [storage.read_bytes(run.at("COMPLETED")).decode().strip() for run in self.runs]
         dumps = [f"{storage.basename(dump.path)} ({dump.size} bytes)" for dump in self.dumps]
         return [*runs, *dumps]
@@ -60,8 +60,11 @@ class LmText:
     def _of_dump(self, path: str) -> Iterator[str]:
         field = _DUMP_FIELD[self.part]
         try:
-            with storage.open_input(path) as raw:
-                for line in gzip.open(raw) if path.endswith(".gz") else raw:
+            with (
+                storage.open_input(path) as raw,
+                gzip.open(raw) if path.endswith(".gz") else raw as lines,
+            ):
+                for line in lines:
                     # The lines that name pages hold no text; to parse them would cost as well.
                     if line.startswith(b'{"index"'):
                         continue
@@ -73,7 +76,9 @@ class LmText:
                     if isinstance(text, str) and text:
                         yield valid_utf8(text)
         except (OSError, EOFError, zlib.error) as error:
-            raise RunError(f"{path}: cannot be read to its end ({error}). Fetch it again.") from error
+            raise RunError(
+                f"{path}: cannot be read to its end ({error}). Fetch it again."
+            ) from error
 
 
 def find_lm_text(inputs: Sequence[str], lang: str, part: Part) -> LmText:
@@ -117,4 +122,3 @@ def _of_documents(path: str, lang: str, part: Part) -> Iterator[str]:
                 text = introduction(text, str(json.loads(row["meta"]).get("title", "")))
             if text:
                 yield text
-

@@ -117,7 +117,9 @@ def train_ngrams(
     binary = [str(tools.build_binary), "-T", f"{temporary}{os.sep}", structure, "/dev/stdin"]
     with (
         log.open("wb") as told,
-        subprocess.Popen(lmplz, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told) as first,
+        subprocess.Popen(
+            lmplz, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told
+        ) as first,
         subprocess.Popen(
             [*binary, str(target)],
             stdin=first.stdout,
@@ -125,7 +127,9 @@ def train_ngrams(
             stderr=subprocess.PIPE,
         ) as second,
     ):
-        assert first.stdin and first.stdout and second.stderr, "they are pipes"
+        assert first.stdin is not None
+        assert first.stdout is not None
+        assert second.stderr is not None
         first.stdout.close()  # so that lmplz ends when build_binary does
         with contextlib.suppress(BrokenPipeError):  # lmplz says why
             _write_pieces(lines, pieces, first.stdin)

@@ -7,11 +7,49 @@ nothing, another one is refused with the difference.
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.runs import RunError, tell_differences, to_bytes
 from pipelines.storage import is_local, write_bytes
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The files of one language's model, in a folder."""
+
+    folder: Path
+    lang: str
+
+    @property
+    def pieces(self) -> Path:
+        """The SentencePiece model."""
+        return self.folder / f"{self.lang}.sp.model"
+
+    @property
+    def ngrams(self) -> Path:
+        """The KenLM model."""
+        return self.folder / f"{self.lang}.arpa.bin"
+
+    @property
+    def card(self) -> Path:
+        """What they were made from."""
+        return self.folder / f"{self.lang}.json"
+
+    @property
+    def cutoffs(self) -> Path:
+        """The table of cutoffs, of all languages of the folder."""
+        return self.folder / "cutoffs.csv"
+
+    @property
+    def cutoffs_card(self) -> Path:
+        """What the language's cutoffs were made from."""
+        return self.folder / f"{self.lang}.cutoffs.json"
+
+    def exist(self) -> bool:
+        """Tell whether both models are there, wherever they come from."""
+        return self.pieces.is_file() and self.ngrams.is_file()
 
 
 def local_folder(path: str) -> Path:
