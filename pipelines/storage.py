@@ -1,5 +1,7 @@
 """Files on any filesystem that Beam knows: found, read, and written whole or not at all.
 
+Inputs may also lie on a web server (``pipelines/http.py``), which cannot be listed or written to.
+
 A run directory may be local, ``gs://`` or ``s3://``. What is written becomes visible in one step: a
 local file is written under a temporary name and renamed; an object store has no rename, there the
 upload is the atomic step, so the bytes are spooled to local disk first and uploaded when complete.
@@ -18,6 +20,8 @@ from typing import IO, BinaryIO, cast
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines import http
+
 TEMPORARY = ".tmp-"  # start of the name of a file that is being written
 
 
@@ -30,7 +34,7 @@ class InputFile:
     """An input as it was found."""
 
     path: str
-    size: int  # bytes
+    size: int  # bytes, -1 where it is not known before the file is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ def basename(path: str) -> str:
 
 
 def _match(pattern: str) -> list[InputFile]:
+    if http.is_http(pattern):
+        return [_find_on_server(pattern)]
     try:
         (result,) = FileSystems.match([pattern])
     except (BeamIOError, ValueError) as error:
@@ -65,6 +71,15 @@ def _match(pattern: str) -> list[InputFile]:
             "that the extra 'gcp' or 'aws' is installed and that you are signed in."
         ) from error
     return [InputFile(entry.path, entry.size_in_bytes) for entry in result.metadata_list]
+
+
+def _find_on_server(url: str) -> InputFile:
+    if url.endswith("/") or any(c in url for c in "*["):
+        raise StorageError(f"cannot list {url}: name the files of a web server, or a listing")
+    try:
+        return InputFile(url, http.size_of(url))
+    except OSError as error:
+        raise StorageError(str(error)) from error
 
 
 def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
@@ -96,12 +111,19 @@ def open_input(path: str) -> BinaryIO:
     """Open a file for seekable reading, as it lies there (no decompression)."""
     if is_local(path):
         return open(path, "rb")
+    if http.is_http(path):
+        return http.open_url(path)
     stream = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     return cast(BinaryIO, stream)
 
 
 def exists(path: str) -> bool:
     """Tell whether a file is there."""
+    if http.is_http(path):
+        try:
+            return http.size_of(path) >= -1
+        except FileNotFoundError:
+            return False
     return os.path.exists(path) if is_local(path) else bool(FileSystems.exists(path))
 
 

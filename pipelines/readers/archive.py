@@ -30,10 +30,13 @@ MAX_BLOCK_BYTES = 64 << 20
 MAX_LENGTH_DIGITS = 18
 
 VERSION = b"WARC/"
+SEPARATOR = b"\r\n\r\n"  # between a block and the next record
+TOO_FAR = -1  # the next header is more than MAX_BLOCK_BYTES away
 # A version line and the start of a named field; a page that quotes "WARC/1.0" has no field there.
 HEADER = re.compile(rb"(?m:^)(WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n(?i:WARC-|Content-)[A-Za-z-]{1,40}:)")
 # The line that ends a record for cc_net, whatever follows it (spec/web.md 2.2, fact 4).
 VERSION_LINE = re.compile(rb"(?m:^)[ \t\r]{0,80}(WARC/1\.0[ \t\r]{0,80}\n)")
+FIRST_LINE = re.compile(rb"WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n")
 LONGEST_HEADER_MATCH = 256  # bytes that either expression looks at, at most
 LINE_ENDS = re.compile(rb"[\r\n]*")
 
@@ -164,6 +167,8 @@ class _Parser:
                 return self._cut_off()
             return self._skip_to_header(1, "bad_header")
         header = bytes(self._data[:start])
+        if not FIRST_LINE.match(header):
+            return self._skip_to_header(1, "bad_header")
         another = header.find(b"\n" + VERSION)
         if another >= 0:
             self._drop(another + 1)
@@ -174,12 +179,12 @@ class _Parser:
         length = _length(headers.get(b"content-length", b""))
         stop = start + (length or 0)
         believable = self._by_length and length is not None and length <= MAX_BLOCK_BYTES
-        if believable and self._fill_to(stop) and self._ends_at(stop):
+        if believable and self._fill_to(stop) and self._ends_at(start, stop):
             return self._take(headers, length, start, stop)
         place = self._find_boundary(start)
+        if place == TOO_FAR:
+            return self._skip_to_header(start, "record_too_long")
         if place is None:
-            if len(self._data) - start > MAX_BLOCK_BYTES:
-                return self._skip_to_header(start, "record_too_long")
             if self._damage is not None:
                 self._drop(len(self._data))
                 return None
@@ -220,8 +225,8 @@ class _Parser:
             if searched > MAX_HEADER_BYTES or not self._fill():
                 return None
 
-    def _ends_at(self, stop: int) -> bool:
-        """Tell whether a record may end at ``stop``, by what comes after it."""
+    def _ends_at(self, start: int, stop: int) -> bool:
+        """Tell whether a block from ``start`` may end at ``stop``, by what comes after it."""
         while True:
             ends = LINE_ENDS.match(self._data, stop)
             after = ends.end() if ends else stop
@@ -230,19 +235,27 @@ class _Parser:
             if after == len(self._data) == self._member_end:
                 return True
             if len(self._data) - after >= len(VERSION):
-                return False
+                break
             if not self._fill():
-                return after == len(self._data) and self._damage is None
+                if after == len(self._data):
+                    return self._damage is None
+                break
+        # Garbage comes after it, if lines of a page do not end so, and no record is in it.
+        separated = self._data.startswith(SEPARATOR, stop)
+        return separated and not HEADER.search(self._data, start, stop)
 
-    def _find_boundary(self, place: int) -> int | None:
-        """Return the place of the next header, None if the block is too long or the data ends."""
-        start = place
+    def _find_boundary(self, start: int) -> int | None:
+        """Return the place of the next header, None where there is none, or ``TOO_FAR``."""
+        place = start
         while True:
             match = self._boundary.search(self._data, place)
+            found = match.start(1) if match else len(self._data) - LONGEST_HEADER_MATCH
+            if found - start > MAX_BLOCK_BYTES:
+                return TOO_FAR
             if match:
-                return match.start(1)
+                return found
             place = max(place, len(self._data) - LONGEST_HEADER_MATCH)
-            if len(self._data) - start > MAX_BLOCK_BYTES or not self._fill():
+            if not self._fill():
                 return None
 
     def _skip_to_header(self, place: int, reason: str) -> BadRecord | None:

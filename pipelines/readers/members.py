@@ -19,6 +19,7 @@ PIECE_BYTES = 1 << 20  # inflated, at most about so many at once
 # Compressed bytes of a member that are kept to look for the next one should it be damaged; Common
 # Crawl cuts a page at 1 MiB (5 MiB from 2025 on), so that members are far shorter.
 KEPT_BYTES = 4 << 20
+ENDS_INSIDE = "the file ends inside it"
 RESERVED_FLAGS = 0xE0  # must be zero (RFC 1952, 2.3.1.2)
 
 
@@ -75,10 +76,9 @@ def read_members(head: bytes, stream: BinaryIO) -> Iterator[Piece | Damage]:
             continue
         error = yield from _inflate_member(window)
         if error is not None:
-            whole_file = not window.more()
             window.go_back(start + 1)
             window.skip_to_member()
-            cut = whole_file and not window.more()  # the end is missing, and nothing comes after it
+            cut = error == ENDS_INSIDE and not window.more()  # and nothing comes after it
             reason = "truncated_file" if cut else "damaged_gzip"
             yield Damage(reason, f"gzip member at byte {start}: {error}")
 
@@ -91,7 +91,7 @@ def _inflate_member(window: "_Window") -> Generator[Piece, None, str | None]:
     error = None
     while not inflater.eof:
         if not window.more():
-            error = "the file ends inside it"
+            error = ENDS_INSIDE
             break
         fed = window.take(FEED_BYTES)
         try:
@@ -142,6 +142,7 @@ class _Window:
 
     def take(self, size: int) -> bytearray:
         """Return the next bytes, at most ``size``, and move on."""
+        self._have(size)  # steps do not depend on how much a read of the stream returns
         start = self.at - self._first
         data = self._bytes[start : start + size]
         self.at += len(data)

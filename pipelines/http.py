@@ -1,0 +1,270 @@
+"""Files on a web server, read from front to back through whatever the network does.
+
+Common Crawl is served at https://data.commoncrawl.org/, which answers 403, 429 or 503 to those who
+ask too much. A request that fails so, or a connection that breaks, is tried again after a growing
+pause; a file goes on at the byte where it broke, and ends only where its length says.
+
+At most ``CONNECTIONS_PER_HOST`` connections to a host are open on one machine, over all its
+processes and threads; who wants one more waits, so that a thread must not hold so many files open
+at once. A cluster has that many for each machine.
+"""
+
+import email.utils
+import fcntl
+import http.client
+import io
+import os
+import re
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zlib
+from pathlib import Path
+from typing import IO, Any, BinaryIO, Self
+
+TRIES = 8  # in a row without a byte; six at least (spec/web.md 2.5)
+FIRST_PAUSE_SECONDS = 1.0  # doubles with each try
+LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_RETRY_AFTER_SECONDS = 600.0  # what a server may ask for
+TIMEOUT_SECONDS = 60.0  # without a byte
+CONNECTIONS_PER_HOST = int(os.environ.get("CORPUSMILL_CONNECTIONS_PER_HOST", "16"))
+SLOT_POLL_SECONDS = 0.05
+BUFFER_BYTES = 1 << 20
+USER_AGENT = "corpusmill"
+
+# Common Crawl throttles with 403 too; a forbidden file is told by the last try.
+RETRIED_STATUS = frozenset({403, 408, 425, 429, 500, 502, 503, 504})
+GONE_STATUS = frozenset({404, 410})
+CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+
+class HttpError(OSError):
+    """A file that could not be read; the message says what the server answered."""
+
+
+def is_http(path: str) -> bool:
+    """Tell an address of a web server from other paths."""
+    return path.startswith(("https://", "http://"))
+
+
+def open_url(url: str) -> BinaryIO:
+    """Open a file for reading; ``seek`` works, by a further request.
+
+    Raises:
+        FileNotFoundError: it is not there (404, 410).
+        HttpError: it could not be had in ``TRIES`` tries.
+    """
+    raw = _HttpFile(url)
+    raw.connect()
+    return io.BufferedReader(raw, BUFFER_BYTES)
+
+
+def size_of(url: str) -> int:
+    """Return the bytes of a file, -1 where the server does not say.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        HttpError: the server did not answer in ``TRIES`` tries.
+    """
+    with _Slot(url) as slot, _request(url, "HEAD", {}, slot) as response:
+        return _length(response.headers.get("Content-Length"))
+
+
+class _HttpFile(io.RawIOBase):
+    """Reads one file; each connection serves it from some byte on."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+        self._at = 0  # the next byte that a reader gets
+        self._size = -1  # bytes of the file, -1 as long as no answer said it
+        self._version = ""  # ETag or date of the first answer
+        self._response: http.client.HTTPResponse | None = None
+        self._slot: _Slot | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a byte; the next read asks for it."""
+        if whence == io.SEEK_END and self._size < 0:
+            raise HttpError(f"{self._url}: the server does not say how long the file is")
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if base + offset != self._at:
+            self._disconnect()
+            self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes; 0 at the end of the file only."""
+        failures = 0
+        while self._size < 0 or self._at < self._size:
+            try:
+                self.connect()
+                assert self._response is not None
+                count = self._response.readinto(buffer)
+                if count or self._size < 0:
+                    self._at += count
+                    return count
+                problem: Exception = ConnectionError("the connection ended early")
+            except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+                problem = error
+            self._disconnect()
+            failures += 1
+            if failures == TRIES:
+                raise HttpError(
+                    f"{self._url}: broke off at byte {self._at}, {TRIES} times in a row: "
+                    f"{problem!r}"
+                )
+            _pause(self._url, failures)
+        self._disconnect()
+        return 0
+
+    def connect(self) -> None:
+        """Ask for the file from the next byte on, unless that is under way."""
+        if self._response is not None:
+            return
+        headers = {"Range": f"bytes={self._at}-"} if self._at else {}
+        self._slot = _Slot(self._url)
+        try:
+            self._slot.acquire()
+            self._response = response = _request(self._url, "GET", headers, self._slot)
+            self._check(response)
+        except BaseException:
+            self._disconnect()
+            raise
+
+    def _check(self, response: http.client.HTTPResponse) -> None:
+        """See that the answer is of the same file, and starts where it must."""
+        version = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+        partial = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range") or "")
+        if response.status == http.client.PARTIAL_CONTENT and partial:
+            start, size = int(partial[1]), -1 if partial[2] == "*" else int(partial[2])
+        else:
+            start, size = 0, _length(response.headers.get("Content-Length"))
+        self._version = self._version or version
+        self._size = size if self._size < 0 else self._size
+        another = (version or self._version) != self._version or size not in (-1, self._size)
+        if another or start > self._at:
+            raise HttpError(f"{self._url}: changed while it was read; run the unit again")
+        while start < self._at:  # a server without ranges begins anew
+            skipped = len(response.read(min(BUFFER_BYTES, self._at - start)))
+            if not skipped:
+                raise ConnectionError("the connection ended early")
+            start += skipped
+
+    def _disconnect(self) -> None:
+        if self._response is not None:
+            self._response.close()
+            self._response = None
+        if self._slot is not None:
+            self._slot.release()
+            self._slot = None
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._disconnect()
+        super().close()
+
+
+def _request(
+    url: str, method: str, headers: dict[str, str], slot: "_Slot"
+) -> http.client.HTTPResponse:
+    """Ask until there is an answer to use; the slot is free during pauses."""
+    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
+    request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 -- by is_http
+    for attempt in range(1, TRIES + 1):
+        asked = 0.0
+        try:
+            response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310 -- as above
+        except urllib.error.HTTPError as error:
+            error.close()
+            problem = f"HTTP {error.code} {error.reason}"
+            if error.code in GONE_STATUS:
+                raise FileNotFoundError(f"{url}: {problem}: is the address right?") from error
+            if error.code not in RETRIED_STATUS:
+                raise HttpError(f"{url}: {problem}") from error
+            asked = _retry_after(error.headers.get("Retry-After"))
+        except (http.client.HTTPException, OSError) as error:
+            problem = f"{error}" or type(error).__name__
+        else:
+            return response  # type: ignore[no-any-return] # http and https give HTTPResponse
+        if attempt < TRIES:
+            slot.release()
+            _pause(url, attempt, asked)
+            slot.acquire()
+    raise HttpError(f"{url}: {problem}, {TRIES} times in a row; try again later")
+
+
+def _pause(url: str, attempt: int, asked: float = 0.0) -> None:
+    """Wait, the longer the more often; processes that failed together do not return together."""
+    spread = zlib.crc32(f"{url} {attempt} {os.getpid()}".encode()) / (1 << 32)  # 0 to 1
+    seconds = min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
+    time.sleep(max(seconds * (0.5 + spread), asked))
+
+
+def _retry_after(value: str | None) -> float:
+    """Return the seconds that a Retry-After header asks for, given as a number or a date."""
+    if not value:
+        return 0.0
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except ValueError:
+            return 0.0
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+
+
+def _length(value: str | None) -> int:
+    return int(value) if value and value.isdigit() else -1
+
+
+class _Slot:
+    """One of the connections to a host that a machine may have open: a locked file.
+
+    The lock goes with the process, however it ends.
+    """
+
+    def __init__(self, url: str) -> None:
+        host = re.sub(r"[^a-zA-Z0-9.-]", "_", urllib.parse.urlsplit(url).netloc)
+        folder = Path(tempfile.gettempdir()) / f"corpusmill-connections-{os.getuid()}"
+        folder.mkdir(exist_ok=True)
+        self._paths = [folder / f"{host}-{number}" for number in range(CONNECTIONS_PER_HOST)]
+        self._file: IO[bytes] | None = None
+
+    def acquire(self) -> None:
+        """Wait for a free slot."""
+        while self._file is None:
+            for path in self._paths:
+                file = path.open("wb")
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    file.close()
+                else:
+                    self._file = file
+                    return
+            time.sleep(SLOT_POLL_SECONDS)
+
+    def release(self) -> None:
+        """Free the slot, if it is held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()

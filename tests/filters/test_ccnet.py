@@ -1,0 +1,125 @@
+"""The filters of English Common Crawl one after the other, against the rules written once more."""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import fasttext.FastText
+import kenlm
+import numpy as np
+import pytest
+import sentencepiece
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from filters.cutoffs import Cutoffs, bucket
+from filters.fasttext_model import FastTextModel, load_fasttext
+from filters.langid import check_language, identify
+from filters.paragraphs import check_length, paragraph_keys, remove_paragraphs
+from filters.perplexity import LanguageModel, load_language_model
+from tests.filters import ccnet_oracle as oracle
+from tests.filters.odd_pages import CHARACTERS
+from tests.filters.tiny_models import LANGUAGES, train_languages, train_sentencepiece, write_arpa
+
+MIN_CHARACTERS = 20
+CUTOFFS = Cutoffs({"en": {30: 30.0, 60: 40.0}}, None)
+
+
+class Models(NamedTuple):
+    """The same files, as the filters and as the libraries load them."""
+
+    langid: FastTextModel
+    english: LanguageModel
+    plain_langid: Any
+    plain_english: tuple[Any, Any]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """A model of three languages, and n-grams of the pieces of one."""
+    folder = tmp_path_factory.mktemp("models")
+    langid = train_languages(folder)
+    pieces = train_sentencepiece(folder / "en.sp.model")
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(pieces))
+    unigrams = {"<unk>": (-4.0, 0.0), "<s>": (-99.0, -0.5), "</s>": (-2.0, 0.0)}
+    unigrams |= {
+        piece: (-1.0 - number / 50, -0.25)
+        for number, piece in enumerate(map(processor.id_to_piece, range(3, processor.vocab_size())))
+    }
+    arpa = write_arpa(folder / "en.arpa", unigrams)
+    return Models(
+        load_fasttext(langid),
+        load_language_model(pieces, arpa),
+        fasttext.FastText._FastText(model_path=str(langid)),
+        (processor, kenlm.Model(str(arpa))),
+    )
+
+
+def judge(pages: list[str], models: Models) -> list[oracle.Result]:
+    """Take the pages of one group from text to bucket."""
+    long_enough = [page for page in pages if check_length(page, min_characters=MIN_CHARACTERS).keep]
+    pages_with = Counter(key for page in long_enough for key in set(paragraph_keys(page).tolist()))
+    results = []
+    for page in pages:
+        verdict = check_length(page, min_characters=MIN_CHARACTERS)
+        if not verdict.keep:
+            results.append(oracle.Result(dropped=verdict.reason))
+            continue
+        keys = paragraph_keys(page)
+        rest = remove_paragraphs(
+            page, keys, np.array([pages_with[key] > 1 for key in keys.tolist()])
+        )
+        if rest is None:
+            results.append(oracle.Result(dropped="duplicates"))
+            continue
+        result = oracle.Result(**rest._asdict())
+        results.append(result)
+        language = identify(models.langid, rest.text)
+        if language.code:
+            result.language, result.language_score = language
+        verdict = check_language(language)
+        if not verdict.keep:
+            result.dropped = verdict.reason
+            continue
+        result.perplexity = models.english.perplexity(rest.text)
+        result.bucket = bucket(result.perplexity, language.code, CUTOFFS)
+    return results
+
+
+LINES = st.one_of(
+    st.sampled_from([line for lines in LANGUAGES.values() for line in lines]),
+    st.sampled_from(["", " ", "Menu 1", "menu\u2019 2", "2021"]),
+    st.text(CHARACTERS, max_size=30),
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.lists(LINES, min_size=1, max_size=6).map("\n".join), max_size=5))
+def test_pages_to_buckets(models: Models, pages: list[str]) -> None:
+    """Each field of each page, whether it is kept or dropped and where."""
+    plain = oracle.run(
+        [pages],
+        models.plain_langid,
+        {"en": models.plain_english},
+        {"en": (30.0, 40.0)},
+        min_characters=MIN_CHARACTERS,
+    )
+    assert list(map(asdict, judge(pages, models))) == list(map(asdict, plain))
+
+
+def test_pages_reach_every_outcome(models: Models) -> None:
+    """A comparison of pages that are all dropped would show little."""
+    pages = {
+        "short": "too_short",
+        "Menu 1, menu 2, menu 3": "duplicates",
+        "MENU 4, menu 5, menu \u00ab6\u00bb": "duplicates",
+        " " * MIN_CHARACTERS: "empty",
+        "the dog der hund le chien": "language_score",
+        "das ist eine seite, der hund": "language",
+        "the dog and the fox": "too_short",
+        "this is a page of the web": "head",
+        "the dog and the fox and a dog": "middle",
+        "this is a page of the web, \u4e2d\u4e0e\u4e2d\u4e0e": "tail",
+    }
+    results = judge(list(pages), models)
+    assert [result.dropped or result.bucket for result in results] == list(pages.values())
