@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipelines import github, lm, recipe, results, samples, tokenize
+from pipelines import commoncrawl, github, lm, recipe, results, samples, tokenize
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
@@ -20,7 +20,16 @@ from tokenizer.sample import SampleError
 from tokenizer.strict import nearest
 from tokenizer.train import TrainError
 
-SOURCES = (Source("github", github.GithubConfig, github.plan, github.github),)
+SOURCES = (
+    Source("github", github.GithubConfig, github.plan, github.github),
+    Source(
+        "commoncrawl",
+        commoncrawl.CommonCrawlConfig,
+        commoncrawl.plan,
+        commoncrawl.commoncrawl,
+        commoncrawl.review,
+    ),
+)
 
 # Commands that train models: settings, function, help.
 MODELS: dict[str, tuple[type[Any], Callable[[Any, str], None], str]] = {
@@ -148,6 +157,8 @@ def run_pipelines(arguments: argparse.Namespace, how: Launch) -> None:
         console = Console()
         console = console if console.is_terminal else Console(width=140)
         console.print(closing_table(ledger, f"{name}: {arguments.run}"))
+        for remark in source.review(ledger):
+            console.print(f"note: {remark}", highlight=False)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

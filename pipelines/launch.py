@@ -22,6 +22,11 @@ _OUR_ERROR = re.compile(r"(?:RunError|StorageError|UnreadableFile): (.*?)(?= \[w
 Build = Callable[[beam.Pipeline, Plan, Any, Run], None]
 
 
+def no_remarks(_ledger: Ledger) -> list[str]:
+    """Find nothing unusual."""
+    return []
+
+
 @dataclass(frozen=True)
 class Source:
     """One of the corpus's sources: how it is configured, planned and built."""
@@ -30,6 +35,7 @@ class Source:
     settings: type[Any]
     plan: Callable[[Any], Plan]
     build: Build
+    review: Callable[[Ledger], list[str]] = no_remarks  # what of a run is unusual
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     config = {
         "source": source.name,
         **asdict(settings),
+        **plan.facts,
         # What the run reads, as found: resuming over other inputs is refused.
         "input": {unit.path: unit.size for unit in plan.units},
     }

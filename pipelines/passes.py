@@ -67,12 +67,13 @@ class Recipe:
     """What a source does with the units of one kind: how they are read, and the stages in order."""
 
     source: str
-    read: Callable[[Unit, dict[str, Verdicts], Ledger], Iterator[Document | BadRow]]
-    stages: Callable[[Unit, dict[str, Verdicts]], Sequence[Stage]]  # may apply the verdicts
+    read: Callable[[Unit, dict[str, Any], Ledger], Iterator[Document | BadRow]]
+    stages: Callable[[Unit, dict[str, Any]], Sequence[Stage]]  # may apply the verdicts
     arrive: bool = False  # see curate
     send: bool = False
+    verdicts: Callable[[Sequence[bytes]], Any] = Verdicts  # unpacks what is addressed to a unit
 
-    def all_stages(self, unit: Unit, verdicts: dict[str, Verdicts]) -> list[Stage]:
+    def all_stages(self, unit: Unit, verdicts: dict[str, Any]) -> list[Stage]:
         """Return the stages, the last of which is the output contract (``spec/sources.md`` 0.1)."""
         stages = list(self.stages(unit, verdicts))
         return stages if self.send else [*stages, Keep(f"{self.source}.text", check_text)]
@@ -81,7 +82,7 @@ class Recipe:
 def run_unit(
     recipe: Recipe,
     unit: Unit,
-    verdicts: dict[str, Verdicts],
+    verdicts: dict[str, Any],
     output: Output,
     *,
     seconds: float = DOCUMENT_SECONDS,
@@ -105,6 +106,8 @@ def run_unit(
                 arrive=recipe.arrive,
                 send=recipe.send,
             )
+            for stage in stages:
+                ledger.notes.update(getattr(stage, "notes", ()))
             out.commit(*sidecar)
     except UnreadableFile as error:
         ledger = Ledger([stage.name for stage in stages])
@@ -133,7 +136,7 @@ class RunUnit(beam.DoFn):
         if storage.exists(sidecar):
             yield name, json.loads(storage.read_bytes(sidecar))["ledger"]["documents"]
             return
-        verdicts = {topic: Verdicts(packed) for topic, packed in bodies.items()}
+        verdicts = {topic: self.recipe.verdicts(packed) for topic, packed in bodies.items()}
         try:
             ledger = run_unit(self.recipe, unit, verdicts, self.output)
         except OSError as error:

@@ -2,18 +2,22 @@
 
 The pass before wrote its documents to ``staged/``, each with a claim beside it (a key, a rank, a
 count). Here the claims are decided, the first of each key wins, and ``staged/`` is copied to
-``documents/`` without the losers, which join the rejects of their unit.
+``documents/`` without the losers, which join the rejects of their unit. Claims of earlier runs, which
+must win, can be brought along; and stages that need only the columns beside the text can follow.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from filters.verdict import Verdict, drop
 from pipelines import storage
 from pipelines.claims import (
     Addressed,
@@ -28,11 +32,11 @@ from pipelines.claims import (
     read_messages,
     readable,
 )
-from pipelines.documents import DOCUMENT_SCHEMA, meta_json, read_rows
+from pipelines.documents import DOCUMENT_SCHEMA, document_of, meta_json, read_rows
 from pipelines.output import Output, UnitOutput
 from pipelines.passes import ByUnit
 from pipelines.runs import RunError, one_line
-from pipelines.stages import Ledger, StageTally
+from pipelines.stages import Keep, Ledger, StageTally
 from pipelines.units import UNIT_TOPIC, Unit
 
 TOPIC = "settle"
@@ -47,6 +51,10 @@ class Meeting:
     stage: str
     reason: str
     buckets: int
+    after: Sequence[tuple[str, str]] = ()  # files of earlier runs, and the rank of their documents
+    earlier: Callable[[str, str], pa.Table] | None = None  # the claims of one of those files
+    then: Sequence[Keep] = ()  # stages after the meeting; they see no text
+    name_of: Callable[[bytes], str] = readable  # how a reject calls the document of a rank
 
     def claims(self, unit: str) -> Standing:
         """Return the claims that lie beside a unit's staged documents, combined within the unit."""
@@ -77,6 +85,24 @@ class StagedClaims(beam.DoFn):
     def process(self, element: tuple[str, int]) -> Iterator[Bucketed]:
         """Yield them by bucket."""
         yield from by_bucket(self.meeting.claims(element[0]).emitted, self.meeting.buckets)
+
+
+@beam.typehints.with_input_types(tuple[str, str])
+@beam.typehints.with_output_types(Bucketed)
+class EarlierClaims(beam.DoFn):
+    """Emit the claims of a file of an earlier run. The verdicts on them are addressed to nobody."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        self.meeting = meeting
+
+    def process(self, element: tuple[str, str]) -> Iterator[Bucketed]:
+        """Yield them by bucket."""
+        path, rank = element
+        assert self.meeting.earlier
+        columns = self.meeting.earlier(path, rank)
+        columns = {name: columns[name] for name in columns.column_names}
+        claims = claims_table(f"{rank}:{path}", range(len(columns["key"])), columns)
+        yield from by_bucket(Standing(claims).emitted, self.meeting.buckets)
 
 
 @beam.typehints.with_input_types(tuple[str, int])
@@ -126,6 +152,8 @@ def settle_unit(meeting: Meeting, unit: Unit, verdicts: Verdicts) -> int:
     tally = ledger.stages[meeting.stage] = StageTally(
         documents_in=ledger.documents, characters_in=ledger.characters
     )
+    for stage in meeting.then:
+        ledger.stages[stage.name] = StageTally()
     ledger.documents = ledger.characters = 0
     standing = meeting.claims(unit.name)
     with UnitOutput(run, unit, ledger, rejects=meeting.output.rejects) as out:
@@ -137,7 +165,6 @@ def settle_unit(meeting: Meeting, unit: Unit, verdicts: Verdicts) -> int:
         if len(standing):
             with storage.open_input(run.at("staged", f"{unit.name}.parquet")) as stream:
                 _copy(meeting, pq.ParquetFile(stream), standing, verdicts, out)
-        tally.characters_out = ledger.characters
         out.commit("units", f"{unit.name}.json", failed=sidecar.get("failed"))
     return ledger.documents
 
@@ -168,16 +195,40 @@ def _copy(
                 metas[at] = meta_json({**meta, "copies": int(copies[span][at])})
             rows = rows.set_column(rows.column_names.index("meta"), "meta", pa.array(metas))
         rows = rows.select(DOCUMENT_SCHEMA.names)
-        out.write_documents(rows.filter(pa.array(wins[span])))
         losers = rows.filter(pa.array(~wins[span]))
         for at, row in zip(np.flatnonzero(~wins[span]), losers.to_pylist(), strict=True):
-            out.ledger.reject(meeting.stage, meeting.reason)
-            row |= {
-                "stage": meeting.stage,
-                "reason": meeting.reason,
-                "detail": f"same as {readable(names[start - rows.num_rows + at].as_py())}",
-            }
-            out.write_reject(row)
+            name = meeting.name_of(names[start - rows.num_rows + at].as_py())
+            _reject(out, row, meeting.stage, drop(meeting.reason, f"same as {name}"))
+        rows = rows.filter(pa.array(wins[span]))
+        out.ledger.stages[meeting.stage].characters_out += _characters(rows)
+        for stage in meeting.then:
+            rows = _keep(stage, rows, out)
+        out.write_documents(rows)
+
+
+def _characters(rows: pa.Table) -> int:
+    return int(pc.sum(pc.utf8_length(rows["text"])).as_py() or 0)
+
+
+def _reject(out: UnitOutput, row: dict[str, Any], stage: str, verdict: Verdict) -> None:
+    out.ledger.reject(stage, verdict.reason)
+    out.write_reject({**row, "stage": stage, "reason": verdict.reason, "detail": verdict.detail})
+
+
+def _keep(stage: Keep, rows: pa.Table, out: UnitOutput) -> pa.Table:
+    """Judge rows by the columns beside their text; return those that stay."""
+    tally = out.ledger.stages[stage.name]
+    tally.documents_in += rows.num_rows
+    tally.characters_in += _characters(rows)
+    columns = [name for name in DOCUMENT_SCHEMA.names if name != "text"]
+    verdicts = [stage(document_of({**row, "text": ""})) for row in rows.select(columns).to_pylist()]
+    kept = pa.array([verdict.keep for verdict in verdicts], pa.bool_())
+    dropped = [verdict for verdict in verdicts if not verdict.keep]
+    for row, verdict in zip(rows.filter(pc.invert(kept)).to_pylist(), dropped, strict=True):
+        _reject(out, row, stage.name, verdict)
+    rows = rows.filter(kept)
+    tally.characters_out += _characters(rows)
+    return rows
 
 
 class Settle(beam.PTransform):
@@ -191,11 +242,16 @@ class Settle(beam.PTransform):
         self, staged: beam.PCollection[tuple[str, int]]
     ) -> beam.PCollection[tuple[str, int]]:
         """Claims, decision, copy."""
-        verdicts = (
-            staged
-            | "staged claims" >> beam.ParDo(StagedClaims(self.meeting))
-            | "first wins" >> Decide(first_wins, TOPIC)
-        )
+        claims = staged | "staged claims" >> beam.ParDo(StagedClaims(self.meeting))
+        if self.meeting.after:
+            earlier = (
+                staged.pipeline
+                | "earlier runs" >> beam.Create(self.meeting.after)
+                | "spread" >> beam.Reshuffle().with_output_types(tuple[str, str])
+                | "earlier claims" >> beam.ParDo(EarlierClaims(self.meeting))
+            )
+            claims = (claims, earlier) | "all claims" >> beam.Flatten()
+        verdicts = claims | "first wins" >> Decide(first_wins, TOPIC)
         units = staged | "units" >> beam.ParDo(Readdress(self.meeting.output))
         return (
             (units, verdicts)

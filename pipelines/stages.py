@@ -21,7 +21,10 @@ MAX_CHARACTERS = 64_000_000  # size cap of one document (spec/sources.md 0.2.5),
 
 
 class Stage(Protocol):
-    """One step of a source: may change the document, and says whether it is kept."""
+    """One step of a source: may change the document, and says whether it is kept.
+
+    A stage of one unit may hold ``notes``, a counter that joins those of the unit's ledger.
+    """
 
     @property
     def name(self) -> str:

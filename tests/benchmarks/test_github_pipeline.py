@@ -8,39 +8,22 @@ inputs are copies of the real sample; commands are timed from start to exit, imp
 import json
 import os
 import shutil
-import subprocess
-import sys
-import threading
-import time
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.benchmarks.inflate import inflate
+from tests.benchmarks.measure import ROOT, Measured, measure, report
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.data]
 
-ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("CORPUSMILL_DATA") or ROOT.parent / "shared" / "data")
 COPIES = int(os.environ.get("CORPUSMILL_BENCH_COPIES", "40"))
-POLL_SECONDS = 0.05
 MEGABYTES = (50, 500)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a command took."""
-
-    seconds: float
-    launcher: int  # bytes resident, at their peak
-    worker: int  # of the largest worker process; 0 if there was none
-    output: str
 
 
 @pytest.fixture(scope="module")
@@ -76,35 +59,6 @@ def one_worker(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return measured.seconds, documents_of(run)
 
 
-def measure(*arguments: str) -> Measured:
-    """Run a Python command; time it and watch the memory of its processes."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    peaks: defaultdict[int, int] = defaultdict(int)
-    done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(process.pid, peaks, done))
-    watcher.start()
-    output, _ = process.communicate()
-    seconds = time.perf_counter() - began
-    done.set()
-    watcher.join()
-    assert process.returncode == 0
-    launcher = peaks.pop(process.pid, 0)
-    return Measured(seconds, launcher, max(peaks.values(), default=0), output)
-
-
-def _watch(root: int, peaks: dict[int, int], done: threading.Event) -> None:
-    while not done.wait(POLL_SECONDS):
-        try:
-            launcher = psutil.Process(root)
-            for process in (launcher, *launcher.children(recursive=True)):
-                peaks[process.pid] = max(peaks[process.pid], process.memory_info().rss)
-        except psutil.Error:  # it ended meanwhile
-            continue
-
-
 def curate(inputs: Path, run: Path, *, workers: int) -> Measured:
     """Run the pipeline's command."""
     command = ("pipelines", "github", "--input", str(inputs), "--run", str(run))
@@ -116,12 +70,6 @@ def documents_of(run: Path) -> int:
     documents = int(json.loads((run / "manifest.json").read_bytes())["documents"])
     shutil.rmtree(run)
     return documents
-
-
-def report(figure: str) -> None:
-    """Print a line, with what else the machine is doing."""
-    load = psutil.getloadavg()[0]
-    print(f"\n{figure} [{psutil.cpu_count()} cores, load {load:.1f}]")
 
 
 def test_beam_over_a_plain_loop(

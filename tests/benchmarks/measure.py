@@ -1,0 +1,59 @@
+"""Time a command as its user would, from start to exit, and watch the memory of its processes."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a command took."""
+
+    seconds: float
+    launcher: int  # bytes resident, at their peak
+    worker: int  # of the largest worker process; 0 if there was none
+    output: str
+
+
+def measure(*arguments: str) -> Measured:
+    """Run a Python command; time it and watch the memory of its processes."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    peaks: defaultdict[int, int] = defaultdict(int)
+    done = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(process.pid, peaks, done))
+    watcher.start()
+    output, _ = process.communicate()
+    seconds = time.perf_counter() - began
+    done.set()
+    watcher.join()
+    assert process.returncode == 0
+    launcher = peaks.pop(process.pid, 0)
+    return Measured(seconds, launcher, max(peaks.values(), default=0), output)
+
+
+def _watch(root: int, peaks: dict[int, int], done: threading.Event) -> None:
+    while not done.wait(POLL_SECONDS):
+        try:
+            launcher = psutil.Process(root)
+            for process in (launcher, *launcher.children(recursive=True)):
+                peaks[process.pid] = max(peaks[process.pid], process.memory_info().rss)
+        except psutil.Error:  # it ended meanwhile
+            continue
+
+
+def report(figure: str) -> None:
+    """Print a line, with what else the machine is doing."""
+    load = psutil.getloadavg()[0]
+    print(f"\n{figure} [{psutil.cpu_count()} cores, load {load:.1f}]")

@@ -1,0 +1,170 @@
+"""Common Crawl from WET to bucketed English: pages a second, claims through Beam, and memory.
+
+Run with ``pytest -m benchmark tests/benchmarks/test_commoncrawl_pipeline.py -s``: a line a figure.
+The models are small ones that the benchmark trains; langid is lid.176.ftz.
+"""
+
+import gzip
+import json
+import os
+import shutil
+import string
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pytest
+
+from pipelines.launch import Launch, options_of
+from pipelines.line_claims import DuplicateParagraphs, EmitKeys, UnitKeys
+from pipelines.passes import Units
+from pipelines.runs import Run
+from pipelines.units import Unit
+from tests.benchmarks.measure import ROOT, Measured, measure, report
+from tests.pipelines.real_models import train_models
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.data]
+
+DATA = Path(os.environ.get("CORPUSMILL_DATA") or ROOT.parent / "shared" / "data")
+COPIES = int(os.environ.get("CORPUSMILL_BENCH_COPIES", "10"))
+KEYS_PER_UNIT = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[Path]:
+    """Return the WET files of the real sample."""
+    files = sorted((DATA / "commoncrawl").glob("web-*.warc.wet.gz"))
+    if not files:
+        pytest.skip("no real data: set CORPUSMILL_DATA")
+    return files
+
+
+@pytest.fixture(scope="module")
+def models(sample: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train a language model on the sample's own pages: its size is what matters here."""
+    return train_models(tmp_path_factory.mktemp("models"), sample)
+
+
+def inflate(source: Path, target: Path, copies: int) -> int:
+    """Write a WET file with ``copies`` copies of every page; return the bytes of text.
+
+    Each copy ends its lines with a word of its own, so that lines are as repetitive in a copy as
+    they are in the sample, and no more.
+    """
+    data = gzip.open(source).read()
+    records = data.split(b"WARC/1.0\r\n")[1:]
+    text_bytes = 0
+    with gzip.open(target, "wb", compresslevel=1) as sink:
+        for number in range(copies):
+            word = (" copy" + string.ascii_lowercase[number % 26] * (number // 26 + 1)).encode()
+            for record in records:
+                head, _, body = record.partition(b"\r\n\r\n")
+                lines = [line + word if line else line for line in body.rstrip().split(b"\n")]
+                body = b"\n".join(lines) + b"\n"
+                fields = [
+                    field for field in head.split(b"\r\n") if not field.startswith(b"Content-Length")
+                ]
+                fields.append(b"Content-Length: %d" % len(body))
+                sink.write(b"WARC/1.0\r\n" + b"\r\n".join(fields) + b"\r\n\r\n" + body + b"\r\n\r\n")
+                text_bytes += len(body)
+    return text_bytes
+
+
+def curate(files: list[Path], run: Path, models: Path, *options: str) -> Measured:
+    """Run the pipeline's command; each file is a scope of its own."""
+    inputs = list(map(str, files))
+    langid = str(DATA / "langid" / "lid.176.ftz")
+    command = ["pipelines", "commoncrawl", "--run", str(run), "--langid", langid, "--quiet"]
+    return measure(*command, "--models", str(models), *options, "--input", *inputs)
+
+
+def test_wet_to_bucketed_english(sample: list[Path], models: Path, tmp_path: Path) -> None:
+    """Pages a second, beside cc_net's way with the same models and the same pages kept."""
+    langid = str(DATA / "langid" / "lid.176.ftz")
+    out = str(tmp_path / "out.gz")
+    plain = json.loads(
+        measure(
+            "tests.benchmarks.plain_ccnet", langid, str(models), out, *map(str, sample)
+        ).output
+    )
+    run = tmp_path / "run"
+    ours = curate(sample, run, models, "--no-exact-duplicates", "--rejects=none")
+    stats = json.loads((run / "stats.json").read_bytes())
+    timings = json.loads((run / "timings.json").read_bytes())["seconds"]
+    report(
+        f"cc_net's way: {plain['pages'] / plain['seconds']:.0f} pages/s without start; ours: "
+        f"{stats['records_read'] / ours.seconds:.0f} pages/s with start and exit of "
+        f"{ours.seconds:.1f} s, {ours.seconds and plain['seconds'] / ours.seconds:.2f} times"
+    )
+    print("seconds a stage:", json.dumps(timings))
+    assert stats["documents"] == plain["kept"]
+    assert stats["records_read"] == plain["pages"]
+
+
+def random_keys(keys: int, unit: Unit) -> UnitKeys:
+    """Return keys of a unit, a third of which all units share."""
+    found = UnitKeys("none")
+    shared = np.random.default_rng(0).integers(0, 1 << 63, keys // 3, np.uint64)
+    own = np.random.default_rng(unit.size).integers(0, 1 << 63, keys - len(shared), np.uint64)
+    every = np.concatenate([shared, own])
+    for row, part in enumerate(np.array_split(every, 1000)):
+        found.add(row, part)
+    return found
+
+
+@pytest.mark.parametrize("units", [4, 16])
+def test_claims_through_beam(tmp_path: Path, units: int) -> None:
+    """Microseconds a paragraph, from the keys of a unit to the verdicts addressed to it."""
+    named = [Unit(f"{number:05d}", "", "wet", number) for number in range(units)]
+    began = time.perf_counter()
+    for unit in named:
+        random_keys(KEYS_PER_UNIT, unit).once_and_many()
+    alone = time.perf_counter() - began
+    options = options_of(Launch())
+    run = Run(str(tmp_path))
+    began = time.perf_counter()
+    with beam.Pipeline(options=options) as root:
+        emit = EmitKeys(run, partial(random_keys, KEYS_PER_UNIT), _one_scope, buckets=4)
+        _ = root | Units(named) | DuplicateParagraphs(emit, "none")
+    seconds = time.perf_counter() - began
+    paragraphs = units * KEYS_PER_UNIT
+    report(
+        f"{paragraphs:,} paragraphs: {1e6 * seconds / paragraphs:.2f} µs each through Beam, "
+        f"{1e6 * alone / paragraphs:.2f} µs of it to make and sort the keys of each unit"
+    )
+
+
+def _one_scope(unit: Unit) -> tuple[int, str]:
+    return 0, unit.name
+
+
+@pytest.fixture(scope="module")
+def large(sample: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
+    """Make each file of the sample ``COPIES`` times as large."""
+    folder = tmp_path_factory.mktemp("large")
+    files = [folder / path.name for path in sample]
+    for source, target in zip(sample, files, strict=True):
+        inflate(source, target, COPIES)
+    yield files
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_memory(
+    sample: list[Path], large: list[Path], models: Path, tmp_path: Path, workers: int
+) -> None:
+    """Peak memory of launcher and workers, for the sample and ten times the sample."""
+    for name, files in (("sample", sample), (f"{COPIES} times the sample", large)):
+        run = tmp_path / "run"
+        options = ("--scope", "dump", "--workers", str(workers), "--rejects=none")
+        measured = curate(files, run, models, *options)
+        stats = json.loads((run / "stats.json").read_bytes())
+        report(
+            f"{name}, {workers} workers: launcher {measured.launcher / 1e6:.0f} MB, largest worker "
+            f"{measured.worker / 1e6:.0f} MB, {stats['records_read']:,} pages in "
+            f"{measured.seconds:.1f} s"
+        )
+        shutil.rmtree(run)
