@@ -9,7 +9,7 @@ DATA ?=
 DEMO := build/demo$(if $(DATA),-data)
 INPUTS := $(or $(DATA),$(DEMO)/inputs)
 
-.PHONY: env demo test test-all lint bench clean
+.PHONY: env tools kenlm-tools langid demo test test-all lint bench clean
 
 env: .venv/ready-$(EXTRAS)
 
@@ -22,7 +22,16 @@ env: .venv/ready-$(EXTRAS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	@touch $@
 
-demo: env
+# What is no package: made or fetched once a machine, into $XDG_CACHE_HOME/corpusmill.
+tools: kenlm-tools langid
+
+kenlm-tools: env
+	@$(BIN)/python -m pipelines.kenlm_tools
+
+langid: env
+	@$(BIN)/python -m pipelines.langid_model
+
+demo: env tools
 	@echo "== sample inputs"
 	@test -n "$(DATA)" -o -d $(INPUTS) || $(BIN)/python -m pipelines samples --out $(INPUTS) --megabytes 16
 	@echo "== documents, tokenizer, token shards"
@@ -35,10 +44,10 @@ demo: env
 	@echo "== results"
 	@$(BIN)/python -m pipelines results $(DEMO) --trained $(DEMO)/trained
 
-test: env
+test: env tools
 	@$(BIN)/python -m pytest
 
-test-all: env
+test-all: env tools
 	@$(BIN)/python -m pytest -m "not benchmark"
 
 lint: env
@@ -46,7 +55,7 @@ lint: env
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: env
+bench: env tools
 	@$(BIN)/python -m pytest -m benchmark tests/benchmarks -s
 
 clean:

@@ -2,16 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from rich.console import Console
 
-from pipelines import commoncrawl, github, recipe, results, samples, tokenize
+from pipelines import commoncrawl, github, lm, recipe, results, samples, tokenize
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
 from pipelines.runs import RunError, one_line
 from pipelines.settings import add_flags, from_flags
+from pipelines.setup_cache import SetupError
 from pipelines.storage import StorageError
 from tokenizer.corpus import CorpusError
 from tokenizer.sample import SampleError
@@ -28,6 +30,11 @@ SOURCES = (
         commoncrawl.review,
     ),
 )
+
+# Commands that train models: settings, function, help.
+MODELS: dict[str, tuple[type[Any], Callable[[Any, str], None], str]] = {
+    "lm": (lm.LmConfig, lm.lm, "train the language model of Wikipedia, and its cutoffs"),
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -92,6 +99,10 @@ def make_parser() -> Parser:
     add_flags(command, tokenize.TokenizeConfig)
     command.add_argument("--out", required=True, help="directory of the shards, a source each")
     add_launch_flags(command)
+    for name, (settings, _, text) in MODELS.items():
+        command = commands.add_parser(name, help=text)
+        add_flags(command, settings)
+        command.add_argument("--out", required=True, help="where the models go, on this machine")
     command = commands.add_parser("build", help="build a recipe: sources, tokenizer, shards")
     command.add_argument("recipe", help="a TOML file, or the name of one that comes along: demo")
     command.add_argument("--data", default="", help="what {data} in the recipe stands for")
@@ -112,26 +123,34 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
     name = arguments.command
     if name == "inspect":
         return inspect(arguments)
-    if name == "samples":
+    if name in MODELS:
+        settings, train, _ = MODELS[name]
+        train(from_flags(settings, arguments), arguments.out)
+    elif name == "samples":
         written = samples.write_github_export(
             f"{arguments.out}/github", megabytes=arguments.megabytes
         )
         print(f"wrote {len(written)} files to {arguments.out}")
-        return 0
-    if name == "results":
+    elif name == "results":
         print(results.write(arguments.out, arguments.trained))
-        return 0
-    how = launch_of(arguments, beam_flags)
+    else:
+        run_pipelines(arguments, launch_of(arguments, beam_flags))
+    return 0
+
+
+def run_pipelines(arguments: argparse.Namespace, how: Launch) -> None:
+    """Run a command that starts Beam pipelines."""
+    name = arguments.command
     if name == "tokenize":
         config = from_flags(tokenize.TokenizeConfig, arguments)
         splits = tokenize.tokenize(config, arguments.out, how).splits
         print(", ".join(f"{split}: {total.tokens:,} tokens" for split, total in splits.items()))
-        return 0
+        return
     if name == "build":
         recipe.build(
             recipe.read(arguments.recipe, SOURCES, arguments.data), SOURCES, arguments.out, how
         )
-        return 0
+        return
     source = next(source for source in SOURCES if source.name == name)
     ledger = run_source(source, from_flags(source.settings, arguments), arguments.run, how)
     if not arguments.quiet:
@@ -140,7 +159,6 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
         console.print(closing_table(ledger, f"{name}: {arguments.run}"))
         for remark in source.review(ledger):
             console.print(f"note: {remark}", highlight=False)
-    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -150,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, beam_flags = make_parser().parse_args(words[:cut]), words[cut + 1 :]
     try:
         return run_command(arguments, beam_flags)
-    except (RunError, StorageError, TrainError, SampleError, CorpusError) as error:
+    except (RunError, StorageError, SetupError, TrainError, SampleError, CorpusError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # of the run directory: a full disk, no permission, no directory

@@ -72,6 +72,13 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterable[str]:
         yield f"{path}: {_short(old)} there, {_short(new)} here"
 
 
+def tell_differences(old: Any, new: Any) -> str:
+    """Return the first differences of two JSON values in a line; empty if there is none."""
+    found = list(_differences(old, new))
+    more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+    return "; ".join(found[:5]) + more
+
+
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "..."
@@ -127,13 +134,10 @@ class Run:
         document = {"format": FORMAT_VERSION, "config": dict(config), "versions": versions()}
         document = json.loads(to_bytes(document))
         if storage.exists(self.at("config.json")):
-            differences = list(_differences(self.read_json("config.json"), document))
-            if differences:
+            if told := tell_differences(self.read_json("config.json"), document):
                 raise RunError(
-                    f"{self.path} holds a run of another configuration ("
-                    + "; ".join(differences[:5])
-                    + (f"; and {len(differences) - 5} more" if len(differences) > 5 else "")
-                    + "). Give the same options to resume it, or name a new directory with --run."
+                    f"{self.path} holds a run of another configuration ({told}). Give the same "
+                    "options to resume it, or name a new directory with --run."
                 )
         else:
             if storage.list_directory(self.path):
