@@ -71,7 +71,7 @@ def normalize_page(text: str) -> str:
     return CONTROLS.sub("", "".join(PUNCTUATION.get(c, c) for c in text))
 
 
-def run(langid: str, models: str, out: Path, files: list[str]) -> dict[str, float]:
+def run(langid: str, models: str, out: Path, files: list[str]) -> dict[str, float]:  # noqa: C901 - one loop, to be read as such
     """Take the files to English pages with a bucket, each file a scope, written as gzip JSON."""
     identify = fasttext.FastText._FastText(model_path=langid).f.predict
     pieces = sentencepiece.SentencePieceProcessor(model_file=f"{models}/en.sp.model")

@@ -45,7 +45,8 @@ def sample() -> list[Path]:
 @pytest.fixture(scope="module")
 def models(sample: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train a language model on the sample's own pages: its size is what matters here."""
-    return train_models(tmp_path_factory.mktemp("models"), sample)
+    langid = DATA / "langid" / "lid.176.ftz"
+    return train_models(tmp_path_factory.mktemp("models"), sample, langid)
 
 
 def inflate(source: Path, target: Path, copies: int) -> int:
@@ -54,7 +55,7 @@ def inflate(source: Path, target: Path, copies: int) -> int:
     Each copy ends its lines with a word of its own, so that lines are as repetitive in a copy as
     they are in the sample, and no more.
     """
-    data = gzip.open(source).read()
+    data = gzip.decompress(source.read_bytes())
     records = data.split(b"WARC/1.0\r\n")[1:]
     text_bytes = 0
     with gzip.open(target, "wb", compresslevel=1) as sink:
