@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sentencepiece
 from fastwarc.warc import ArchiveIterator, WarcRecordType
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from filters.cutoffs import Cutoffs, bucket
@@ -102,6 +102,7 @@ LINES = st.one_of(
 )
 
 
+@example(["the dog and the fox\n\ud800"])
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(LINES, min_size=1, max_size=6).map("\n".join), max_size=5))
 def test_pages_to_buckets(models: Models, pages: list[str]) -> None:
