@@ -50,6 +50,7 @@ from pipelines.models import LanguageModels, classifier, cutoff_table, file_sha2
 from pipelines.output import Output, RejectPolicy
 from pipelines.passes import Committed, Recipe, RunUnits, Units
 from pipelines.plan import Pass, Plan
+from pipelines.readers.warc import ExtractorError, load_extractor
 from pipelines.runs import Run, RunError
 from pipelines.settings import setting
 from pipelines.settle import Meeting, Settle
@@ -145,7 +146,7 @@ class CommonCrawlConfig:
     @property
     def reader(self) -> PageReader:
         """How the files are read."""
-        return PageReader(self.line_based)
+        return PageReader(self.extractor, self.line_based)
 
     @property
     def language_models(self) -> LanguageModels:
@@ -228,6 +229,10 @@ def check_config(config: CommonCrawlConfig) -> None:
                 )
     if unknown := sorted(set(config.buckets) - set(get_args(Bucket))):
         raise RunError(f"--buckets {unknown[0]}: give some of {', '.join(get_args(Bucket))}")
+    try:
+        load_extractor(config.extractor)
+    except ExtractorError as error:
+        raise RunError(f"--extractor: {error}") from error
     if config.scope in ("dump", "corpus") and config.keep == "none":
         logging.getLogger(__name__).warning(
             "--scope %s with --keep none drops every paragraph that occurs twice anywhere; cc_net "

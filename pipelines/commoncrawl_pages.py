@@ -13,6 +13,7 @@ from pipelines.documents import Document
 from pipelines.line_claims import Duplicates, KeepPolicy, UnitKeys
 from pipelines.models import LanguageModels, classifier, cutoff_table, language_model
 from pipelines.readers.rows import BadRow
+from pipelines.readers.warc import read_warc
 from pipelines.readers.wet import WetPage, read_wet
 from pipelines.stages import Ledger
 from pipelines.units import Unit
@@ -31,11 +32,15 @@ def kind_of(path: str) -> str:
 class PageReader:
     """How the files of a crawl are read."""
 
+    extractor: str = "resiliparse"  # makes text of HTML
     line_based: bool = False  # split WET files by lines, as cc_net does
 
     def __call__(self, unit: Unit, notes: Counter[str] | None = None) -> Iterator[WetPage | BadRow]:
         """Yield the pages of a file; what was repaired is counted in ``notes``."""
         with open_web_input(unit.path) as stream:
+            if unit.kind == WARC:
+                yield from read_warc(stream, unit.path, extractor=self.extractor, notes=notes)
+                return
             yield from read_wet(stream, unit.path, line_based=self.line_based, notes=notes)
 
 

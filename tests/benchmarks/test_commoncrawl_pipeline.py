@@ -17,7 +17,6 @@ from pathlib import Path
 import apache_beam as beam
 import numpy as np
 import pytest
-from tests.pipelines.real_models import train_models
 
 from pipelines.launch import Launch, options_of
 from pipelines.line_claims import DuplicateParagraphs, EmitKeys, UnitKeys
@@ -25,6 +24,7 @@ from pipelines.passes import Units
 from pipelines.runs import Run
 from pipelines.units import Unit
 from tests.benchmarks.measure import ROOT, Measured, measure, report
+from tests.pipelines.real_models import train_models
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.data]
 

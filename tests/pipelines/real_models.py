@@ -10,8 +10,7 @@ from filters.perplexity import load_language_model, normalize_for_lm
 from pipelines.kenlm_tools import find_tools
 from pipelines.lm_train import train_ngrams, train_pieces
 from pipelines.models import classifier
-from pipelines.readers.rows import BadRow
-from pipelines.readers.wet import read_wet
+from pipelines.readers.wet import WetPage, read_wet
 
 EVERY = 3  # of the English pages, one in three is trained on, and the others give the cutoffs
 
@@ -19,13 +18,11 @@ EVERY = 3  # of the English pages, one in three is trained on, and the others gi
 def train_models(folder: Path, files: list[Path], langid: Path, lang: str = "en") -> Path:
     """Train SentencePiece and KenLM on pages of WET files; return the folder, with cutoffs."""
     pages = []
+    model = classifier(str(langid))
     for path in files:
         with path.open("rb") as stream:
-            for page in read_wet(stream, str(path)):
-                if not isinstance(page, BadRow) and len(page.text) >= 300:
-                    pages.append(page.text)
-    model = classifier(str(langid))
-    pages = [text for text in pages if identify(model, text, max_characters=1000).code == lang]
+            texts = [page.text for page in read_wet(stream, str(path)) if isinstance(page, WetPage)]
+        pages += [text for text in texts if identify(model, text, max_characters=1000).code == lang]
     lines = [normalize_for_lm(line) for text in pages[::EVERY] for line in text.split("\n")]
     lines = [line for line in lines if len(line) > 40]
     pieces, ngrams = folder / f"{lang}.sp.model", folder / f"{lang}.arpa.bin"

@@ -258,20 +258,20 @@ def test_every_record_is_kept_rejected_or_bad(
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "calls"),
-    [(passes, "run_unit", 0), (passes, "run_unit", 2), (settle, "settle_unit", 1)],
+    ("step", "calls"),
+    [((passes, "run_unit"), 0), ((passes, "run_unit"), 2), ((settle, "settle_unit"), 1)],
 )
 def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
     tmp_path: Path,
     inputs: list[str],
     models: Path,
     monkeypatch: pytest.MonkeyPatch,
-    module: Any,
-    name: str,
+    step: tuple[Any, str],
     calls: int,
 ) -> None:
     """Scopes that are done are not read again, for claims or for documents (DESIGN 3)."""
     assert curate(tmp_path / "whole", inputs, models) == 0
+    module, name = step
     function, done = getattr(module, name), []
 
     def cut_off(*arguments: Any, **options: Any) -> Any:

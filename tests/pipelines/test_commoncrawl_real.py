@@ -1,7 +1,7 @@
 """Common Crawl on the real pages of the sample, page by page against the rules written once more.
 
-The oracle (``tests/filters/ccnet_oracle.py``) shares no code with the filters; records are split here
-by a plain loop over well-formed gzip members.
+The oracle (``tests/filters/ccnet_oracle.py``) shares no code with the filters; records are split
+here by a plain loop over well-formed ones.
 """
 
 import gzip
@@ -52,7 +52,7 @@ def models(wet_files: list[Path], langid: Path, tmp_path_factory: pytest.TempPat
 
 def texts(path: Path) -> Iterator[str]:
     """Yield the text of each conversion record: its body without the title (2.3)."""
-    for record in gzip.open(path, "rt", newline="").read().split("WARC/1.0\r\n")[1:]:
+    for record in gzip.decompress(path.read_bytes()).decode().split("WARC/1.0\r\n")[1:]:
         head, _, body = record.partition("\r\n\r\n")
         if "WARC-Type: conversion" in head:
             lines = [line.strip() for line in body.removesuffix("\r\n\r\n").split("\n")]
@@ -129,7 +129,7 @@ def written(row: dict[str, Any]) -> dict[str, Any]:
 def test_every_page_is_what_the_rules_say(
     tmp_path: Path, wet_files: list[Path], langid: Path, models: Path
 ) -> None:
-    """Kept paragraphs, language, score, perplexity to one decimal, bucket, and why it is dropped."""
+    """Kept paragraphs, language, score, perplexity to one decimal, bucket; or why not."""
     pipeline(tmp_path / "run", wet_files, langid, models, "--no-exact-duplicates")
     rows = rows_of(tmp_path / "run", wet_files)
     expected = [comparable(result) for result in oracle(wet_files, langid, models)]

@@ -7,8 +7,11 @@ import apache_beam as beam
 import pytest
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 
+from pipelines.commoncrawl import CommonCrawlConfig, commoncrawl
 from pipelines.github import GithubConfig, github, plan
+from pipelines.plan import Plan
 from pipelines.runs import Run
+from pipelines.units import Unit
 from tests.pipelines.github_export import write_joined, write_tables
 
 
@@ -46,3 +49,25 @@ def test_every_collection_of_github_is_typed(
     pipeline.visit(types)
     assert types.untyped == []
     assert types.seen > 3
+
+
+@pytest.mark.parametrize("profile", ["default", "cc_net"])
+@pytest.mark.parametrize("committed", [(), ("0",), ("0", "1")])
+def test_every_collection_of_commoncrawl_is_typed(
+    tmp_path: Path, profile: Any, committed: tuple[str, ...]
+) -> None:
+    """Of the whole pipeline, and of what is left where scopes are done."""
+    units = [
+        Unit(str(n), "", "wet", 1, {"stem": "", "segment": "", "dump": "", "index": n, "scope": n})
+        for n in range(2)
+    ]
+    run = Run(str(tmp_path))
+    for name in committed:
+        run.write_json({}, "staged" if profile == "default" else "units", f"{name}.json")
+    config = CommonCrawlConfig(("",), profile=profile)
+    pipeline = beam.Pipeline()
+    commoncrawl(pipeline, Plan(units, {}, [], []), config, run)
+    types = _Types()
+    pipeline.visit(types)
+    assert types.untyped == []
+    assert types.seen > 1
