@@ -122,6 +122,20 @@ def remove_paragraphs(
     return Deduplicated(rest, line_ids, len(line_ids), len(rest), len(lines), len(text))
 
 
+def plain_controls(text: str) -> str:
+    r"""Return a page as a document may hold it: NUL and carriage return become spaces.
+
+    They mean nothing in a page, and a document holds neither (`spec/sources.md` 0.1). Models and
+    hashes see the page as it was.
+
+    >>> plain_controls("one\rtwo\nthree")
+    'one two\nthree'
+    """
+    if "\0" in text or "\r" in text:
+        return text.replace("\0", " ").replace("\r", " ")
+    return text
+
+
 def pack_line_ids(line_ids: Sequence[int]) -> str | None:
     """Write line numbers as CCNet publishes them: base64 of little-endian 16-bit integers (4.7).
 

@@ -22,7 +22,7 @@ from typing import Any, Literal, get_args
 import apache_beam as beam
 
 from filters.cutoffs import Bucket, check_model, fingerprint_of
-from filters.paragraphs import check_length
+from filters.paragraphs import check_length, plain_controls
 from pipelines.claims import bucket_count
 from pipelines.commoncrawl_digests import (
     document_id,
@@ -54,7 +54,7 @@ from pipelines.readers.warc import ExtractorError, load_extractor
 from pipelines.runs import Run, RunError
 from pipelines.settings import setting
 from pipelines.settle import Meeting, Settle
-from pipelines.stages import Keep, Ledger, Score, Stage
+from pipelines.stages import Keep, Ledger, Rewrite, Score, Stage
 from pipelines.storage import InputFile, basename
 from pipelines.units import Unit, name_units
 from pipelines.web_inputs import (
@@ -193,6 +193,7 @@ def page_stages(
         stages.append(Score("commoncrawl.reference_score", score, "wikiref_score"))
         if not config.settles:
             stages.append(reference_stage(config))
+    stages.append(Rewrite("commoncrawl.controls", plain_controls))
     return stages
 
 

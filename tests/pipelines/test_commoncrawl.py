@@ -154,6 +154,14 @@ def test_a_document_carries_what_the_decisions_need(
     assert meta["cc_segment"] == "a.warc.wet.gz"
 
 
+def test_control_characters_cost_no_page(tmp_path: Path, models: Path) -> None:
+    """A document holds no NUL and no carriage return (sources.md 0.1); the page is kept."""
+    record = wet_record("http://example.com/", f"{ENGLISH[0]}\n{ENGLISH[1]} \0\rend")
+    assert curate(tmp_path / "run", write_crawl(tmp_path / "in", {"a": [record]}), models) == 0
+    (row,) = rows(tmp_path / "run", "documents")
+    assert row["text"] == f"{ENGLISH[0]}\n{ENGLISH[1]}   end"
+
+
 def test_files_of_different_groups_do_not_meet(
     tmp_path: Path, inputs: list[str], models: Path
 ) -> None:
