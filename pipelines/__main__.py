@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from pipelines import github, recipe, results, samples, tokenize
+from pipelines import github, recipe, results, samples, tokenize, wikipedia
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
@@ -18,7 +18,10 @@ from tokenizer.sample import SampleError
 from tokenizer.strict import nearest
 from tokenizer.train import TrainError
 
-SOURCES = (Source("github", github.GithubConfig, github.plan, github.github),)
+SOURCES = (
+    Source("github", github.GithubConfig, github.plan, github.github),
+    Source("wikipedia", wikipedia.WikipediaConfig, wikipedia.plan, wikipedia.wikipedia),
+)
 
 
 class Parser(argparse.ArgumentParser):

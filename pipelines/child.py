@@ -24,7 +24,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import IO, Any, Self
 
 CALL_SECONDS = 10.0  # of CPU time: a large page takes less than one
 CHILD_MEGABYTES = 4096  # of address space
@@ -138,20 +138,26 @@ class Child:
         return process.wait()
 
 
-def _ended(stream: BinaryIO) -> bool:
+def _ended(stream: IO[bytes]) -> bool:
     """Tell whether the other side has closed the pipe."""
-    ready, _, _ = select.select([stream], [], [], 0)
-    return bool(ready)
+    return _readable(stream, 0.0)
 
 
-def _send(stream: BinaryIO | None, value: Any) -> None:
+def _readable(stream: IO[bytes], seconds: float) -> bool:
+    """Wait for bytes or the end of the pipe; ``select`` would not take large descriptors."""
+    poll = select.poll()
+    poll.register(stream, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _send(stream: IO[bytes] | None, value: Any) -> None:
     assert stream
     data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
     stream.write(_SIZE.pack(len(data)) + data)
     stream.flush()
 
 
-def _receive(stream: BinaryIO | None, seconds: float | None = None) -> Any:
+def _receive(stream: IO[bytes] | None, seconds: float | None = None) -> Any:
     """Read one message. Raises EOFError where the pipe ends, TimeoutError after ``seconds``."""
     assert stream
     deadline = None if seconds is None else time.monotonic() + seconds
@@ -159,12 +165,12 @@ def _receive(stream: BinaryIO | None, seconds: float | None = None) -> Any:
     return pickle.loads(_read(stream, size, deadline))  # noqa: S301 - our own child wrote it
 
 
-def _read(stream: BinaryIO, size: int, deadline: float | None) -> bytes:
+def _read(stream: IO[bytes], size: int, deadline: float | None) -> bytes:
     found = bytearray()
     while len(found) < size:
         if deadline is not None:
             left = max(0.0, deadline - time.monotonic())
-            if not select.select([stream], [], [], left)[0]:
+            if not _readable(stream, left):
                 raise TimeoutError
         if not (data := os.read(stream.fileno(), min(size - len(found), 1 << 20))):
             raise EOFError
