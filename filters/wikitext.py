@@ -15,14 +15,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+from filters.inline_templates import Page, render_template
+from filters.wikipedia_sites import Site
 from filters.wikitext_layout import lay_out
 from filters.wikitext_markers import clean_input, restore_verbatim
-from filters.wikitext_nodes import Renderer, RenderTemplate, Site
+from filters.wikitext_nodes import Renderer, RenderTemplate
 from filters.wikitext_parser import parse_with_mwparserfromhell
 from filters.wikitext_scanner import balance, scan
 from filters.wikitext_tags import strip_tags
 
 MAX_PARSED_CHARS: Final = 4_000_000  # 4 MB (spec/sources.md, section 2.7)
+
+_SITE_NAME: Final = "Wikipedia"
 
 Path: TypeAlias = Literal["fast", "parser", "fallback"]
 Parse: TypeAlias = Callable[[str, Renderer], str]
@@ -46,12 +50,6 @@ class Rendered:
     path: Path  # what read its marks
 
 
-def drop_template(name: str, arguments: Mapping[str, str], site: Site, page: str) -> str | None:
-    """Drop every template."""
-    del name, arguments, site, page
-    return None
-
-
 def to_text(
     wikitext: str,
     site: Site,
@@ -59,7 +57,7 @@ def to_text(
     title: str = "",
     options: Options = Options(),
     parse: Parse | None = parse_with_mwparserfromhell,
-    render_template: RenderTemplate = drop_template,
+    render: RenderTemplate = render_template,
 ) -> Rendered:
     """Return the text of a page. It never raises, whatever the wikitext.
 
@@ -69,27 +67,35 @@ def to_text(
         title: the page's title, which comes first in the text.
         options: what the text holds.
         parse: the parser for pages that the scanner may misread; None to do without.
-        render_template: the text of a template, or None to drop it.
+        render: the text of a template, or None to drop it.
     """
     text, verbatim = strip_tags(clean_input(wikitext), options.math)
-    renderer = Renderer(site, title, render_template)
+    page = Page(title, title, _SITE_NAME)
+    renderer = Renderer(site, page, render)
     scanned = scan(text, renderer)
     rendered = scanned.text
     path: Path = "fast"
     if scanned.too_deep or len(wikitext) > MAX_PARSED_CHARS:
         path = "fallback"
     elif scanned.ambiguous:
-        path = "fallback"
-        if parse is not None:
-            again = Renderer(site, title, render_template)
-            try:
-                rendered = parse(balance(text, scanned.edits), again)
-            except Exception:  # noqa: BLE001  (whatever a parser does, the page stays)
-                pass
-            else:
-                renderer, path = again, "parser"
+        parsed = _parse(parse, balance(text, scanned.edits), Renderer(site, page, render))
+        if parsed is None:
+            path = "fallback"
+        else:
+            rendered, renderer = parsed
+            path = "parser"
     sections = frozenset(name.casefold() for name in options.drop_sections)
-    body = restore_verbatim(lay_out(rendered, renderer.unlinked, sections), verbatim)
+    body = restore_verbatim(lay_out(rendered, site, sections), verbatim)
     if body and options.include_title and title:
         body = f"{title}\n\n{body}"
     return Rendered(body, Counter(renderer.dropped), path)
+
+
+def _parse(parse: Parse | None, text: str, renderer: Renderer) -> tuple[str, Renderer] | None:
+    """Return what the parser made of the text, and what it was rendered by; None if it failed."""
+    if parse is None:
+        return None
+    try:
+        return parse(text, renderer), renderer
+    except Exception:  # noqa: BLE001  (whatever befalls a parser, the page stays)
+        return None

@@ -6,8 +6,10 @@ content go (spec/sources.md, sections 2.3, 2.4 and 2.6).
 """
 
 import re
+from functools import partial
 from typing import Final
 
+from filters.wikipedia_sites import Site, fold
 from filters.wikitext_entities import decode_entities
 from filters.wikitext_markers import (
     BLOCK,
@@ -42,21 +44,22 @@ _RULE: Final = re.compile("-{4,}+")
 _STRAYS: Final = re.compile(f"[{STRAY_LINK}{STRAY_TEMPLATE}{STRAY_TABLE}]")
 _FILE_LINK: Final = re.compile(r"[ \t]*+([^\n|:\[\]]{1,40}):[^\n]*+")
 _TERM_END: Final = re.compile(r"[ \t]*+:(?!//)[ \t]*+")
+_BLANKS: Final = f" \t{REMOVED}"
 _TRAILING_BLANKS: Final = re.compile(r"(?<![ \t])[ \t]++(?=\n|\Z)")
 
 
-def lay_out(text: str, unlinked: frozenset[str], drop_sections: frozenset[str]) -> str:
+def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
     """Return the lines of a page's text; pieces put aside are still markers in it.
 
     Args:
         text: what a parser made of the page.
-        unlinked: casefolded prefixes of links that show nothing: files, categories, languages.
+        site: the wiki's names.
         drop_sections: casefolded headings of sections to leave out, subsections included.
     """
     text = text.replace(BLOCK, "\n").replace("\xa0", " ").replace("&nbsp;", " ")
     text = text.replace("&#160;", " ")
     if _STRAYS.search(text):
-        text = _clear_strays(text, unlinked)
+        text = _clear_strays(text, site)
     if "-{" in text:
         for _ in range(3):  # variants in variants
             text = _VARIANT.sub(_variant, text)
@@ -64,7 +67,7 @@ def lay_out(text: str, unlinked: frozenset[str], drop_sections: frozenset[str]) 
     if "]]" in text:
         text = _CLOSING.sub(_closing, text)
     if "__" in text:
-        text = _SWITCH.sub(_switch, text)
+        text = _SWITCH.sub(partial(_switch, site.behaviour_switches), text)
     if "{|" in text:
         text = text.replace("{|", REMOVED)
     text = repair_gaps(text)
@@ -85,9 +88,11 @@ def _closing(match: re.Match[str]) -> str:
     return match[0] if line.count("[") - line.count("]") >= 2 else REMOVED
 
 
-def _switch(match: re.Match[str]) -> str:
+def _switch(switches: frozenset[str], match: re.Match[str]) -> str:
+    """Remove a behaviour switch: one that the site knows, or any word in capitals."""
     word = match[1]
-    return REMOVED if word == word.upper() != word.lower() else match[0]
+    capitals = word == word.upper() != word.lower()
+    return REMOVED if capitals or match[0].casefold() in switches else match[0]
 
 
 def _variant(match: re.Match[str]) -> str:
@@ -102,8 +107,9 @@ def _variant(match: re.Match[str]) -> str:
     return rule[1].strip() if rule else content
 
 
-def _clear_strays(text: str, unlinked: frozenset[str]) -> str:
-    """Remove what is plainly no text behind a mark without an end (spec/sources.md, section 2.7)."""
+def _clear_strays(text: str, site: Site) -> str:
+    """Remove what is plainly no text behind marks without an end (spec/sources.md, section 2.7)."""
+    unlinked = site.file_names | site.category_names | site.language_codes
     pieces = _STRAYS.split(text)
     marks = _STRAYS.findall(text)
     out = [pieces[0], REMOVED]
@@ -121,7 +127,7 @@ def _clear_link(piece: str, unlinked: frozenset[str]) -> str:
     """Remove the target of a link: a file's, with its options, or what stands before the bar."""
     line, newline, rest = piece.partition("\n")
     match = _FILE_LINK.match(line)
-    if match and match[1].replace("_", " ").strip().casefold() in unlinked:
+    if match and fold(match[1]) in unlinked:
         line = line.rpartition("|")[2] if "|" in line else ""
     else:
         target, bar, label = line.partition("|")
@@ -152,60 +158,74 @@ _Block = tuple[int, str]  # a heading's level and text, or 0 and a line; an empt
 
 def _blocks(text: str, drop_sections: frozenset[str]) -> list[_Block]:
     """Split the text into headings and lines, with one empty line where blocks part."""
-    blocks: list[_Block] = []
-    parted = True  # no second empty line
-    previous_item = False  # the last line is an item of a list
-    dropped_level = 0
+    lines = _Lines()
+    dropped_level = 0  # of the heading of a section to leave out
     for line in text.split("\n"):
         first = line[:1]
-        item = False
         if first == "=" and (heading := _heading(line)):
             level, title = heading
-            if dropped_level and level > dropped_level:
-                continue
-            dropped_level = level if title.casefold() in drop_sections else 0
-            if dropped_level:
-                continue
-            if not parted and blocks:
-                blocks.append((0, ""))
-            blocks += [(level, title), (0, "")]
-            parted, previous_item = True, False
+            if not dropped_level or level <= dropped_level:
+                dropped_level = level if title.casefold() in drop_sections else 0
+                if not dropped_level:
+                    lines.add_heading(level, title)
+        elif dropped_level:
             continue
-        if dropped_level:
-            continue
-        if first and first in "*#:;":
-            line, item = _item(line), True
-            if not line:
-                continue
+        elif first and first in "*#:;":
+            lines.add_item(_item(line))
         elif first == "-":
-            line = _RULE.sub("", line, count=1) if line.startswith("----") else line
-        elif first == " ":
-            line = line[1:]
+            lines.add(_RULE.sub("", line, count=1))
+        else:
+            lines.add(line[1:] if first == " " else line)
+    return lines.blocks
+
+
+class _Lines:
+    """The lines of a page, as they come."""
+
+    def __init__(self) -> None:
+        self.blocks: list[_Block] = []
+        self._parted = True  # the next line starts a block: no second empty line
+        self._item = False  # the last line is an item of a list
+
+    def add_heading(self, level: int, title: str) -> None:
+        self._part()
+        self.blocks += [(level, title), (0, "")]
+        self._parted, self._item = True, False
+
+    def add_item(self, item: str) -> None:
+        if not item:
+            return
+        if self._item and self._parted:
+            self.blocks.pop()  # no empty line between items
+        self._put(item)
+        self._item = True
+
+    def add(self, line: str) -> None:
         line = line.rstrip(_BLANKS)
-        if not line or line == REMOVED:
-            if not parted:
-                blocks.append((0, ""))
-                parted = True
-            continue
-        if item and previous_item and parted and blocks:
-            blocks.pop()  # no empty line between items
-        previous_item = item
+        if line:
+            self._put(line)
+            self._item = False
+        else:
+            self._part()
+
+    def _part(self) -> None:
+        if not self._parted:
+            self.blocks.append((0, ""))
+            self._parted = True
+
+    def _put(self, line: str) -> None:
         if "''" in line:
             line = _strip_apostrophes(line)
         if BREAK in line:
-            for part in line.split(BREAK):
-                if part := part.strip(_BLANKS):
-                    blocks.append((0, part))
+            parts = (part.strip(_BLANKS) for part in line.split(BREAK))
+            self.blocks += [(0, part) for part in parts if part]
         else:
-            blocks.append((0, line))
-        parted = False
-    return blocks
-
-
-_BLANKS: Final = f" \t{REMOVED}"
+            self.blocks.append((0, line))
+        self._parted = False
 
 
 def _heading(line: str) -> tuple[int, str] | None:
+    """Return the level and the title of a heading; None if the line is none."""
     line = line.rstrip(_BLANKS)
     before = len(line) - len(line.lstrip("="))
     after = len(line) - len(line.rstrip("="))

@@ -1,4 +1,4 @@
-"""Characters that stand for something while wikitext becomes text, and the gaps that removals leave.
+"""Characters that stand for something on the way to text, and the gaps that removals leave.
 
 They are Unicode noncharacters: no valid text holds them, so they cannot be mistaken for content.
 `clean_input` takes them out of what comes in; nothing of them is left in what goes out.
@@ -28,14 +28,14 @@ _FROM_DIGITS: Final = str.maketrans(_DIGITS, "0123456789abcdef")
 # A run of blanks with a removal in it. The look-behind lets it start only where the run starts,
 # which keeps the search linear.
 _GAP: Final = re.compile(f"(?<![ \t{REMOVED}])[ \t]*+{REMOVED}[ \t{REMOVED}]*+")
-_EMPTY_PARENTHESES: Final = re.compile(rf"\([ \t,;:/–—{REMOVED}-]*+\)")
+_EMPTY_PARENTHESES: Final = re.compile(rf"\([ \t,;:/\u2013\u2014{REMOVED}-]*+\)")
 _AFTER_OPENING: Final = re.compile(rf"\([ \t,;{REMOVED}]++")
 _BEFORE_CLOSING: Final = re.compile(rf"(?<![ \t,;{REMOVED}])[ \t,;{REMOVED}]++(?=\))")
 _DOUBLE_COMMA: Final = re.compile(rf"([,;])[ \t{REMOVED}]++(?=\1)")
 
 
 def clean_input(text: str) -> str:
-    """Return the text with "\\n" line ends, without NUL and without the markers above."""
+    """Return the text with line feeds as line ends, without NUL and without the markers above."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _NONCHARACTERS.sub("", text)

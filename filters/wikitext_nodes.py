@@ -4,34 +4,15 @@ A parser finds where a construct starts and ends, innermost first, and hands its
 The answer takes the construct's place in what encloses it.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final
 
+from filters.inline_templates import Page, dropped_name
+from filters.wikipedia_sites import Site, fold
 from filters.wikitext_markers import BLOCK, BREAK, EMPTY, EQUALS, REMOVED
 
-
-class Site(Protocol):
-    """What a wiki's language decides. All names are casefolded, with blanks for "_"."""
-
-    @property
-    def file_names(self) -> frozenset[str]:
-        """Names of the File and Media namespaces."""
-
-    @property
-    def category_names(self) -> frozenset[str]:
-        """Names of the Category namespace."""
-
-    @property
-    def language_codes(self) -> frozenset[str]:
-        """Prefixes of links to other languages."""
-
-    @property
-    def interwiki(self) -> frozenset[str]:
-        """Prefixes of links to other wikis."""
-
-
-# (name, arguments, site, page title) -> text, or None for a template to drop.
-RenderTemplate = Callable[[str, Mapping[str, str], Site, str], str | None]
+# A name and its arguments, as `filters.inline_templates.render_template` takes them.
+RenderTemplate = Callable[[str, Sequence[tuple[str | None, str]], Site, Page], str | None]
 
 _STRIPPED: Final = f" \t\n{BLOCK}{BREAK}{EMPTY}{REMOVED}"
 _NAME_MARKS: Final = str.maketrans(dict.fromkeys((BLOCK, BREAK, EMPTY, REMOVED), ""))
@@ -40,12 +21,12 @@ _NAME_MARKS: Final = str.maketrans(dict.fromkeys((BLOCK, BREAK, EMPTY, REMOVED),
 class Renderer:
     """Render the constructs of one page, and remember which templates were dropped."""
 
-    def __init__(self, site: Site, title: str, render_template: RenderTemplate) -> None:
+    def __init__(self, site: Site, page: Page, render_template: RenderTemplate) -> None:
         self.site = site
-        self.title = title
+        self.page = page
         self.dropped: list[str] = []
         self._render_template = render_template
-        self.unlinked = site.file_names | site.category_names | site.language_codes
+        self._unlinked = site.file_names | site.category_names | site.language_codes
 
     def mark(self) -> int:
         """Return a mark to give back with the construct that starts here."""
@@ -56,18 +37,15 @@ class Renderer:
         name = " ".join(parts[0].translate(_NAME_MARKS).replace("_", " ").split())
         if not name:
             return self._removed(mark)
-        arguments: dict[str, str] = {}
-        position = 0
+        arguments: list[tuple[str | None, str]] = []
         for part in parts[1:]:
             key, equals, value = part.partition("=")
-            if not equals:
-                position += 1
-                key, value = str(position), part
-            arguments[key.strip(_STRIPPED)] = value.strip(_STRIPPED).replace(EQUALS, "=")
-        text = self._render_template(name.replace(EQUALS, "="), arguments, self.site, self.title)
+            value = (value if equals else key).strip(_STRIPPED).replace(EQUALS, "=")
+            arguments.append((key.strip(_STRIPPED) if equals else None, value))
+        text = self._render_template(name.replace(EQUALS, "="), arguments, self.site, self.page)
         if text is None:
             del self.dropped[mark:]  # what stands in it was not dropped on its own account
-            self.dropped.append(name)
+            self.dropped.append(dropped_name(name, self.site))
             return REMOVED
         return text or REMOVED
 
@@ -79,8 +57,8 @@ class Renderer:
         """Render ``[[target|label]]``."""
         target = parts[0].strip(_STRIPPED)
         prefix, colon, rest = target.partition(":")
-        prefix = prefix.replace("_", " ").strip().casefold()
-        if colon and prefix in self.unlinked:
+        prefix = fold(prefix)
+        if colon and prefix in self._unlinked:
             return self._removed(mark)
         if len(parts) > 1:
             label = "|".join(parts[1:])
@@ -90,7 +68,7 @@ class Renderer:
         if colon and not prefix:  # `[[:Category:X]]`
             target = rest.strip()
             prefix, colon, rest = target.partition(":")
-            prefix = prefix.strip().casefold()
+            prefix = fold(prefix)
             if colon and prefix in self.site.language_codes:
                 return rest.strip() or REMOVED
         if colon and prefix in self.site.interwiki:
