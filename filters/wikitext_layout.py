@@ -38,12 +38,16 @@ _SWITCH: Final = re.compile(r"__((?!_)\w{2,40}?)__(?!_)")
 _VARIANT: Final = re.compile(r"-\{([^{}]*+)\}-")
 _VARIANT_FLAGS: Final = re.compile(r"[ \t]*+[A-Z](?:[ \t]*+;[ \t]*+[A-Z])*+[ \t]*+\|")
 _VARIANT_RULE: Final = re.compile(r"\s*+[a-z]{2,3}(?:-[a-z]+)?+\s*+:(.*)", re.DOTALL)
+_HEADING: Final = re.compile(r"(={2,6})([^=]++)\1(?!=)(.*)")  # with text behind it
+_ABSOLUTE_VALUE: Final = re.compile(r"\|[^|\s][^|]*+\|(?!\|)")
+_LINE_MARKS: Final = re.compile(r"[ \t]*+[*#]++(?=[ \t])")
 _APOSTROPHES: Final = re.compile("''++")
 _LIST_MARKS: Final = re.compile(r"[*#:;]++[ \t]*+")
 _RULE: Final = re.compile("-{4,}+")
 _STRAYS: Final = re.compile(f"[{STRAY_LINK}{STRAY_TEMPLATE}{STRAY_TABLE}]")
 _FILE_LINK: Final = re.compile(r"[ \t]*+([^\n|:\[\]]{1,40}):[^\n]*+")
 _TERM_END: Final = re.compile(r"[ \t]*+:(?!//)[ \t]*+")
+_BLANK_LINES: Final = re.compile("\n{3,}+")
 _BLANKS: Final = f" \t{REMOVED}"
 _TRAILING_BLANKS: Final = re.compile(r"(?<![ \t])[ \t]++(?=\n|\Z)")
 
@@ -73,7 +77,8 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
     text = repair_gaps(text)
     blocks = _without_empty_sections(_blocks(text, drop_sections))
     joined = "\n".join(line for _, line in blocks).replace(EMPTY, "").replace(EQUALS, "=")
-    return _TRAILING_BLANKS.sub("", decode_entities(joined)).strip()
+    joined = _TRAILING_BLANKS.sub("", decode_entities(joined))
+    return _BLANK_LINES.sub("\n\n", joined).strip()
 
 
 def _external_link(match: re.Match[str]) -> str:
@@ -163,15 +168,18 @@ def _blocks(text: str, drop_sections: frozenset[str]) -> list[_Block]:
     for line in text.split("\n"):
         first = line[:1]
         if first == "=" and (heading := _heading(line)):
-            level, title = heading
+            level, title, rest = heading
             if not dropped_level or level <= dropped_level:
                 dropped_level = level if title.casefold() in drop_sections else 0
                 if not dropped_level:
                     lines.add_heading(level, title)
-        elif dropped_level:
-            continue
+                    lines.add(rest)
+        elif dropped_level or (first == "|" and not _ABSOLUTE_VALUE.match(line)):
+            continue  # "|": a row of a table whose start a template made
         elif first and first in "*#:;":
             lines.add_item(_item(line))
+        elif line.startswith("=="):
+            lines.add(line.lstrip("= "))  # a heading that is not closed
         elif first == "-":
             lines.add(_RULE.sub("", line, count=1))
         else:
@@ -197,6 +205,7 @@ class _Lines:
             return
         if self._item and self._parted:
             self.blocks.pop()  # no empty line between items
+            self._parted = False
         self._put(item)
         self._item = True
 
@@ -215,25 +224,35 @@ class _Lines:
 
     def _put(self, line: str) -> None:
         if "''" in line:
+            emphasized = line.startswith("''")
             line = _strip_apostrophes(line)
+            line = line.strip(_BLANKS) if emphasized else line.rstrip(_BLANKS)
         if BREAK in line:
-            parts = (part.strip(_BLANKS) for part in line.split(BREAK))
-            self.blocks += [(0, part) for part in parts if part]
+            parts = (_LINE_MARKS.sub("", part).strip(_BLANKS) for part in line.split(BREAK))
+            lines = [(0, part) for part in parts if part]
         else:
-            self.blocks.append((0, line))
-        self._parted = False
+            lines = [(0, line)] if line else []
+        if lines:
+            self.blocks += lines
+            self._parted = False
 
 
-def _heading(line: str) -> tuple[int, str] | None:
-    """Return the level and the title of a heading; None if the line is none."""
+def _heading(line: str) -> tuple[int, str, str] | None:
+    """Return the level and title of a heading, and what follows it; None if the line is none."""
     line = line.rstrip(_BLANKS)
     before = len(line) - len(line.lstrip("="))
     after = len(line) - len(line.rstrip("="))
-    if not after or before == len(line):
+    if before == len(line):
         return None
-    level = min(before, after, 6)
-    title = line[level:-level].replace(BREAK, " ").strip(_BLANKS)
-    return level, _strip_apostrophes(title) if "''" in title else title
+    if after:
+        level, rest = min(before, after, 6), ""
+        title = line[level:-level]
+    elif match := _HEADING.match(line):
+        level, title, rest = len(match[1]), match[2], match[3].strip(_BLANKS)
+    else:
+        return None
+    title = title.replace(BREAK, " ").strip(_BLANKS)
+    return level, _strip_apostrophes(title) if "''" in title else title, rest
 
 
 def _item(line: str) -> str:
@@ -264,8 +283,8 @@ def _strip_apostrophes(line: str) -> str:
 
 
 def _literal_apostrophes(match: re.Match[str]) -> str:
-    length = len(match[0])
-    return "'" * (1 if length == 4 else max(0, length - 5))
+    """Return what a run shows: four are an apostrophe and bold; of more than five, none is text."""
+    return "'" if len(match[0]) == 4 else ""
 
 
 def _unpaired_apostrophes(line: str) -> str:
@@ -282,9 +301,7 @@ def _unpaired_apostrophes(line: str) -> str:
                 kind = "word"
             candidates.setdefault(kind, match.start())
     chosen = next((candidates[k] for k in ("letter", "word", "blank") if k in candidates), -1)
-    return _APOSTROPHES.sub(
-        lambda m: _literal_apostrophes(m) + ("'" if m.start() == chosen else ""), line
-    )
+    return _APOSTROPHES.sub(lambda m: "'" if m.start() == chosen else _literal_apostrophes(m), line)
 
 
 def _without_empty_sections(blocks: list[_Block]) -> list[_Block]:
