@@ -128,9 +128,7 @@ def unit_stages(
 def stages(config: WikipediaConfig, wiki: Wiki) -> list[Stage]:
     """Return the stages for the pages of one Wikipedia (2.2)."""
     site = site_of(wiki)
-    lists = Keep(
-        "wikipedia.disambiguation", pages.check_disambiguation, ("meta.disambiguation",)
-    )
+    lists = Keep("wikipedia.disambiguation", pages.check_disambiguation, ("meta.disambiguation",))
     return [
         Keep("wikipedia.namespace", pages.check_namespace, ("meta.namespace",)),
         Keep(
@@ -140,9 +138,7 @@ def stages(config: WikipediaConfig, wiki: Wiki) -> list[Stage]:
         ),
         Keep("wikipedia.model", pages.check_model, ("meta.model",)),
         Keep("wikipedia.wikitext", pages.check_wikitext),
-        Score(
-            "wikipedia.kind", partial(is_disambiguation, site=site), into="meta.disambiguation"
-        ),
+        Score("wikipedia.kind", partial(is_disambiguation, site=site), into="meta.disambiguation"),
         *([lists] if config.drop_disambiguation else []),
         ToText("wikipedia.markup", wiki, config.options, config.parser_seconds),
         Keep("wikipedia.length", partial(pages.check_body, min_chars=config.min_chars)),

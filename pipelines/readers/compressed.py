@@ -98,7 +98,8 @@ def _bz2_pieces(source: Source, start: int, end: int | None) -> Iterator[bytes |
                 source.raise_own_error()
                 problem = str(error)
         found = _find_stream(source, position + 1, end)
-        yield Damage(f"stream at byte {position}: {clip(problem)}", truncated=found is None)
+        ended = found is None and end is None
+        yield Damage(f"stream at byte {position}: {clip(problem)}", truncated=ended)
         if found is None:
             return
         position = found

@@ -58,6 +58,10 @@ class Page:
 class _Broken(Exception):  # noqa: N818 - named for the page
     """A page whose elements make no sense; raised through expat."""
 
+    def __init__(self, problem: str, at: int) -> None:
+        super().__init__(problem)
+        self.at = at  # byte where the tag begins, which expat forgets
+
 
 class _Parser:
     """The elements of one dump, from its root to the first damage."""
@@ -84,10 +88,11 @@ class _Parser:
     def feed(self, data: bytes) -> tuple[str, bytes] | None:
         """Parse bytes; at damage return what is wrong and the bytes from there on."""
         try:
-            self._expat.Parse(data, False)  # noqa: FBT003 - expat takes no keyword: not the end
-        except (expat.ExpatError, _Broken) as error:
-            at = max(0, self._expat.CurrentByteIndex - self._fed)
-            return str(error), data[at:]
+            self._expat.Parse(data, False)
+        except _Broken as error:
+            return str(error), data[max(0, error.at - self._fed) :]
+        except expat.ExpatError as error:
+            return str(error), data[max(0, self._expat.ErrorByteIndex - self._fed) :]
         self._fed += len(data)
         return None
 
@@ -97,7 +102,8 @@ class _Parser:
         parent = path[-1] if path else ""
         if name == "page":
             if len(path) != 1:
-                raise _Broken("a page begins inside another element")
+                at = self._expat.CurrentByteIndex
+                raise _Broken("a page begins inside another element", at)
             self.open = {}
         elif name == "revision" and self.open is not None:
             self.open = {k: v for k, v in self.open.items() if not k.startswith("revision.")}
@@ -115,7 +121,8 @@ class _Parser:
     def _characters_of_field(self, text: str) -> None:
         self._characters += len(text)
         if self._characters > MAX_TEXT_CHARS:
-            raise _Broken(f"a text of more than {MAX_TEXT_CHARS} characters")
+            at = self._expat.CurrentByteIndex
+            raise _Broken(f"a text of more than {MAX_TEXT_CHARS} characters", at)
         self._text.append(text)
 
     def _end(self, name: str) -> None:
@@ -211,9 +218,8 @@ def read_pages(
         cut = _whole_characters(data)
         yield from scanner.feed(_repaired(data[:cut]))
         carry = data[cut:]
-    if problem := scanner.ending(within=end is not None):
-        if not damaged:
-            yield scanner.lose("truncated_file", problem)
+    if (problem := scanner.ending(within=end is not None)) and not damaged:
+        yield scanner.lose("truncated_file", problem)
 
 
 class _Scanner:
