@@ -45,7 +45,8 @@ A '''sundial''' tells the [[Solar time|time of day]] by the place of a [[shadow]
 == Theory ==
 The Earth turns {{val|15|u=degrees}} an hour, so the angle of an hour line from noon is
 : <math>\\tan \\theta = \\sin \\lambda \\tan (15^\\circ t)</math>
-where <math>\\lambda</math> is the latitude and ''t'' the hours since noon.{{citation needed|date=May 2022}}
+where <math>\\lambda</math> is the latitude and ''t'' the hours since noon.{{citation needed|\
+date=May 2022}}
 
 {| class="wikitable"
 |+ Hour lines at 50° north
@@ -65,8 +66,9 @@ where <math>\\lambda</math> is the latitude and ''t'' the hours since noon.{{cit
 
 == Errors ==
 A sundial may be {{nowrap|16 minutes}} ahead of a clock or {{nowrap|14 minutes}} behind it; the
-difference is the [[equation of time]]. It was first tabulated {{circa|1670}}.<ref>[http://example.org/eot \
-The equation of time], [http://web.archive.org/web/20100101000000/http://example.org/eot archived]</ref>
+difference is the [[equation of time]]. It was first tabulated {{circa|1670}}.<ref>\
+[http://example.org/eot The equation of time], \
+[http://web.archive.org/web/20100101000000/http://example.org/eot archived]</ref>
 
 == See also ==
 * [[Hourglass]]
@@ -168,8 +170,8 @@ Un '''cadran solaire''' donne l'heure par l'[[ombre]] d'un style.<ref>{{Ouvrage|
 [[Fichier:Cadran solaire.jpg|vignette|droite|Un cadran dans un jardin]]
 
 == Précision ==
-Un cadran avance de {{unité|16|minutes}} au plus sur une montre, ou retarde de {{unité|14|minutes}} :
-c'est l'[[équation du temps]], connue depuis le {{s|XVII|e}}.
+Un cadran avance de {{unité|16|minutes}} au plus sur une montre, ou retarde de \
+{{unité|14|minutes}} : c'est l'[[équation du temps]], connue depuis le {{s|XVII|e}}.
 
 == Notes et références ==
 {{Références}}
@@ -178,8 +180,8 @@ c'est l'[[équation du temps]], connue depuis le {{s|XVII|e}}.
 [[Catégorie:Horloge]]
 """
 _MAREE = """\
-La '''marée''' est le mouvement de la [[mer]] que causent la [[Lune]] et le [[Soleil]]. La pleine mer
-revient toutes les {{nobr|12 heures}} et 25 minutes.
+La '''marée''' est le mouvement de la [[mer]] que causent la [[Lune]] et le [[Soleil]]. La pleine
+mer revient toutes les {{nobr|12 heures}} et 25 minutes.
 
 == Amplitude ==
 La plus grande connue est de {{unité|16.3|m}}.<ref name="baie" />

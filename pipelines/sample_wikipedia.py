@@ -89,15 +89,15 @@ def module_article(name: str, source: str) -> str:
     about = ast.get_docstring(tree)
     if not about:
         return ""
-    sections = list(_sections(tree, "=="))
+    lines = f"{{{{nowrap|{source.count(chr(10)):,} lines}}}}"
+    url = f"https://docs.python.org/3/library/{name}.html"
+    cited = f"<ref>{{{{cite web |url={url} |title={name}}}}}</ref>"
     return "\n\n".join(
         [
             f"{{{{Infobox module\n| name = {name}\n| language = [[Python]]\n}}}}",
-            f"'''{name}''' is a module of the [[Python (language)|Python]] standard library, "
-            f"{{{{nowrap|{source.count(chr(10)):,} lines}}}} long.<ref>{{{{cite web |url="
-            f"https://docs.python.org/3/library/{name}.html |title={name}}}}}</ref>",
+            f"'''{name}''' is a module of the [[Python]] standard library, {lines} long.{cited}",
             _wikitext(about),
-            *sections,
+            *_sections(tree, "=="),
             "== References ==\n{{reflist}}",
             f"[[Category:Modules|{name}]]",
         ]

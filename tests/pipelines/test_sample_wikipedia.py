@@ -77,6 +77,8 @@ def test_modules_become_articles(run: Path) -> None:
 
 SOURCE = '''"""About [[links]] and {{braces}}, a < b.
 
+So:
+
     indented = True
 """
 def shown(value: int, *more: str) -> None:
@@ -96,8 +98,8 @@ def test_an_article_says_what_the_source_says() -> None:
     """Its words come back as they were, whatever they would mean in wikitext."""
     text = to_text(module_article("boxes", SOURCE), site_of(Wiki("en"))).text
     assert text == (
-        "boxes is a module of the Python standard library, 14 lines long.\n\n"
-        "About [[links]] and {{braces}}, a < b.\n\n    indented = True\n\n"
+        "boxes is a module of the Python standard library, 16 lines long.\n\n"
+        "About [[links]] and {{braces}}, a < b.\n\nSo:\n\n    indented = True\n\n"
         "shown\n\nshown(value: int, *more: str)\n\nShow a value and whatever more there is.\n\n"
         "Box\n\nclass Box\n\nA box that holds one thing or another.\n\n"
         "open\n\nopen(self)\n\nOpen the box and look into what it holds."
