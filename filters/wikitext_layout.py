@@ -42,7 +42,7 @@ _HEADING: Final = re.compile(r"(={2,6})([^=]++)\1(?!=)(.*)")  # with text behind
 _ABSOLUTE_VALUE: Final = re.compile(r"\|[^|\s][^|]*+\|(?!\|)")
 _LINE_MARKS: Final = re.compile(r"[ \t]*+[*#]++(?=[ \t])")
 _APOSTROPHES: Final = re.compile("''++")
-_LIST_MARKS: Final = re.compile(r"[*#:;]++[ \t]*+")
+_LIST_MARKS: Final = re.compile(r"[*#:;]++[ \t]*+(?:[*#:]++[ \t]++)*+")
 _RULE: Final = re.compile("-{4,}+")
 _STRAYS: Final = re.compile(f"[{STRAY_LINK}{STRAY_TEMPLATE}{STRAY_TABLE}]")
 _FILE_LINK: Final = re.compile(r"[ \t]*+([^\n|:\[\]]{1,40}):[^\n]*+")
@@ -260,7 +260,7 @@ def _item(line: str) -> str:
     marks = _LIST_MARKS.match(line)
     assert marks
     text = line[marks.end() :]
-    if marks[0].rstrip()[-1] == ";" and (end := _TERM_END.search(text)):
+    if marks[0].rstrip().endswith(";") and (end := _TERM_END.search(text)):
         term, definition = text[: end.start()], text[end.end() :]
         return f"{term}: {definition}" if definition.strip(_BLANKS) else term
     return text.strip(_BLANKS)
@@ -292,7 +292,7 @@ def _unpaired_apostrophes(line: str) -> str:
     candidates: dict[str, int] = {}
     for match in _APOSTROPHES.finditer(line):
         if len(match[0]) in {3, 4}:
-            before = line[: match.start()][-2:].rjust(2)
+            before = line[max(0, match.start() - 2) : match.start()].rjust(2)
             if before[1] == " ":
                 kind = "blank"
             elif before[0] == " ":

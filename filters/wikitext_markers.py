@@ -29,10 +29,11 @@ _FROM_DIGITS: Final = str.maketrans(_DIGITS, "0123456789abcdef")
 # which keeps the search linear.
 # What stood first in its line is gone, and a mark that followed it has nothing to follow.
 _LOST_START: Final = re.compile(
-    rf"^([*#:;]*+)[ \t]*+{REMOVED}[ \t{REMOVED}]*+[,;:.)](?=[ \t\n])", re.MULTILINE
+    rf"^([*#:;]*+)[ \t]*+{REMOVED}[ \t{REMOVED}]*+[,;:.)](?=[ \t\n]|\Z)", re.MULTILINE
 )
 _GAP: Final = re.compile(f"(?<![ \t{REMOVED}])[ \t]*+{REMOVED}[ \t{REMOVED}]*+")
 _EMPTY_PARENTHESES: Final = re.compile(rf"\([ \t,;:/\u2013\u2014{REMOVED}-]*+\)")
+_EMPTY_BRACKETS: Final = re.compile(rf"\[[ \t{REMOVED}]++\]")
 _AFTER_OPENING: Final = re.compile(rf"\([ \t,;{REMOVED}]++")
 _BEFORE_CLOSING: Final = re.compile(rf"(?<![ \t,;{REMOVED}])[ \t,;{REMOVED}]++(?=\))")
 _EMPTY_EMPHASIS: Final = re.compile(rf"(?<!')(''(?:'(?:'')?)?)(?!')[ \t{REMOVED}]++\1(?!')")
@@ -74,7 +75,7 @@ def repair_gaps(text: str) -> str:
     """
     if REMOVED not in text:
         return text
-    for pattern in (_EMPTY_EMPHASIS, _EMPTY_QUOTES):
+    for pattern in (_EMPTY_EMPHASIS, _EMPTY_QUOTES, _EMPTY_BRACKETS):
         text = pattern.sub(_if_removed(REMOVED), text)
     for _ in range(3):  # parentheses in parentheses
         changed = _EMPTY_PARENTHESES.sub(_if_removed(REMOVED), text)
@@ -83,7 +84,7 @@ def repair_gaps(text: str) -> str:
         text = changed
     text = _AFTER_OPENING.sub(_if_removed("("), text)
     text = _BEFORE_CLOSING.sub(_if_removed(""), text)
-    text = _DOUBLE_COMMA.sub(lambda m: m[1] if REMOVED in m[0] else m[0], text)
+    text = _DOUBLE_COMMA.sub(_if_removed(""), text)
     text = _LOST_START.sub(rf"\1{REMOVED}", text)
     return _GAP.sub(_close_gap, text)
 
