@@ -11,6 +11,7 @@ from typing import Final
 
 from filters.wikipedia_sites import Site, fold
 from filters.wikitext_entities import decode_entities
+from filters.wikitext_gaps import repair_gaps
 from filters.wikitext_markers import (
     BLOCK,
     BREAK,
@@ -20,7 +21,6 @@ from filters.wikitext_markers import (
     STRAY_LINK,
     STRAY_TABLE,
     STRAY_TEMPLATE,
-    repair_gaps,
 )
 
 _SCHEME: Final = (
@@ -29,8 +29,7 @@ _SCHEME: Final = (
 )
 # A label may hold a few pairs of brackets; it ends with its line.
 _EXTERNAL_LINK: Final = re.compile(
-    rf"\[(?:{_SCHEME})[^\s\[\]]*+(?:[ \t]++([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+){{0,3}}))?\]",
-    re.IGNORECASE,
+    rf"\[(?i:{_SCHEME})[^\s\[\]]*+(?:[ \t]++([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+){{0,3}}))?\]"
 )
 _CLOSING: Final = re.compile(r"\]\]")
 _MAX_BRACKETED_CHARS: Final = 200  # how far back an opening bracket is looked for
@@ -77,8 +76,12 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
     text = repair_gaps(text)
     blocks = _without_empty_sections(_blocks(text, drop_sections))
     joined = "\n".join(line for _, line in blocks).replace(EMPTY, "").replace(EQUALS, "=")
-    joined = _TRAILING_BLANKS.sub("", decode_entities(joined))
-    return _BLANK_LINES.sub("\n\n", joined).strip()
+    joined = decode_entities(joined)
+    if " \n" in joined or "\t\n" in joined:
+        joined = _TRAILING_BLANKS.sub("", joined)
+    if "\n\n\n" in joined:
+        joined = _BLANK_LINES.sub("\n\n", joined)
+    return joined.strip()
 
 
 def _external_link(match: re.Match[str]) -> str:

@@ -314,6 +314,12 @@ def test_ambiguous_pages_go_to_the_parser() -> None:
     assert (rendered.path, rendered.text) == ("parser", "a c")
 
 
+def test_what_the_parser_leaves_is_rendered() -> None:
+    """To mwparserfromhell, a name with a line end is no template: its marks must go all the same."""
+    rendered = to_text("{{{{{x}}}|b}} a {{unknown\nthing|d}} [[e\nf]]", EN)
+    assert (rendered.path, rendered.text) == ("parser", "a e\nf")
+
+
 def test_a_parser_that_fails_is_replaced() -> None:
     """The scanner's reading stays; a page is never dropped (section 2.7)."""
 
