@@ -22,7 +22,19 @@ from string import Formatter
 from typing import Final
 
 FAMILIES: Final = frozenset(
-    {"age", "as of", "convert", "date", "fraction", "number", "quantity", "text", "val"}
+    {
+        "age",
+        "as of",
+        "century",
+        "convert",
+        "date",
+        "fraction",
+        "number",
+        "power",
+        "quantity",
+        "text",
+        "val",
+    }
 )
 JOINS: Final = {"*": " ", "+": "", "-": "–"}  # noqa: RUF001  (spans are written with an en dash)
 

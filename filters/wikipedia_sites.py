@@ -34,7 +34,7 @@ _LISTS: Final = (
     "redirect_words",
     "template_names",
 )
-_TEXTS: Final = ("magic_words", "range_words", "scales", "units")  # from a name to a text
+_TEXTS: Final = ("magic_words", "range_words", "scales", "units", "words")  # from a name to a text
 _RULES: Final = ("template_prefixes", "templates")  # from a rule to the names that it holds for
 _KEYS: Final = tuple(sorted({*_LISTS, *_TEXTS, *_RULES}))
 
@@ -63,6 +63,7 @@ class Site:
     magic_words: Mapping[str, str]  # as folded -> canonical, e.g. "nompage" -> "pagename"
     units: Mapping[str, str]  # `convert` code -> text, "one|more" where the two differ
     scales: Mapping[str, str]  # "e6" -> "million"
+    words: Mapping[str, str]  # what a family adds in the language, e.g. "century" -> "segle"
     range_words: Mapping[str, str]  # what stands between the values of `convert` -> its text
     language_codes: frozenset[str]  # prefixes of links to other Wikipedias
     interwiki: frozenset[str] = field(default_factory=frozenset)  # to other projects and sites
@@ -165,6 +166,7 @@ def load_site(
         magic_words={fold(word): fold(meaning) for word, meaning in texts["magic_words"].items()},
         units=texts["units"],
         scales=texts["scales"],
+        words=texts["words"],
         range_words=texts["range_words"],
         language_codes=names["language_codes"],
         interwiki=names["interwiki_prefixes"],
