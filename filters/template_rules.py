@@ -145,7 +145,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 def _field(name: str, spec: str | None, conversion: str | None) -> Field:
     if spec or conversion:
-        raise ValueError("a field holds names of arguments only")
+        raise ValueError("a field holds only names")
     names, optional = name.removesuffix("?"), name.endswith("?")
     if names in JOINS:
         return Field((), JOINS[names], optional)

@@ -9,7 +9,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
@@ -66,7 +66,7 @@ class Site:
     words: Mapping[str, str]  # what a family adds in the language, e.g. "century" -> "segle"
     range_words: Mapping[str, str]  # what stands between the values of `convert` -> its text
     language_codes: frozenset[str]  # prefixes of links to other Wikipedias
-    interwiki: frozenset[str] = field(default_factory=frozenset)  # to other projects and sites
+    interwiki: frozenset[str]  # prefixes of links to other projects and sites
 
     def rule(self, name: str) -> Rule | None:
         """Return how the inline template of this normalised name reads, if it is known.
@@ -146,12 +146,12 @@ def load_site(
         }
         for key in _RULES
     }
+    file_names = names["file_names"].union(map(fold, [*local.get(FILE, ()), *local.get(MEDIA, ())]))
+    category_names = names["category_names"].union(map(fold, local.get(CATEGORY, ())))
     return Site(
         lang=lang,
-        file_names=names["file_names"].union(
-            map(fold, [*local.get(FILE, ()), *local.get(MEDIA, ())])
-        ),
-        category_names=names["category_names"].union(map(fold, local.get(CATEGORY, ()))),
+        file_names=file_names,
+        category_names=category_names,
         template_names=template_names,
         redirect_words=names["redirect_words"],
         disambiguation=frozenset(
@@ -169,7 +169,8 @@ def load_site(
         words=texts["words"],
         range_words=texts["range_words"],
         language_codes=names["language_codes"],
-        interwiki=names["interwiki_prefixes"],
+        # A wiki's own namespace comes first: F is a file in Croatian, Wikifunctions elsewhere.
+        interwiki=names["interwiki_prefixes"] - file_names - category_names,
     )
 
 
