@@ -2,7 +2,17 @@
 
 Wikitext is localised. The names that a parser must know are data, one JSON file per language in
 `data/wikipedia/` and `all.json` for what all of them share (spec/sources.md, sections 2.2, 2.4 and
-2.5). A dump's own `siteinfo` and a user's JSON of the same form are added on top.
+2.5). A dump's own `siteinfo` and a user's JSON of the same form are added on top:
+
+- lists of names: `file_names`, `category_names`, `template_names`, `redirect_words` (with "#"),
+  `disambiguation_templates`, `disambiguation_switches`, `behaviour_switches`, `language_codes`,
+  `interwiki_prefixes`;
+- `templates`: a rule (`filters.template_rules`) and the templates that it renders, such as
+  `{"@convert": ["umrechnen"], "{1} €": ["euro"]}`; `template_prefixes`: the same for all names
+  that begin with "lang-", say;
+- from a name to a text: `magic_words` (local to English), and for `convert` its `units`
+  ("acre|acres" where one reads differently), `scales` (e6) and `range_words` (spaces included);
+  `words` for what other families write.
 """
 
 import functools
