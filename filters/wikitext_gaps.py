@@ -148,7 +148,11 @@ class _Gap:
 
     def _leads_nowhere(self, before: str, after: str) -> bool:
         """Tell whether a mark followed what stood first in its line, and is first itself now."""
-        if after not in _CLOSING or after == "\n" or self.right[self.start + 1 :][:1].strip():
+        if (
+            after not in _CLOSING
+            or after == "\n"
+            or self.right[self.start + 1 : self.start + 2].strip()
+        ):
             return False
         if before == "\n":
             return True

@@ -24,9 +24,6 @@ _VERBATIM_PIECE: Final = re.compile(f"{VERBATIM}([{_DIGITS}]++)")
 _TO_DIGITS: Final = str.maketrans("0123456789abcdef", _DIGITS)
 _FROM_DIGITS: Final = str.maketrans(_DIGITS, "0123456789abcdef")
 
-# A run of blanks with a removal in it. The look-behind lets it start only where the run starts,
-# which keeps the search linear.
-
 
 def clean_input(text: str) -> str:
     """Return the text with line feeds as line ends, without NUL and without the markers above."""

@@ -193,6 +193,14 @@ def test_template_in_running_text(wikitext: str, expected: str) -> None:
         ("a  b ( ) c .", "a  b ( ) c ."),
         ("f() {{x}} (, ) b", "f() (, ) b"),
         ("texte<ref/> : suite", "texte : suite"),
+        ("A ({{x}} ({{x}}), ''{{x}}'') b", "A b"),
+        ("A (({{x}})) b", "A b"),
+        ("A ({{x}}{{x}} c {{x}}) b", "A (c) b"),
+        ("a, {{x}}, {{x}}, b", "a, b"),
+        ("{{x}}, a", "a"),
+        ("a «{{x}}» b", "a b"),
+        ("'''{{x}}''' a", "a"),
+        ("... {{x}}", "..."),
     ],
 )
 def test_gaps_that_a_removal_left_are_closed(wikitext: str, expected: str) -> None:
@@ -315,7 +323,7 @@ def test_ambiguous_pages_go_to_the_parser() -> None:
 
 
 def test_what_the_parser_leaves_is_rendered() -> None:
-    """To mwparserfromhell, a name with a line end is no template: its marks must go all the same."""
+    """To mwparserfromhell, a name with a line end is no template: its marks must go."""
     rendered = to_text("{{{{{x}}}|b}} a {{unknown\nthing|d}} [[e\nf]]", EN)
     assert (rendered.path, rendered.text) == ("parser", "a e\nf")
 
