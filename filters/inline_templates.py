@@ -14,9 +14,10 @@ from typing import Final
 from filters.template_rules import FAMILIES, Arguments
 from filters.wikipedia_sites import Site, fold, normalise_template_name
 
-_SUPERSCRIPTS: Final = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUPERSCRIPTS: Final = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")  # noqa: RUF001  (minus)
 _SCALE: Final = re.compile(r"e(3|6|9|12)(?=[^\W\d]|$)")
 _POWER: Final = re.compile(r"(?<=[^\W\d])(-?[2-4])$")
+_MAX_UNIT_CHARS: Final = 40  # a longer one is no code; parts of a code are looked up recursively
 _DIGIT: Final = re.compile(r"\d")
 # Units that `convert` takes with a second, smaller one: `{{convert|5|ft|10|in|cm}}`.
 _COMPOUNDS: Final = frozenset(
@@ -148,8 +149,8 @@ def _val(given: Arguments, site: Site) -> str:
         number += f" +{error.lstrip('+')} −{below.lstrip('-−')}"  # noqa: RUF001  (a minus sign)
     elif error:
         number += f"±{error}"
-    power = given.get("e")
-    number += f"×10{power.translate(_SUPERSCRIPTS)}" if power else ""  # noqa: RUF001
+    if power := given.get("e"):
+        number += _power_of_ten(power)
     unit, per = given.get("u", "ul"), given.get("up", "upl")
     unit = _unit_text(unit, site) + (f"/{_unit_text(per, site)}" if per else "")
     text = given.get("p") + number + given.get("s")
@@ -157,10 +158,28 @@ def _val(given: Arguments, site: Site) -> str:
 
 
 def _quantity(given: Arguments, site: Site) -> str:
-    """A number, the prefix of its unit, and the unit: `{{M|32,7|k|m}}` is 32,7 km."""
+    """A number, the prefix of its unit ("-" for none) and the unit: `{{M|32,7|k|m}}` is 32,7 km."""
     number = given.get("1")
-    unit = given.get("2") + given.get("3") or given.get("ul", "u", "um")
+    prefix = given.get("2")
+    unit = ("" if prefix == "-" else prefix) + given.get("3") or given.get("ul", "u", "um")
+    if number and (power := given.get("e")):
+        number += _power_of_ten(power)
     return f"{number} {_unit_text(unit, site)}" if number and unit else number
+
+
+def _power(given: Arguments, _: Site) -> str:
+    """`{{exp|1,3|-5}}` is 1,3 times 10⁻⁵, `{{exp|6}}` is 10⁶."""
+    match given.positional:
+        case [power] if power:
+            return _power_of_ten(power).removeprefix("×")  # noqa: RUF001
+        case [number, power, *_] if power:
+            return number + _power_of_ten(power)
+        case _:
+            return given.get("1")
+
+
+def _power_of_ten(power: str) -> str:
+    return f"×10{power.translate(_SUPERSCRIPTS)}"  # noqa: RUF001  (the multiplication sign)
 
 
 def _convert(given: Arguments, site: Site) -> str:
@@ -197,6 +216,8 @@ def _unit_text(code: str, site: Site, *, one: bool = False) -> str:
     if (known := site.units.get(code)) is not None:
         singular, _, plural = known.partition("|")
         return singular if one or not plural else plural
+    if len(code) > _MAX_UNIT_CHARS:
+        return code
     scale = _SCALE.match(code)
     if scale and scale[0] in site.scales:
         rest = code[scale.end() :]
@@ -220,7 +241,7 @@ def _age(given: Arguments, _: Site) -> str:
     Both are given as year, month and day.
     """
     values = given.positional[:6]
-    if len(values) == 6 and all(value.isascii() and value.isdigit() for value in values):
+    if len(values) == 6 and all(re.fullmatch(r"[0-9]{1,4}", value) for value in values):
         born, then = [int(v) for v in values[:3]], [int(v) for v in values[3:]]
         return str(then[0] - born[0] - (then[1:] < born[1:]))
     return given.join(last=3)
@@ -233,6 +254,14 @@ def _as_of(given: Arguments, _: Site) -> str:
     date = given.join(last=3)
     words = "Since" if given.get("since") else "As of"
     return f"{words.lower() if given.get('lc') else words} {date}" if date else ""
+
+
+def _century(given: Arguments, site: Site) -> str:
+    """`{{segle|XIII|s}}` is "segle XIII"; without its "s" the numeral alone."""
+    numeral = given.get("1")
+    if numeral and "s" in map(str.lower, given.positional[1:]):
+        return f"{site.words.get('century', '')} {numeral}".strip()
+    return numeral
 
 
 def _fraction(given: Arguments, _: Site) -> str:
@@ -251,10 +280,12 @@ def _fraction(given: Arguments, _: Site) -> str:
 _FAMILIES: Final[Mapping[str, Callable[[Arguments, Site], str]]] = {
     "age": _age,
     "as of": _as_of,
+    "century": _century,
     "convert": _convert,
     "date": _date,
     "fraction": _fraction,
     "number": _number,
+    "power": _power,
     "quantity": _quantity,
     "text": _text,
     "val": _val,

@@ -22,7 +22,19 @@ from string import Formatter
 from typing import Final
 
 FAMILIES: Final = frozenset(
-    {"age", "as of", "convert", "date", "fraction", "number", "quantity", "text", "val"}
+    {
+        "age",
+        "as of",
+        "century",
+        "convert",
+        "date",
+        "fraction",
+        "number",
+        "power",
+        "quantity",
+        "text",
+        "val",
+    }
 )
 JOINS: Final = {"*": " ", "+": "", "-": "–"}  # noqa: RUF001  (spans are written with an en dash)
 
@@ -133,7 +145,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 def _field(name: str, spec: str | None, conversion: str | None) -> Field:
     if spec or conversion:
-        raise ValueError("a field holds names of arguments only")
+        raise ValueError("a field holds only names")
     names, optional = name.removesuffix("?"), name.endswith("?")
     if names in JOINS:
         return Field((), JOINS[names], optional)

@@ -2,14 +2,24 @@
 
 Wikitext is localised. The names that a parser must know are data, one JSON file per language in
 `data/wikipedia/` and `all.json` for what all of them share (spec/sources.md, sections 2.2, 2.4 and
-2.5). A dump's own `siteinfo` and a user's JSON of the same form are added on top.
+2.5). A dump's own `siteinfo` and a user's JSON of the same form are added on top:
+
+- lists of names: `file_names`, `category_names`, `template_names`, `redirect_words` (with "#"),
+  `disambiguation_templates`, `disambiguation_switches`, `behaviour_switches`, `language_codes`,
+  `interwiki_prefixes`;
+- `templates`: a rule (`filters.template_rules`) and the templates that it renders, such as
+  `{"@convert": ["umrechnen"], "{1} €": ["euro"]}`; `template_prefixes`: the same for all names
+  that begin with "lang-", say;
+- from a name to a text: `magic_words` (local to English), and for `convert` its `units`
+  ("acre|acres" where one reads differently), `scales` (e6) and `range_words` (spaces included);
+  `words` for what other families write.
 """
 
 import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
@@ -34,7 +44,7 @@ _LISTS: Final = (
     "redirect_words",
     "template_names",
 )
-_TEXTS: Final = ("magic_words", "range_words", "scales", "units")  # from a name to a text
+_TEXTS: Final = ("magic_words", "range_words", "scales", "units", "words")  # from a name to a text
 _RULES: Final = ("template_prefixes", "templates")  # from a rule to the names that it holds for
 _KEYS: Final = tuple(sorted({*_LISTS, *_TEXTS, *_RULES}))
 
@@ -63,9 +73,10 @@ class Site:
     magic_words: Mapping[str, str]  # as folded -> canonical, e.g. "nompage" -> "pagename"
     units: Mapping[str, str]  # `convert` code -> text, "one|more" where the two differ
     scales: Mapping[str, str]  # "e6" -> "million"
+    words: Mapping[str, str]  # what a family adds in the language, e.g. "century" -> "segle"
     range_words: Mapping[str, str]  # what stands between the values of `convert` -> its text
     language_codes: frozenset[str]  # prefixes of links to other Wikipedias
-    interwiki: frozenset[str] = field(default_factory=frozenset)  # to other projects and sites
+    interwiki: frozenset[str]  # prefixes of links to other projects and sites
 
     def rule(self, name: str) -> Rule | None:
         """Return how the inline template of this normalised name reads, if it is known.
@@ -145,12 +156,12 @@ def load_site(
         }
         for key in _RULES
     }
+    file_names = names["file_names"].union(map(fold, [*local.get(FILE, ()), *local.get(MEDIA, ())]))
+    category_names = names["category_names"].union(map(fold, local.get(CATEGORY, ())))
     return Site(
         lang=lang,
-        file_names=names["file_names"].union(
-            map(fold, [*local.get(FILE, ()), *local.get(MEDIA, ())])
-        ),
-        category_names=names["category_names"].union(map(fold, local.get(CATEGORY, ()))),
+        file_names=file_names,
+        category_names=category_names,
         template_names=template_names,
         redirect_words=names["redirect_words"],
         disambiguation=frozenset(
@@ -165,9 +176,11 @@ def load_site(
         magic_words={fold(word): fold(meaning) for word, meaning in texts["magic_words"].items()},
         units=texts["units"],
         scales=texts["scales"],
+        words=texts["words"],
         range_words=texts["range_words"],
         language_codes=names["language_codes"],
-        interwiki=names["interwiki_prefixes"],
+        # A wiki's own namespace comes first: F is a file in Croatian, Wikifunctions elsewhere.
+        interwiki=names["interwiki_prefixes"] - file_names - category_names,
     )
 
 

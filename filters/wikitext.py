@@ -96,6 +96,7 @@ def _parse(parse: Parse | None, text: str, renderer: Renderer) -> tuple[str, Ren
     if parse is None:
         return None
     try:
-        return parse(text, renderer), renderer
+        parsed = parse(text, renderer)
     except Exception:  # noqa: BLE001  (whatever befalls a parser, the page stays)
         return None
+    return scan(parsed, renderer).text, renderer  # marks that the parser left as text

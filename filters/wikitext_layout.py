@@ -11,6 +11,7 @@ from typing import Final
 
 from filters.wikipedia_sites import Site, fold
 from filters.wikitext_entities import decode_entities
+from filters.wikitext_gaps import repair_gaps
 from filters.wikitext_markers import (
     BLOCK,
     BREAK,
@@ -20,7 +21,6 @@ from filters.wikitext_markers import (
     STRAY_LINK,
     STRAY_TABLE,
     STRAY_TEMPLATE,
-    repair_gaps,
 )
 
 _SCHEME: Final = (
@@ -29,8 +29,7 @@ _SCHEME: Final = (
 )
 # A label may hold a few pairs of brackets; it ends with its line.
 _EXTERNAL_LINK: Final = re.compile(
-    rf"\[(?:{_SCHEME})[^\s\[\]]*+(?:[ \t]++([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+){{0,3}}))?\]",
-    re.IGNORECASE,
+    rf"\[(?i:{_SCHEME})[^\s\[\]]*+(?:[ \t]++([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+){{0,3}}))?\]"
 )
 _CLOSING: Final = re.compile(r"\]\]")
 _MAX_BRACKETED_CHARS: Final = 200  # how far back an opening bracket is looked for
@@ -42,7 +41,7 @@ _HEADING: Final = re.compile(r"(={2,6})([^=]++)\1(?!=)(.*)")  # with text behind
 _ABSOLUTE_VALUE: Final = re.compile(r"\|[^|\s][^|]*+\|(?!\|)")
 _LINE_MARKS: Final = re.compile(r"[ \t]*+[*#]++(?=[ \t])")
 _APOSTROPHES: Final = re.compile("''++")
-_LIST_MARKS: Final = re.compile(r"[*#:;]++[ \t]*+")
+_LIST_MARKS: Final = re.compile(r"[*#:;]++[ \t]*+(?:[*#:]++[ \t]++)*+")
 _RULE: Final = re.compile("-{4,}+")
 _STRAYS: Final = re.compile(f"[{STRAY_LINK}{STRAY_TEMPLATE}{STRAY_TABLE}]")
 _FILE_LINK: Final = re.compile(r"[ \t]*+([^\n|:\[\]]{1,40}):[^\n]*+")
@@ -77,8 +76,12 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
     text = repair_gaps(text)
     blocks = _without_empty_sections(_blocks(text, drop_sections))
     joined = "\n".join(line for _, line in blocks).replace(EMPTY, "").replace(EQUALS, "=")
-    joined = _TRAILING_BLANKS.sub("", decode_entities(joined))
-    return _BLANK_LINES.sub("\n\n", joined).strip()
+    joined = decode_entities(joined)
+    if " \n" in joined or "\t\n" in joined:
+        joined = _TRAILING_BLANKS.sub("", joined)
+    if "\n\n\n" in joined:
+        joined = _BLANK_LINES.sub("\n\n", joined)
+    return joined.strip()
 
 
 def _external_link(match: re.Match[str]) -> str:
@@ -260,7 +263,7 @@ def _item(line: str) -> str:
     marks = _LIST_MARKS.match(line)
     assert marks
     text = line[marks.end() :]
-    if marks[0].rstrip()[-1] == ";" and (end := _TERM_END.search(text)):
+    if marks[0].rstrip().endswith(";") and (end := _TERM_END.search(text)):
         term, definition = text[: end.start()], text[end.end() :]
         return f"{term}: {definition}" if definition.strip(_BLANKS) else term
     return text.strip(_BLANKS)
@@ -292,7 +295,7 @@ def _unpaired_apostrophes(line: str) -> str:
     candidates: dict[str, int] = {}
     for match in _APOSTROPHES.finditer(line):
         if len(match[0]) in {3, 4}:
-            before = line[: match.start()][-2:].rjust(2)
+            before = line[max(0, match.start() - 2) : match.start()].rjust(2)
             if before[1] == " ":
                 kind = "blank"
             elif before[0] == " ":

@@ -56,24 +56,26 @@ class Renderer:
     def link(self, parts: list[str], mark: int) -> str:
         """Render ``[[target|label]]``."""
         target = parts[0].strip(_STRIPPED)
-        prefix, colon, rest = target.partition(":")
-        prefix = fold(prefix)
-        if colon and prefix in self._unlinked:
+        prefix, colon, _ = target.partition(":")
+        if colon and fold(prefix) in self._unlinked:
             return self._removed(mark)
-        if len(parts) > 1:
-            label = "|".join(parts[1:])
-            if label.strip(_STRIPPED):
-                return label
-            return _pipe_trick(target) or REMOVED
-        if colon and not prefix:  # `[[:Category:X]]`
+        if len(parts) == 1:
+            return self._shown(target) or REMOVED
+        label = "|".join(parts[1:])
+        return label if label.strip(_STRIPPED) else _pipe_trick(target) or REMOVED
+
+    def _shown(self, target: str) -> str:
+        """Return what a link without a label shows."""
+        if "://" in target:  # an external link, in brackets of its own
+            label = target.partition(" ")[2].strip()
+            return f"[{label}]" if label else ""
+        prefix, colon, rest = target.partition(":")
+        if colon and not prefix.strip():  # `[[:Category:X]]`
             target = rest.strip()
             prefix, colon, rest = target.partition(":")
-            prefix = fold(prefix)
-            if colon and prefix in self.site.language_codes:
-                return rest.strip() or REMOVED
-        if colon and prefix in self.site.interwiki:
-            return rest.strip() or REMOVED
-        return target or REMOVED
+            if colon and fold(prefix) in self.site.language_codes:
+                return rest.strip()
+        return rest.strip() if colon and fold(prefix) in self.site.interwiki else target
 
     def table(self, mark: int) -> str:
         """Render a table: tables are removed."""

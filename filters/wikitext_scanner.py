@@ -16,6 +16,7 @@ from typing import Final
 from filters.wikitext_markers import (
     BLOCK,
     EQUALS,
+    REMOVED,
     STRAY_LINK,
     STRAY_TABLE,
     STRAY_TEMPLATE,
@@ -137,13 +138,18 @@ class _Scanner:
     def _push(self, kind: str, start: int, end: int) -> None:
         if len(self.stack) > MAX_DEPTH:
             self.too_deep = True
-            self.edits.append((start, end, ""))
+            self._drop(start, end)
             return
         braces = end - start
         if braces > 3:
             self.ambiguous = True
         self.stack.append(_Frame(kind, start, self.renderer.mark(), braces))
         self.open[kind] += 1
+
+    def _drop(self, start: int, end: int) -> None:
+        """Drop a mark without a partner."""
+        self.edits.append((start, end, REMOVED))
+        self.stack[-1].pieces.append(REMOVED)
 
     def _put(self, rendered: str) -> None:
         """Add what a construct became to what encloses it."""
@@ -202,7 +208,7 @@ class _Scanner:
         if end - start == 1:
             self.stack[-1].pieces.append("}")
         elif end > start:
-            self.edits.append((start, end, ""))
+            self._drop(start, end)
         return end
 
     def _close_link(self, match: re.Match[str]) -> int:
@@ -240,8 +246,8 @@ class _Scanner:
             stack[-1].pieces.append("\n")
             return end - 2
         if not self.open["{|"]:
-            self.edits.append((end - 2, end, ""))
             stack[-1].pieces.append("\n")
+            self._drop(end - 2, end)
             return end
         frame = self._back_to("{|")
         self._pop()
