@@ -7,11 +7,12 @@ from typing import Any
 
 from rich.console import Console
 
-from pipelines import commoncrawl, github, lm, recipe, results, samples, tokenize
+from pipelines import commoncrawl, github, lm, recipe, results, samples, tokenize, wikipedia
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
 from pipelines.runs import RunError, one_line
+from pipelines.sample_wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.settings import add_flags, from_flags
 from pipelines.setup_cache import SetupError
 from pipelines.storage import StorageError
@@ -22,6 +23,7 @@ from tokenizer.train import TrainError
 
 SOURCES = (
     Source("github", github.GithubConfig, github.plan, github.github),
+    Source("wikipedia", wikipedia.WikipediaConfig, wikipedia.plan, wikipedia.wikipedia),
     Source(
         "commoncrawl",
         commoncrawl.CommonCrawlConfig,
@@ -127,8 +129,10 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
         settings, train, _ = MODELS[name]
         train(from_flags(settings, arguments), arguments.out)
     elif name == "samples":
-        written = samples.write_github_export(
-            f"{arguments.out}/github", megabytes=arguments.megabytes
+        size = arguments.megabytes
+        written = samples.write_github_export(f"{arguments.out}/github", megabytes=size)
+        written += write_wikipedia_dumps(
+            f"{arguments.out}/wikipedia", megabytes=size * WIKIPEDIA_SHARE
         )
         print(f"wrote {len(written)} files to {arguments.out}")
     elif name == "results":

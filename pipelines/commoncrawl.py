@@ -425,7 +425,7 @@ def commoncrawl(root: beam.Pipeline, plan: Plan, config: CommonCrawlConfig, run:
             after=earlier_files(config.after),
             earlier=earlier_digests,
             then=[reference_stage(config)] if config.wikiref else [],
-            name_of=document_id,
+            describe=document_id,
         )
         _ = cleaned | "all units" >> beam.Flatten() | "settle" >> Settle(meeting)
 
