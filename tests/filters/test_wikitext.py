@@ -109,6 +109,7 @@ ROWS = {
     "comment in nowiki": ("<nowiki><!-- a --></nowiki>", "<!-- a -->"),
     "list": ("* a\n** b\n# c\n: d\n*# e", "a\nb\nc\nd\ne"),
     "list with empty lines": ("* a\n\n* b", "a\nb"),
+    "item of marks": ("*'''\n* a", "a"),
     "empty item": ("* a\n*\n* b", "a\nb"),
     "item with two marks": (": * a", "a"),
     "definition": (";t:d", "t: d"),
