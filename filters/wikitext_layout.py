@@ -31,6 +31,9 @@ _SCHEME: Final = (
 _EXTERNAL_LINK: Final = re.compile(
     rf"\[(?i:{_SCHEME})[^\s\[\]]*+(?:[ \t]++([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+){{0,3}}))?\]"
 )
+_LEFT_OPEN: Final = re.compile(r"\{[{|]++|\[\[++")
+_LEFT_OVER: Final = re.compile(r"\{[{|]++|\[\[++|''++")
+_MAX_ROUNDS: Final = 10
 _CLOSING: Final = re.compile(r"\]\]")
 _MAX_BRACKETED_CHARS: Final = 200  # how far back an opening bracket is looked for
 _SWITCH: Final = re.compile(r"__((?!_)\w{2,40}?)__(?!_)")
@@ -64,24 +67,33 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
     if _STRAYS.search(text):
         text = _clear_strays(text, site)
     if "-{" in text:
-        for _ in range(3):  # variants in variants
+        for _ in range(_MAX_ROUNDS):  # variants in variants
+            if not _VARIANT.search(text):
+                break
             text = _VARIANT.sub(_variant, text)
     text = _EXTERNAL_LINK.sub(_external_link, text)
     if "]]" in text:
         text = _CLOSING.sub(_closing, text)
     if "__" in text:
         text = _SWITCH.sub(partial(_switch, site.behaviour_switches), text)
-    if "{|" in text:
-        text = text.replace("{|", REMOVED)
-    text = repair_gaps(text)
+    text = repair_gaps(_LEFT_OPEN.sub(REMOVED, text))
     blocks = _without_empty_sections(_blocks(text, drop_sections))
     joined = "\n".join(line for _, line in blocks).replace(EMPTY, "").replace(EQUALS, "=")
-    joined = decode_entities(joined)
-    if " \n" in joined or "\t\n" in joined:
-        joined = _TRAILING_BLANKS.sub("", joined)
-    if "\n\n\n" in joined:
-        joined = _BLANK_LINES.sub("\n\n", joined)
-    return joined.strip()
+    return _tidy(joined)
+
+
+def _tidy(text: str) -> str:
+    """Decode entities, and remove what no line or page should hold."""
+    for _ in range(_MAX_ROUNDS):  # marks that came together when what stood between them went
+        if not _LEFT_OVER.search(text):
+            break
+        text = _LEFT_OVER.sub("", text)
+    text = decode_entities(text)
+    if " \n" in text or "\t\n" in text:
+        text = _TRAILING_BLANKS.sub("", text)
+    if "\n\n\n" in text:
+        text = _BLANK_LINES.sub("\n\n", text)
+    return text.strip()
 
 
 def _external_link(match: re.Match[str]) -> str:
@@ -204,19 +216,13 @@ class _Lines:
         self._parted, self._item = True, False
 
     def add_item(self, item: str) -> None:
-        if not item:
-            return
-        if self._item and self._parted:
-            self.blocks.pop()  # no empty line between items
-            self._parted = False
-        self._put(item)
-        self._item = True
+        if item:
+            self._put(item, item=True)
 
     def add(self, line: str) -> None:
         line = line.rstrip(_BLANKS)
         if line:
-            self._put(line)
-            self._item = False
+            self._put(line, item=False)
         else:
             self._part()
 
@@ -225,7 +231,7 @@ class _Lines:
             self.blocks.append((0, ""))
             self._parted = True
 
-    def _put(self, line: str) -> None:
+    def _put(self, line: str, *, item: bool) -> None:
         if "''" in line:
             emphasized = line.startswith("''")
             line = _strip_apostrophes(line)
@@ -236,8 +242,10 @@ class _Lines:
         else:
             lines = [(0, line)] if line else []
         if lines:
+            if item and self._item and self._parted:
+                self.blocks.pop()  # no empty line between items
             self.blocks += lines
-            self._parted = False
+            self._parted, self._item = False, item
 
 
 def _heading(line: str) -> tuple[int, str, str] | None:

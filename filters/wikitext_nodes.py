@@ -14,7 +14,9 @@ from filters.wikitext_markers import BLOCK, BREAK, EMPTY, EQUALS, REMOVED
 # A name and its arguments, as `filters.inline_templates.render_template` takes them.
 RenderTemplate = Callable[[str, Sequence[tuple[str | None, str]], Site, Page], str | None]
 
-_STRIPPED: Final = f" \t\n{BLOCK}{BREAK}{EMPTY}{REMOVED}"
+# Around names and values; the last two are marks of direction, which titles cannot have.
+_STRIPPED: Final = f" \t\n{BLOCK}{BREAK}{EMPTY}{REMOVED}\u200e\u200f"
+_MAX_PREFIX_CHARS: Final = 100  # namespaces have shorter names
 _NAME_MARKS: Final = str.maketrans(dict.fromkeys((BLOCK, BREAK, EMPTY, REMOVED), ""))
 
 
@@ -52,6 +54,11 @@ class Renderer:
     def argument(self, parts: list[str]) -> str:
         """Render ``{{{name|default}}}``: the default, as no argument is given on a page."""
         return "|".join(parts[1:]) or REMOVED
+
+    def is_file(self, target: str) -> bool:
+        """Tell whether a link's target, or what is there of it, is a file."""
+        prefix, colon, _ = target[:_MAX_PREFIX_CHARS].strip(_STRIPPED).partition(":")
+        return bool(colon) and fold(prefix) in self.site.file_names
 
     def link(self, parts: list[str], mark: int) -> str:
         """Render ``[[target|label]]``."""

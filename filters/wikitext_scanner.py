@@ -5,7 +5,7 @@ MediaWiki's preprocessor: a closing run takes three braces for an argument or tw
 from the innermost opening run, as long as both have them. Where marks do not match, the scanner is
 kinder than MediaWiki, which shows the markup: what is closed is closed, and a mark without a
 partner goes alone (spec/sources.md, section 2.7). A link without an end is over at the end of its
-paragraph.
+paragraph; a file with a caption, at the end of the page.
 """
 
 import re
@@ -226,12 +226,16 @@ class _Scanner:
         self._put(self.renderer.link(frame.parts(), frame.mark))
         return end
 
+    def _captioned(self, frame: _Frame) -> bool:
+        """Tell whether a link is a file's, whose caption may have paragraphs."""
+        return bool(frame.cuts) and self.renderer.is_file(frame.pieces[0])
+
     def _line(self, match: re.Match[str]) -> int:
         """Deal with a paragraph's end or with the mark of a table."""
         text, stack, end = self.text, self.stack, match.end()
         if text[end - 1] == "\n":
             depth = len(stack)
-            while stack[depth - 1].kind == "[[":
+            while stack[depth - 1].kind == "[[" and not self._captioned(stack[depth - 1]):
                 depth -= 1
             if depth < len(stack):
                 self._abandon(depth)

@@ -15,9 +15,10 @@ from filters.wikitext_markers import BLOCK, BREAK, EMPTY, REMOVED, keep_verbatim
 Math = Literal["latex", "drop", "placeholder"]
 
 # Every quantifier is possessive and stops at the next "<", so that no text is read twice.
-_TAG: Final = re.compile(r"<(?:!--|(/?)([A-Za-z][A-Za-z0-9]*+)((?:[\s/][^<>]*+)?)>)")
+_TAG: Final = re.compile(r"<(?:!--|(/?)([A-Za-z][A-Za-z0-9]*+)((?:[\s/\\][^<>]*+)?)>)")
 _BLANK_LINE: Final = re.compile(r"\n[ \t]*+\n")
 _BLANKS: Final = re.compile(r"[ \t]*+")
+_REF_END: Final = r"<(?:/ref(?:\s[^<>]*+)?|ref\s*+/)>"  # a bare `<ref/>` is a slip for it
 _NOWIKI: Final = re.compile(r"</?nowiki\s*+/?>", re.IGNORECASE)
 
 _Kind = Literal[
@@ -160,7 +161,8 @@ class _Tags:
         if attributes.rstrip().endswith("/"):
             self.out.append(EMPTY if kind == "verbatim" else REMOVED)
             return start
-        close, end = self._finder(name, rf"</{name}\s*+>").after(start)
+        closer = _REF_END if kind == "ref" else rf"</{name}(?:\s[^<>]*+)?>"
+        close, end = self._finder(name, closer).after(start)
         if close == len(self.text):
             if kind in {"drop", "ref"}:
                 self.out.append(REMOVED)

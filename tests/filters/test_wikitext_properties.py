@@ -86,6 +86,12 @@ def test_five_megabytes_of_mixed_marks_end() -> None:
     assert rendered.text.endswith("Next")
 
 
+def test_a_long_target_is_read_once() -> None:
+    """Not at each paragraph of its caption."""
+    page = "[[File:" + "x" * 1_000_000 + "|" + "\n\ny" * 300_000
+    assert to_text(page, EN).text.endswith("y")
+
+
 @given(st.integers(1, MAX_DEPTH))
 def test_what_nests_within_the_limit_is_closed(depth: int) -> None:
     """Links in labels of links, up to the limit."""
