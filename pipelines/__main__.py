@@ -12,6 +12,7 @@ from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
 from pipelines.runs import RunError, one_line
+from pipelines.sample_web import WEB_SHARE, write_web_crawl
 from pipelines.sample_wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.settings import add_flags, from_flags
 from pipelines.setup_cache import SetupError
@@ -134,6 +135,7 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
         written += write_wikipedia_dumps(
             f"{arguments.out}/wikipedia", megabytes=size * WIKIPEDIA_SHARE
         )
+        written += write_web_crawl(f"{arguments.out}/commoncrawl", megabytes=size * WEB_SHARE)
         print(f"wrote {len(written)} files to {arguments.out}")
     elif name == "results":
         print(results.write(arguments.out, arguments.trained))

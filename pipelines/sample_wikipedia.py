@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from pipelines.sample_dumps import WikiPage, multistream
 from pipelines.sample_pages import LOCAL_NAMES, PAGES
+from pipelines.sample_web import module_url
 
 WIKIPEDIA_SHARE = 0.25  # of a sample of all sources, at most
 DATE = "20220801"
@@ -90,7 +91,7 @@ def module_article(name: str, source: str) -> str:
     if not about:
         return ""
     lines = f"{{{{nowrap|{source.count(chr(10)):,} lines}}}}"
-    url = f"https://docs.python.org/3/library/{name}.html"
+    url = module_url(name)  # a page of the sample's crawl
     cited = f"<ref>{{{{cite web |url={url} |title={name}}}}}</ref>"
     return "\n\n".join(
         [
