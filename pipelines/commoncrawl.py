@@ -45,6 +45,7 @@ from pipelines.commoncrawl_pages import (
     score_reference,
     unit_keys,
 )
+from pipelines.langid_model import find_langid
 from pipelines.line_claims import TOPIC, DuplicateParagraphs, Duplicates, EmitKeys
 from pipelines.models import LanguageModels, classifier, cutoff_table, file_sha256, language_model
 from pipelines.output import Output, RejectPolicy
@@ -89,7 +90,9 @@ class CommonCrawlConfig:
         "default", help="cc_net: what cc_net gives, all languages and buckets, for comparison"
     )
     dump: str = setting("", help="name of the dump, e.g. 2019-09, where the paths do not say it")
-    langid: str = setting("", help="fastText model of language identification: lid.176.bin")
+    langid: str = setting(
+        "", help="fastText model of languages, lid.176.bin (default: set-up's small lid.176.ftz)"
+    )
     models: str = setting("", help="folder of {lang}.sp.model, {lang}.arpa.bin and cutoffs.csv")
     wikiref: str = setting("", help="fastText model of Wikipedia's references; off without one")
     min_chars: int = setting(300, help="characters of a page, at least, before anything else")
@@ -144,6 +147,11 @@ class CommonCrawlConfig:
         return self.exact_duplicates and not self.cc_net
 
     @property
+    def langid_path(self) -> str:
+        """Where the model of language identification lies; raises SetupError."""
+        return self.langid or str(find_langid())
+
+    @property
     def reader(self) -> PageReader:
         """How the files are read."""
         return PageReader(self.extractor, self.line_based)
@@ -179,7 +187,7 @@ def page_stages(
     measure = partial(measure_perplexity, models=models, per_line=config.per_line)
     stages += [
         IdentifyLanguage(
-            config.langid, "delete" if config.cc_net else "space", config.langid_chars or None
+            config.langid_path, "delete" if config.cc_net else "space", config.langid_chars or None
         ),
         Keep("commoncrawl.language", check, ("lang", "lang_score")),
         Score("commoncrawl.perplexity", measure, "perplexity", ("text", "lang")),
@@ -212,8 +220,6 @@ def check_config(config: CommonCrawlConfig) -> None:
         RunError: a setting is wrong or a model is missing; the message says what to do.
     """
     RejectPolicy.parse(config.rejects)
-    if not config.langid:
-        raise RunError("--langid is missing: give fastText's lid.176.bin (or lid.176.ftz)")
     if not config.models:
         raise RunError(
             "--models is missing: give the folder of the language models; "
@@ -259,14 +265,14 @@ def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
             fingerprints[language] = fingerprint_of(*paths)
             model = language_model(*paths)
             check_model(table, language, model, fingerprints[language], unit=unit)
-        classifier(config.langid)
+        classifier(config.langid_path)
         if config.wikiref:
             classifier(config.wikiref)
     except ValueError as error:  # CutoffError is one
         raise RunError(str(error)) from error
     return {
         "model_hashes": {
-            "langid": file_sha256(config.langid),
+            "langid": file_sha256(config.langid_path),
             "language_models": {name: asdict(value) for name, value in fingerprints.items()},
             "cutoffs": {
                 name: {str(percentile): value for percentile, value in column.items()}

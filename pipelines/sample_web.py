@@ -25,6 +25,7 @@ WET_FILES = 2
 DATE = "2022-08-01T00:00:00Z"
 MIN_WORDS = 5  # of a description that is worth a paragraph
 SITE = "https://{name}.example/"  # a name that nobody can register (RFC 2606)
+OTHERS_EACH = 8  # pages of other packages beside each of the standard library
 MIRROR_EVERY = 12  # one page in so many lies at a second address as well
 _MENU = ("Home | Modules | Index", "Search the documentation", "Previous topic | Next topic")
 _FOOTER = ("Was this page helpful?", "Report a mistake in this page.", "Back to the top")
@@ -46,6 +47,8 @@ _OTHERS = (
     ("https://marees.example/", "Les marées", _FRENCH),
     ("https://short.example/", "Moved", "This page has moved. Please follow the link."),
 )
+
+Module = tuple[str, tuple[str, ...]]  # its name, and what it says of itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def _pages(max_bytes: int) -> Iterator[WebPage]:
     own = _modules(Path(folders["stdlib"]), "*.py")
     others = _modules(Path(folders["purelib"]), "*/**/*.py")
     number = 0
-    for module, other in zip(own, _pairs(others), strict=False):
+    for module, other in zip(own, _batches(others), strict=False):
         name, about = module
         for page in (
             WebPage(module_url(name), f"{name} — a module of the standard library", about),
@@ -120,17 +123,15 @@ def _pages(max_bytes: int) -> Iterator[WebPage]:
                 yield WebPage(f"https://mirror.example/{number}", page.title, page.paragraphs)
 
 
-def _pairs(
-    modules: Iterator[tuple[str, tuple[str, ...]]],
-) -> Iterator[list[tuple[str, str, tuple[str, ...]]]]:
-    """Yield two pages of other packages at a time, each with the name of its package."""
-    while pair := list(islice(modules, 2)):
+def _batches(modules: Iterator[Module]) -> Iterator[list[tuple[str, str, tuple[str, ...]]]]:
+    """Yield a few pages of other packages at a time, each with the name of its package."""
+    while batch := list(islice(modules, OTHERS_EACH)):
         yield [
-            (name.partition(".")[0].replace("_", "-").lower(), name, about) for name, about in pair
+            (name.partition(".")[0].replace("_", "-").lower(), name, about) for name, about in batch
         ]
 
 
-def _modules(folder: Path, pattern: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _modules(folder: Path, pattern: str) -> Iterator[Module]:
     """Yield modules by name with what they say of themselves; read, never imported."""
     for path in sorted(folder.glob(pattern)):
         name = ".".join(path.relative_to(folder).with_suffix("").parts)
