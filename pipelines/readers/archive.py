@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
 from pipelines.readers.members import (
-    READ_BYTES,
     Damage,
     holds_members,
+    read_head,
     read_members,
     read_plain,
 )
@@ -100,7 +100,7 @@ class _Parser:
     """A buffer that begins with what is not read yet, and the records cut from it."""
 
     def __init__(self, stream: BinaryIO, name: str, *, by_length: bool) -> None:
-        head = stream.read(READ_BYTES)
+        head = read_head(stream)
         self._name = name
         self._starts = head[:4]
         self._gzipped = holds_members(head)
