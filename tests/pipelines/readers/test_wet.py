@@ -170,6 +170,17 @@ def test_a_header_without_its_end_does_not_hide_the_next() -> None:
     assert rows(RECORDS[0] + cut + RECORDS[2]) == ["0", "bad_header", "2"]
 
 
+@pytest.mark.parametrize("join", [packed, lambda *records: b"".join(records)])
+def test_a_record_that_is_cut_does_not_hide_the_next(join: Any) -> None:
+    """Even where its text and the next header are on one line."""
+    cut = RECORDS[1][:-10]
+    assert [page.text for page in pages(join(RECORDS[0], cut, RECORDS[2]))] == [
+        "Text 0",
+        "T",
+        "Text 2",
+    ]
+
+
 def test_a_page_may_quote_a_record() -> None:
     """A length that fits is believed, whatever the page says."""
     quote = b"Title\n" + RECORDS[3].replace(b"\r\n", b"\n")
