@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
 from pipelines.readers.members import (
-    READ_BYTES,
     Damage,
     holds_members,
+    read_head,
     read_members,
     read_plain,
 )
@@ -33,7 +33,8 @@ VERSION = b"WARC/"
 SEPARATOR = b"\r\n\r\n"  # between a block and the next record
 TOO_FAR = -1  # the next header is more than MAX_BLOCK_BYTES away
 # A version line and the start of a named field; a page that quotes "WARC/1.0" has no field there.
-HEADER = re.compile(rb"(?m:^)(WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n(?i:WARC-|Content-)[A-Za-z-]{1,40}:)")
+# It need not start a line: the record before it may be cut anywhere.
+HEADER = re.compile(rb"(WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n(?i:WARC-|Content-)[A-Za-z-]{1,40}:)")
 # The line that ends a record for cc_net, whatever follows it (spec/web.md 2.2, fact 4).
 VERSION_LINE = re.compile(rb"(?m:^)[ \t\r]{0,80}(WARC/1\.0[ \t\r]{0,80}\n)")
 FIRST_LINE = re.compile(rb"WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n")
@@ -100,7 +101,7 @@ class _Parser:
     """A buffer that begins with what is not read yet, and the records cut from it."""
 
     def __init__(self, stream: BinaryIO, name: str, *, by_length: bool) -> None:
-        head = stream.read(READ_BYTES)
+        head = read_head(stream)
         self._name = name
         self._starts = head[:4]
         self._gzipped = holds_members(head)

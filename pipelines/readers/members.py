@@ -51,6 +51,14 @@ def holds_members(head: bytes) -> bool:
     return GZIP_MAGIC in head and b"WARC/1." not in head
 
 
+def read_head(stream: BinaryIO) -> bytes:
+    """Return the first ``READ_BYTES`` of a stream, fewer only where there are no more."""
+    head = b""
+    while len(head) < READ_BYTES and (data := stream.read(READ_BYTES - len(head))):
+        head += data
+    return head
+
+
 def read_plain(head: bytes, stream: BinaryIO) -> Iterator[Piece]:
     """Yield the bytes of a stream as they are, ``head`` first, which was read from it."""
     if head:
@@ -171,11 +179,18 @@ class _Window:
             # The last bytes may be the start of the magic.
             stop = len(self._bytes) - len(GZIP_MAGIC) if found < 0 else found
             stop = max(stop, start + (found < 0))
-            skipped = skipped or bytes(self._bytes[start:stop].lstrip(b"\0")[:DETAIL_CHARS])
+            skipped = _more_of(skipped, bytes(self._bytes[start:stop]))
             self.at = self._first + stop
             if found >= 0:
                 if self._have(4) and self.at_member():
                     return skipped
                 self.at += 1
         rest = self.take(4)
-        return skipped or bytes(rest.lstrip(b"\0"))
+        return _more_of(skipped, bytes(rest))
+
+
+def _more_of(shown: bytes, following: bytes) -> bytes:
+    """Return the first bytes of both, less leading zeros."""
+    if len(shown) < DETAIL_CHARS:
+        shown = (shown + following).lstrip(b"\0")[:DETAIL_CHARS]
+    return shown

@@ -70,7 +70,7 @@ def read_wet(
             continue
         else:
             page = _page(record, row, line_based=line_based)
-            if isinstance(page, WetPage):
+            if isinstance(page, WetPage) and (page.replaced or page.runs_on):
                 notes.update(page_notes(page))
             yield page
         row += 1

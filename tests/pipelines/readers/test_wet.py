@@ -170,6 +170,17 @@ def test_a_header_without_its_end_does_not_hide_the_next() -> None:
     assert rows(RECORDS[0] + cut + RECORDS[2]) == ["0", "bad_header", "2"]
 
 
+@pytest.mark.parametrize("join", [packed, lambda *records: b"".join(records)])
+def test_a_record_that_is_cut_does_not_hide_the_next(join: Any) -> None:
+    """Even where its text and the next header are on one line."""
+    cut = RECORDS[1][:-10]
+    assert [page.text for page in pages(join(RECORDS[0], cut, RECORDS[2]))] == [
+        "Text 0",
+        "T",
+        "Text 2",
+    ]
+
+
 def test_a_page_may_quote_a_record() -> None:
     """A length that fits is believed, whatever the page says."""
     quote = b"Title\n" + RECORDS[3].replace(b"\r\n", b"\n")
@@ -219,7 +230,6 @@ def test_a_long_damaged_member(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where its start was not kept, the next member is found."""
     monkeypatch.setattr(members, "KEPT_BYTES", 1 << 10)
     monkeypatch.setattr(members, "READ_BYTES", 1 << 10)
-    monkeypatch.setattr(archive, "READ_BYTES", 1 << 10)
     long = bytearray(packed(conversion(b"T\n" + os.urandom(100_000), 1)))
     long[-6] ^= 1
     assert rows(MEMBERS[0] + bytes(long) + MEMBERS[2]) == ["0", "damaged_gzip", "2"]
@@ -306,6 +316,34 @@ def test_no_wrong_bytes_make_the_reader_raise(place: int, byte: int, count: int)
     size = len(RECORDS[0])
     intact = {str(i) for i in range(5) if (i + 1) * size <= place or i * size >= place + count}
     assert intact <= set(rows(data))
+
+
+class ShortReads(io.BytesIO):
+    """A stream that returns what it likes, as network streams do."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read less than asked for."""
+        return super().read(min(size or 1, 1 + self.tell() % 97))
+
+
+FORMS = [PLAIN, PACKED, gzip.compress(PLAIN), packed(*re.findall(b"(?s:.{1,100})", PLAIN))]
+
+
+@settings(deadline=None)
+@given(st.sampled_from(FORMS), st.data())
+def test_rows_do_not_depend_on_how_a_stream_returns_its_bytes(data: bytes, draw: Any) -> None:
+    """Both passes of a source must see the same rows, of damaged files too."""
+    place = draw.draw(st.integers(1, len(data)))
+    stop = draw.draw(st.integers(place, min(place + 200, len(data))))
+    damaged = data[:place] + draw.draw(st.binary(max_size=20)) + data[stop:]
+    try:
+        found = list(read_wet(io.BytesIO(damaged), "x"))
+    except UnreadableFile as error:
+        with pytest.raises(UnreadableFile, match=re.escape(str(error))):
+            list(read_wet(ShortReads(damaged), "x"))
+        return
+    assert list(read_wet(ShortReads(damaged), "x")) == found
+    assert [row.row for row in found] == list(range(len(found)))
 
 
 @pytest.mark.data
