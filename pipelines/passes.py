@@ -105,6 +105,7 @@ def run_unit(
                 arrive=recipe.arrive,
                 send=recipe.send,
             )
+            ledger.take_notes(stages)
             out.commit(*sidecar)
     except UnreadableFile as error:
         ledger = Ledger([stage.name for stage in stages])

@@ -1,7 +1,8 @@
 """What a run is going to do: its units, its passes, and the stages of its source."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from pipelines.units import Unit
 
@@ -28,3 +29,5 @@ class Plan:
     unreadable: Mapping[str, str]  # inputs that cannot be opened, and why
     passes: Sequence[Pass]
     stages: Sequence[str]  # of the source, in order
+    # What else decides the bytes of the run, such as the hashes of models: kept in its config.
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -6,7 +6,7 @@ count). Here the claims are decided, the first of each key wins, and ``staged/``
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -47,6 +47,7 @@ class Meeting:
     stage: str
     reason: str
     buckets: int
+    describe: Callable[[bytes], str] = readable  # the rank of a winner
 
     def claims(self, unit: str) -> Standing:
         """Return the claims that lie beside a unit's staged documents, combined within the unit."""
@@ -175,7 +176,7 @@ def _copy(
             row |= {
                 "stage": meeting.stage,
                 "reason": meeting.reason,
-                "detail": f"same as {readable(names[start - rows.num_rows + at].as_py())}",
+                "detail": f"same as {meeting.describe(names[start - rows.num_rows + at].as_py())}",
             }
             out.write_reject(row)
 
