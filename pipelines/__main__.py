@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from pipelines import github, recipe, results, samples, tokenize
+from pipelines import github, recipe, results, samples, tokenize, wikipedia
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
 from pipelines.runs import RunError, one_line
+from pipelines.sample_wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.settings import add_flags, from_flags
 from pipelines.storage import StorageError
 from tokenizer.corpus import CorpusError
@@ -18,7 +19,10 @@ from tokenizer.sample import SampleError
 from tokenizer.strict import nearest
 from tokenizer.train import TrainError
 
-SOURCES = (Source("github", github.GithubConfig, github.plan, github.github),)
+SOURCES = (
+    Source("github", github.GithubConfig, github.plan, github.github),
+    Source("wikipedia", wikipedia.WikipediaConfig, wikipedia.plan, wikipedia.wikipedia),
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -104,8 +108,10 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
     if name == "inspect":
         return inspect(arguments)
     if name == "samples":
-        written = samples.write_github_export(
-            f"{arguments.out}/github", megabytes=arguments.megabytes
+        size = arguments.megabytes
+        written = samples.write_github_export(f"{arguments.out}/github", megabytes=size)
+        written += write_wikipedia_dumps(
+            f"{arguments.out}/wikipedia", megabytes=size * WIKIPEDIA_SHARE
         )
         print(f"wrote {len(written)} files to {arguments.out}")
         return 0
