@@ -201,8 +201,9 @@ def main() -> None:
     function, seconds, megabytes = _receive(calls)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, whatever holds the lock
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher's business
-    limit = megabytes << 20
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = megabytes << 20 if hard == resource.RLIM_INFINITY else min(megabytes << 20, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _send(answers, "ready")
     while True:
@@ -216,7 +217,10 @@ def main() -> None:
         except Exception as error:  # noqa: BLE001 - the caller decides
             answer = None, f"{type(error).__name__}: {error}"[:500]
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _send(answers, answer)
+        try:
+            _send(answers, answer)
+        except BrokenPipeError:  # nobody waits for it any more
+            return
 
 
 if __name__ == "__main__":
