@@ -29,6 +29,7 @@ from typing import IO, Any, Self
 CALL_SECONDS = 10.0  # of CPU time: a large page takes less than one
 CHILD_MEGABYTES = 4096  # of address space
 _START_SECONDS = 60.0  # of wall time, for the interpreter and its imports on a loaded machine
+_EXIT_SECONDS = 10.0  # from the end of its pipe to its exit code
 _WALL_FACTOR = 30.0  # a call may wait that much longer for its CPU seconds
 _SIZE = struct.Struct("<Q")
 
@@ -83,11 +84,13 @@ class Child:
             OSError: no process can be started.
         """
         with self._lock:
-            process = self._running()
             try:
+                process = self._running()
                 _send(process.stdin, arguments)
                 answer = _receive(process.stdout, self.seconds * _WALL_FACTOR)
             except (EOFError, OSError) as error:
+                if self._process is None:  # it could not be started
+                    raise
                 raise self._lost(isinstance(error, TimeoutError)) from error
             except BaseException:  # a time budget ran out here: the next answer would be stale
                 self.close()
@@ -108,11 +111,8 @@ class Child:
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
-            try:
-                _send(self._process.stdin, (self.function, self.seconds, self.megabytes))
-                _receive(self._process.stdout, _START_SECONDS)
-            except (EOFError, OSError) as error:
-                raise self._lost(isinstance(error, TimeoutError)) from error
+            _send(self._process.stdin, (self.function, self.seconds, self.megabytes))
+            _receive(self._process.stdout, _START_SECONDS)
         return self._process
 
     def _lost(self, waited: bool) -> ChildFailed:
@@ -128,7 +128,7 @@ class Child:
             return None
         try:
             # One that died says how; one that hangs is killed.
-            process.wait(0.5 if process.stdout and _ended(process.stdout) else 0)
+            process.wait(_EXIT_SECONDS if process.stdout and _ended(process.stdout) else 0)
         except subprocess.TimeoutExpired:
             process.kill()
         for pipe in (process.stdin, process.stdout):
@@ -201,8 +201,9 @@ def main() -> None:
     function, seconds, megabytes = _receive(calls)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, whatever holds the lock
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher's business
-    limit = megabytes << 20
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = megabytes << 20 if hard == resource.RLIM_INFINITY else min(megabytes << 20, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _send(answers, "ready")
     while True:
@@ -216,7 +217,10 @@ def main() -> None:
         except Exception as error:  # noqa: BLE001 - the caller decides
             answer = None, f"{type(error).__name__}: {error}"[:500]
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _send(answers, answer)
+        try:
+            _send(answers, answer)
+        except BrokenPipeError:  # nobody waits for it any more
+            return
 
 
 if __name__ == "__main__":

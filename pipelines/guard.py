@@ -6,7 +6,7 @@ reject ``timeout``. CPU time, and not the clock on the wall: a loaded machine dr
 
 Traps: signals reach only the main thread, and Beam works in others. An exception raised from
 outside arrives at the next bytecode, so a long call into C that holds the interpreter lock ends
-first; code that may do so needs a process of its own.
+first; code that may do so needs a process of its own (``child``).
 """
 
 import ctypes

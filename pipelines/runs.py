@@ -8,7 +8,7 @@
     units/           one sidecar a unit, written last: its presence commits the unit
     passes/PASS/     one marker a unit and pass, for progress on any runner
     staged/          documents that wait for a later meeting; gone when the run is complete
-    stats.json       the conservation table
+    stats.json       the conservation table, and what stages counted besides
     manifest.json    documents, bytes and SHA-256 of every file
     timings.json     seconds a stage; differs from run to run
     COMPLETED        written last of all

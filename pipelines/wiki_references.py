@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from filters.wiki_references import reference_urls
 from filters.wikipedia_pages import ARTICLES
 from pipelines import storage
-from pipelines.readers.rows import BadRow
+from pipelines.readers.rows import BadRow, UnreadableFile
 from pipelines.readers.wikipedia import read_pages
+from pipelines.runs import RunError
 from pipelines.wikipedia_dumps import is_dump
 
 
@@ -20,13 +21,16 @@ def read_reference_urls(paths: Iterable[str]) -> Iterator[str]:
         paths: dumps, local or not; what lies beside them (indexes, checksums) is passed over.
 
     Raises:
-        UnreadableFile: a dump is not compressed XML at all.
+        RunError: there is no dump among them, or one is not compressed XML at all.
     """
-    for path in paths:
-        name = storage.basename(path)
-        if not is_dump(name):
-            continue
-        with storage.open_input(path) as stream:
-            for page in read_pages(stream, name):
-                if not isinstance(page, BadRow) and page.namespace == ARTICLES and page.text:
-                    yield from reference_urls(page.text)
+    dumps = [path for path in paths if is_dump(storage.basename(path))]
+    if not dumps:
+        raise RunError("no dump of Wikipedia: give WIKI-DATE-pages-articles-multistream.xml.bz2")
+    for path in dumps:
+        try:
+            with storage.open_input(path) as stream:
+                for page in read_pages(stream, storage.basename(path)):
+                    if not isinstance(page, BadRow) and page.namespace == ARTICLES and page.text:
+                        yield from reference_urls(page.text)
+        except UnreadableFile as error:
+            raise RunError(str(error)) from error

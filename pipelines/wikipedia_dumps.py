@@ -86,7 +86,8 @@ def find_units(
         the units, and the dumps that cannot be read, with the reason.
 
     Raises:
-        RunError: there is no dump, several hold the same pages, or one's language is unknown.
+        RunError: there is no dump, none can be read, several hold the same pages, or the language
+            of one is unknown.
     """
     dumps = [file for file in files if is_dump(storage.basename(file.path))]
     if not dumps:
@@ -113,6 +114,8 @@ def find_units(
             unreadable[whole.path] = str(seen)
         else:
             units += _ranges(whole, *seen)
+    if not units:
+        raise RunError(f"no dump can be read: {'; '.join(list(unreadable.values())[:3])}")
     return units, unreadable
 
 

@@ -92,8 +92,7 @@ def _bz2_pieces(source: Source, start: int, end: int | None) -> Iterator[bytes |
                 position = span.position
                 continue
             except EOFError:
-                yield Damage(f"ends inside the stream at byte {position}", truncated=end is None)
-                return
+                problem = "it has no end"
             except Exception as error:  # noqa: BLE001 - what bz2 raises: damaged data
                 source.raise_own_error()
                 problem = str(error)

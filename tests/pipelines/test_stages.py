@@ -1,5 +1,7 @@
 """Stages change or judge a document; the ledger counts what they do."""
 
+import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -114,6 +116,30 @@ def test_ledgers_add_up_and_survive_json() -> None:
     assert _judge(total, _document("abc"), Keep("x.short", _short))
     assert total.imbalance() == 0
     assert Ledger.from_json(total.to_json()).to_json() == total.to_json()
+
+
+class _Counts:
+    """A stage that counts what it meets."""
+
+    name = "x.counts"
+
+    def __init__(self) -> None:
+        self.notes = Counter({"pages": 1})
+        self.tables = {"words": Counter(b=2, a=2, c=3)}
+
+    def __call__(self, _: Document) -> Verdict:
+        return KEEP
+
+
+def test_what_stages_count_besides_adds_up() -> None:
+    """Notes and tables, of which the largest counts are told; of equal ones the first by name."""
+    one = Ledger(["x.counts"])
+    one.take_notes([_Counts(), Keep("x.short", _short)])
+    total = Ledger(["x.counts"])
+    for _ in range(2):
+        total.add(Ledger.from_json(json.loads(json.dumps(one.to_json(seconds=True)))))
+    assert total.notes == {"pages": 2}
+    assert total.largest(2) == {"words": [("c", 6), ("a", 4)]}
 
 
 def test_a_lost_record_shows() -> None:

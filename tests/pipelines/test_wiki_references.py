@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from filters.urls import normalize_url
+from pipelines.runs import RunError
 from pipelines.sample_dumps import WikiPage
 from pipelines.wiki_references import read_reference_urls
 from tests.pipelines.wikipedia_dumps import FORMS, write_dump
@@ -32,6 +33,17 @@ def test_a_damaged_page_costs_its_references(tmp_path: Path) -> None:
     path = Path(write_dump(tmp_path, "enwiki", PAGES, form="xml"))
     path.write_bytes(path.read_bytes().replace(b"<title>A<", b"<title>A & A<"))
     assert list(read_reference_urls([str(path)])) == ["http://a.org/1", "https://b.org"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("urls.txt", "no dump of Wikipedia"), ("a.xml.bz2", "a.xml.bz2: is neither bzip2, gzip nor")],
+)
+def test_what_is_no_dump_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    """The line says what to give, or what is wrong."""
+    (tmp_path / name).write_text("http://a.org")
+    with pytest.raises(RunError, match=message):
+        list(read_reference_urls([str(tmp_path / name)]))
 
 
 _BESIDE = Path(__file__).parents[3] / "shared" / "data"

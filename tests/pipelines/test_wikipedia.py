@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from filters.wikipedia_sites import load_site
 from pipelines import wikipedia_text
 from pipelines.sample_dumps import WikiPage
 from pipelines.wikipedia import WikipediaConfig, plan
@@ -302,3 +303,16 @@ def test_no_markup_is_left_in_the_real_articles(real: Path) -> None:
         (row["id"], mark) for row in read(real) for mark in _MARKUP.findall(row["text"])
     )
     assert found == {}
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not _REAL.is_dir(), reason=f"no real data: set CORPUSMILL_DATA ({_REAL})")
+def test_no_image_or_category_is_left_in_the_real_articles(real: Path) -> None:
+    """By the names of each language; links that begin with a colon are meant to be read (2.3)."""
+    found = set()
+    for row in read(real):
+        site = load_site(row["lang"])
+        names = "|".join(map(re.escape, sorted(site.file_names | site.category_names)))
+        if re.search(rf"(?i)(?<!\w)(?:{names}):(?=\S)", row["text"]):
+            found.add(row["id"])
+    assert found == {"wikipedia:en:3354", "wikipedia:it:3", "wikipedia:it:6"}

@@ -105,6 +105,7 @@ def _refused(capsys: pytest.CaptureFixture[str], run: Path, inputs: list[str], *
         ("mine.xml", whole_xml("", ENGLISH), "Name it as Wikimedia does"),
         ("xxwiki-20220801-pages-articles.xml", whole_xml("xxwiki", ENGLISH), "Wikipedia 'xx'"),
         ("notes.txt", b"notes", "no dump among the 1 inputs"),
+        ("enwiki-latest-pages-articles.xml.7z", b"7z\xbc\xaf", "is 7z: unpack it"),
     ],
 )
 def test_an_input_that_says_too_little_is_refused(
