@@ -195,7 +195,7 @@ def page_stages(
     ]
     if not config.every_bucket:
         check = partial(check_bucket, kept=frozenset(config.buckets))
-        stages.append(Keep("commoncrawl.bucket", check, ("meta.bucket",)))
+        stages.append(Keep("commoncrawl.bucket", check, ("meta.bucket", "perplexity")))
     if config.wikiref:
         score = partial(score_reference, model=config.wikiref)
         stages.append(Score("commoncrawl.reference_score", score, "wikiref_score"))

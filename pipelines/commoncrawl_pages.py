@@ -187,9 +187,9 @@ class NameBucket:
         return KEEP
 
 
-def check_bucket(bucket: str, *, kept: frozenset[str]) -> Verdict:
+def check_bucket(bucket: str, perplexity: float | None, *, kept: frozenset[str]) -> Verdict:
     """Keep the buckets asked for; LLaMA does not say which, RedPajama keeps head and middle (7)."""
-    return KEEP if bucket in kept else drop(f"bucket_{bucket}")
+    return KEEP if bucket in kept else drop(f"bucket_{bucket}", f"perplexity {perplexity}")
 
 
 def score_reference(text: str, *, model: str) -> float:

@@ -7,71 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sentencepiece
 
-from filters.cutoffs import Cutoffs, fingerprint_of, write_cutoffs
-from filters.fasttext_model import train_fasttext
 from pipelines import passes, settle
 from pipelines.__main__ import main
 from pipelines.documents import read_rows
 from pipelines.runs import RunError
-from tests.filters.tiny_models import train_languages, train_sentencepiece, write_arpa
-from tests.pipelines.crawl import sentence, wet_record, write_crawl
-
-ENGLISH = [sentence(number) for number in range(12)]
-GERMAN = [
-    "der hund und der fuchs laufen durch die stadt, und das ist eine seite der sprache " * 3,
-    "das ist eine seite und der hund ist in der stadt, worte der sprache und der fuchs " * 3,
-]
-MENU = "home | about this village | contact the people of the village | a map of the river"
+from tests.filters.tiny_models import train_languages
+from tests.pipelines.crawl import ENGLISH, MENU, files, page, wet_record, write_crawl, write_models
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make models of a few words: language identification, an n-gram model, a classifier."""
-    folder = tmp_path_factory.mktemp("models")
-    english = [("en", line.lower()) for line in ENGLISH]
-    train_languages(folder, [*english, *(("de", line) for line in GERMAN)]).rename(
-        folder / "lid.bin"
-    )
-    pieces = train_sentencepiece(folder / "en.sp.model", "\n".join(ENGLISH).lower(), vocab_size=90)
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(pieces))
-    words = [processor.id_to_piece(number) for number in range(processor.vocab_size())]
-    # A page of many different letters is less likely than one of few words.
-    unigrams = {word: (-0.5 - len(word) / 10, 0.0) for word in words if word not in ("<s>", "</s>")}
-    arpa = write_arpa(folder / "en.arpa", {"<s>": (-99.0, 0.0), "</s>": (-1.0, 0.0), **unigrams})
-    table = Cutoffs({"en": {30: 1.0, 60: 10_000.0}}, {"en": fingerprint_of(pieces, arpa)})
-    write_cutoffs(folder / "cutoffs.csv", table)
-    examples = [f"__label__wiki {line}" for line in ENGLISH[:6]]
-    examples += [f"__label__cc {line}" for line in ENGLISH[6:]]
-    (folder / "examples").write_text("\n".join(examples * 20))
-    train_fasttext(folder / "examples", folder / "wikiref.bin", dim=8, epoch=200, lr=1.0)
-    return folder
-
-
-def page(*numbers: int, url: str = "", **fields: str) -> bytes:
-    """Return a record with a menu that all have, and the paragraphs of these numbers."""
-    lines = [MENU, *(ENGLISH[number] for number in numbers)]
-    name = "-".join(map(str, numbers))
-    return wet_record(url or f"http://example.com/{name}", "\n".join(lines), **fields)
-
-
-def files() -> dict[str, list[bytes]]:
-    """Return the records of a crawl: what each is there for is in the tests."""
-    return {
-        "a": [
-            page(0, 1, digest="sha1:A"),
-            page(2, 3, 2, digest="sha1:B"),
-            wet_record("http://example.com/short", "too short"),
-            wet_record("http://example.de/", "\n".join([MENU, *GERMAN])),
-        ],
-        "b": [
-            page(4, 5, digest="sha1:C"),
-            page(6, 7, url="http://example.org/twice", digest="sha1:D"),
-            wet_record("http://example.com/menu", "\n".join([MENU] * 4)),
-        ],
-        "c": [page(6, 7, url="http://example.net/twice", digest="sha1:D"), page(8, 9)],
-    }
+    """Make the models once."""
+    return write_models(tmp_path_factory.mktemp("models"))
 
 
 def curate(run: Path, inputs: list[str], models: Path, *options: str) -> int:

@@ -11,13 +11,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from pipelines.sample_wikipedia import write_wikipedia_dumps
 from pipelines.samples import write_github_export
+from tests.pipelines.crawl import files as crawl_files
+from tests.pipelines.crawl import write_crawl, write_models
 
 pytestmark = pytest.mark.spark
 
@@ -154,11 +157,10 @@ def flags(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
         ]
 
 
-def _curate(inputs: Path, run: Path, runner: list[str]) -> dict[str, bytes]:
+def _curate(command: list[str], run: Path, runner: list[str]) -> dict[str, bytes]:
     """Curate in a process of its own; return every file whose bytes must not change."""
-    command = [sys.executable, "-m", "pipelines", "github", "--quiet"]
     done = subprocess.run(
-        [*command, "--input", str(inputs), "--run", str(run), "--", *runner],
+        [sys.executable, "-m", "pipelines", *command, "--quiet", "--run", str(run), "--", *runner],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -174,11 +176,32 @@ def _curate(inputs: Path, run: Path, runner: list[str]) -> dict[str, bytes]:
     }
 
 
-def test_spark_writes_what_the_local_runner_writes(tmp_path: Path, flags: list[str]) -> None:
+def _github(folder: Path) -> list[str]:
+    write_github_export(folder, megabytes=0.3)
+    return ["github", "--input", str(folder)]
+
+
+def _wikipedia(folder: Path) -> list[str]:
+    write_wikipedia_dumps(folder, megabytes=0.1)
+    return ["wikipedia", "--input", f"{folder}/*.xml.bz2"]
+
+
+def _commoncrawl(folder: Path) -> list[str]:
+    models = folder / "models"
+    models.mkdir(parents=True)
+    write_models(models)
+    inputs = write_crawl(folder, crawl_files())
+    named = ["--langid", f"{models}/lid.bin", "--wikiref", f"{models}/wikiref.bin"]
+    return ["commoncrawl", "--models", str(models), *named, "--scope", "dump", "--input", *inputs]
+
+
+@pytest.mark.parametrize("command", [_github, _wikipedia, _commoncrawl])
+def test_spark_writes_what_the_local_runner_writes(
+    tmp_path: Path, flags: list[str], command: Callable[[Path], list[str]]
+) -> None:
     """Manifest, statistics and every document and reject, byte for byte."""
-    inputs = tmp_path / "inputs"
-    write_github_export(inputs, megabytes=0.3)
-    here = _curate(inputs, tmp_path / "here", [])
-    there = _curate(inputs, tmp_path / "there", flags)
+    words = command(tmp_path / "inputs")
+    here = _curate(words, tmp_path / "here", [])
+    there = _curate(words, tmp_path / "there", flags)
     assert there["manifest.json"] == here["manifest.json"]
     assert there == here
