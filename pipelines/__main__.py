@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipelines import commoncrawl, github, lm, recipe, results, samples, tokenize
+from pipelines import commoncrawl, github, lm, recipe, results, samples, tokenize, wikiref
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
@@ -34,6 +34,11 @@ SOURCES = (
 # Commands that train models: settings, function, help.
 MODELS: dict[str, tuple[type[Any], Callable[[Any, str], None], str]] = {
     "lm": (lm.LmConfig, lm.lm, "train the language model of Wikipedia, and its cutoffs"),
+    "wikiref": (
+        wikiref.WikirefConfig,
+        wikiref.wikiref,
+        "train the classifier of pages like Wikipedia's references",
+    ),
 }
 
 
@@ -102,7 +107,9 @@ def make_parser() -> Parser:
     for name, (settings, _, text) in MODELS.items():
         command = commands.add_parser(name, help=text)
         add_flags(command, settings)
-        command.add_argument("--out", required=True, help="where the models go, on this machine")
+        command.add_argument(
+            "--out", required=True, help="folder, or for wikiref the file, of the model"
+        )
     command = commands.add_parser("build", help="build a recipe: sources, tokenizer, shards")
     command.add_argument("recipe", help="a TOML file, or the name of one that comes along: demo")
     command.add_argument("--data", default="", help="what {data} in the recipe stands for")
