@@ -13,9 +13,7 @@ from tests.pipelines.small_runs import article, page, write_run
 
 
 def _pages(*inputs: str, all_buckets: bool = False) -> CrawlPages:
-    return find_crawl_pages(
-        inputs, lang="en", langid="", min_score=0.5, all_buckets=all_buckets
-    )
+    return find_crawl_pages(inputs, lang="en", langid="", min_score=0.5, all_buckets=all_buckets)
 
 
 @pytest.fixture
@@ -55,7 +53,7 @@ def test_all_buckets_are_the_documents_and_what_was_rejected_after_the_language(
 def test_a_run_that_kept_some_rejects_is_no_fair_sample(tmp_path: Path) -> None:
     """Without its worst pages, cutoffs would be too low."""
     run = write_run(tmp_path / "run", "commoncrawl", [], rejects="sample:0.01")
-    with pytest.raises(RunError, match="kept its rejects as 'sample:0.01'"):
+    with pytest.raises(RunError, match=r"kept its rejects as 'sample:0\.01'"):
         _pages(run, all_buckets=True)
     assert list(_pages(run)) == []
 
@@ -103,6 +101,10 @@ def test_wet_files_take_the_way_of_ccnet(tmp_path: Path) -> None:
 
 def test_the_order_of_a_sample_follows_from_the_url() -> None:
     """And differs from seed to seed and from purpose to purpose."""
-    ranks = [rank_of("http://a/", 0, "x"), rank_of("http://a/", 1, "x"), rank_of("http://a/", 0, "y")]
+    ranks = [
+        rank_of("http://a/", 0, "x"),
+        rank_of("http://a/", 1, "x"),
+        rank_of("http://a/", 0, "y"),
+    ]
     assert ranks[0] == 10479916076593231703
     assert len(set(ranks)) == 3
