@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from filters.urls import normalize_url, registered_domain
+from filters.urls import host_of, normalize_url, registered_domain
 from pipelines.crawl_pages import CrawlPage, rank_of
 from pipelines.line_claims import Keys, among
 
@@ -38,15 +38,6 @@ def key_of(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 
-def host_of(normalized_url: str) -> str:
-    """Return the host of a normalised url, which begins with it.
-
-    >>> host_of("example.com/a?b=c")
-    'example.com'
-    """
-    return normalized_url.partition("/")[0].partition("?")[0]
-
-
 @dataclass(frozen=True)
 class References:
     """What Wikipedia cites: sorted keys."""
@@ -64,7 +55,7 @@ class References:
             read += 1
             if normalized := normalize_url(url):
                 of_urls.append(key_of(normalized))
-                of_hosts.add(key_of(host_of(normalized)))
+                of_hosts.add(key_of(host_of(url)))
         keys = np.unique(np.frombuffer(of_urls, np.uint64)) if of_urls else np.zeros(0, np.uint64)
         return cls(keys, np.array(sorted(of_hosts), np.uint64), read)
 
@@ -169,17 +160,17 @@ def _join(
 ) -> tuple[Candidates, Candidates]:
     """Part the pages of a chunk into cited ones and others."""
     urls = np.array([key_of(url) for _, _, url in chunk], np.uint64)
-    hosts = np.array([key_of(host_of(url)) for _, _, url in chunk], np.uint64)
+    hosts = np.array([key_of(host_of(page.url)) for _, page, _ in chunk], np.uint64)
     by_url, by_host = among(urls, references.urls), among(hosts, references.hosts)
     counts["cited_by_url"] += int(by_url.sum())
     counts["on_cited_hosts"] += int(by_host.sum())
     is_cited = by_url if rules.match == "url" else by_host
     table = np.zeros(len(chunk), CANDIDATE)
     table["url"] = urls
-    for row, (index, page, url) in enumerate(chunk):
+    for row, (index, page, _) in enumerate(chunk):
         purpose = "reference" if is_cited[row] else "other"
         # Domains take long, and only those of cited pages count here.
-        domain = key_of(registered_domain(url)) if is_cited[row] else 0
+        domain = key_of(registered_domain(page.url)) if is_cited[row] else 0
         rank = rank_of(page.url, rules.seed, purpose)
         table[row] = (index, rank, urls[row], key_of(page.digest), domain)
     return table[is_cited], table[~is_cited]
