@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from filters.fasttext_model import SUPERVISED_DEFAULTS, FastTextModel, load_fasttext, train_fasttext
-from filters.wikireference import probability
+from filters.wikireference import probability, threshold_for
 from pipelines.crawl_pages import CrawlPage, CrawlPages, find_crawl_pages
 from pipelines.evaluation import area_under_curve, decide
 from pipelines.model_cards import is_made, sha256_of, write_card
@@ -29,6 +29,7 @@ from pipelines.wikiref_references import read_references
 from pipelines.wikiref_sample import References, Sample, SampleRules, choose
 
 MIN_REFERENCES = 100  # cited pages; fewer do not make a classifier
+KEPT_SHARES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of random pages, to which the card gives thresholds
 POOR_AREA = 0.7  # under the curve; half is chance
 
 
@@ -260,6 +261,10 @@ def evaluate(model: FastTextModel, examples: Examples, threshold: float) -> dict
         "precision": _rounded(decisions.precision),
         "recall": _rounded(decisions.recall),
         "kept_of_random_pages": _rounded(sampled.kept_fraction),
+        # For who wants to keep a share of the pages rather than those from a score on (8.3).
+        "threshold_for_kept": {
+            str(share): threshold_for(of_random, share) for share in KEPT_SHARES if of_random
+        },
     }
 
 

@@ -1,5 +1,6 @@
 """The language model of Wikipedia: its text, its training, its cutoffs."""
 
+import bz2
 import gzip
 import json
 import os
@@ -82,6 +83,9 @@ def test_text_of_a_search_dump_is_its_field(tmp_path: Path) -> None:
     assert list(text) == ["A is one."]
     assert text.bad_records == 2
     assert list(find_lm_text([str(dump)], "en", "whole")) == ["A is one. More.", "B."]
+    newer = tmp_path / "enwiki-cirrussearch-content.json.bz2"
+    newer.write_bytes(bz2.compress("\n".join(lines).encode()))
+    assert list(find_lm_text([str(newer)], "en", "opening")) == ["A is one."]
 
 
 def test_a_dump_that_is_cut_off_is_an_error(tmp_path: Path) -> None:

@@ -170,6 +170,9 @@ def test_it_tells_cited_pages_from_others(crawl: dict[str, Any], tmp_path: Path)
     assert card["evaluation"]["area_under_curve"] == 1.0
     assert card["evaluation"]["recall"] == 1.0
     assert card["evaluation"]["kept_of_random_pages"] == pytest.approx(150 / 350, abs=0.001)
+    thresholds = card["evaluation"]["threshold_for_kept"]
+    assert list(thresholds) == ["0.1", "0.2", "0.3", "0.5", "0.7"]
+    assert thresholds["0.3"] > 0.5 > thresholds["0.5"]
     assert "| area under curve | 1.0000 |" in (tmp_path / "wikiref.bin.md").read_text()
     model = load_fasttext(tmp_path / "wikiref.bin")
     assert probability(model, SCIENCE * 3) > 0.9
