@@ -1,14 +1,15 @@
-"""Replacing characters of a whole page at once, for CCNet's two normalisations.
+"""Changing the characters of a whole page at once, for CCNet's two normalisations.
 
-CCNet (`spec/web.md` 4.2, 4.3, 6.2) turns digits into zeros, deletes control characters, and deletes
-or replaces 34 punctuation marks. One character at a time that is slow in Python; here a page costs
-a few passes in C. The characters beyond ASCII that a page holds are looked up in a table, each of
-the few that change is replaced in the page's UTF-8, and ASCII goes through `bytes.translate`.
+CCNet (`spec/web.md` 4.2, 4.3, 6.2) lower-cases, turns digits into zeros, deletes control
+characters, and deletes or replaces 34 punctuation marks; for the language model, accents go too.
+One character at a time that is slow in Python; here a page costs a few passes in C: the characters
+beyond ASCII are looked up in a table and overwritten in the page's UTF-8, and ASCII goes through
+`bytes.translate`.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Final
@@ -56,13 +57,18 @@ PUNCTUATION: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-_ASCII: Final = bytes(range(128))
-_DIGITS_TO_ZERO: Final = bytes.maketrans(b"123456789", b"000000000")
-_ASCII_CONTROLS: Final = bytes([*range(0x20), 0x7F])
-_OTHER_CONTROLS: Final = tuple(map(chr, range(0x80, 0xA0)))
+_ASCII: Final = bytes(range(0x80))
+_NOT_ASCII: Final = bytes(range(0x80, 0x100))
 _FIRST_LEAD_BYTE: Final = 0xC0  # in UTF-8, each character beyond ASCII has one such byte
 _UNICODE_END: Final = 0x110000
+# Where characters are, or may come to be, that change; the rest is unassigned or for private use.
+_OTHERS: Final = (*range(0x80, 0x40000), *range(0xE0000, 0xE1000))
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+# Lower-cased by what stands beside it, alone of all characters.
+_SIGMA: Final = "\u03a3"
+# Rows of characters that stay, and of those for which the whole page must be prepared.
+_STAYS: Final = 0
+_IRREGULAR: Final = 1
 
 
 @cache
@@ -72,8 +78,7 @@ def characters_of(category: str) -> frozenset[str]:
     >>> "\u0663" in characters_of("Nd")
     True
     """
-    others = map(chr, range(0x80, _UNICODE_END))
-    return frozenset(c for c in others if unicodedata.category(c) == category)
+    return frozenset(c for c in map(chr, _OTHERS) if unicodedata.category(c) == category)
 
 
 def utf8(text: str) -> bytes:
@@ -94,54 +99,94 @@ def without_surrogates(text: str) -> str:
     return text
 
 
-class Replacements:
-    """A table that is applied to whole pages: digits to "0", control characters to nothing.
+def lower_and_decompose(text: str) -> str:
+    """Lower-case a page and put it into Unicode's form NFD.
+
+    >>> len(lower_and_decompose("\u00c9"))
+    2
+    """
+    return unicodedata.normalize("NFD", text.lower())
+
+
+class Rewriter:
+    """Rewrites pages: prepares them, then replaces characters by a table.
+
+    Digits become "0" and control characters go, whatever the table says.
 
     Args:
-        others: what replaces a character beyond ASCII; digits and control characters win over it.
+        prepare: what happens to a page first, such as `str.lower`. It may look at what stands
+            beside a capital sigma, and put combining marks in order, but at nothing else.
+        table: what replaces a character then.
         keep_newline: whether U+000A stays, alone of the control characters.
 
     Raises:
-        ValueError: a replacement is longer than what it replaces, in UTF-8, or not plain ASCII.
+        ValueError: a replacement needs more bytes of UTF-8 than what it replaces, or would itself
+            be replaced.
     """
 
-    def __init__(self, others: Mapping[str, str], *, keep_newline: bool) -> None:
-        digits = dict.fromkeys(characters_of("Nd"), "0")
-        table = {**others, **digits, **dict.fromkeys(_OTHER_CONTROLS, "")}
-        # Row of a code point in the two arrays below; row 0 stands for what does not change.
-        self._row: NDArray[np.uint16] = np.zeros(_UNICODE_END, np.uint16)
-        self._size: NDArray[np.uint8] = np.zeros(len(table) + 1, np.uint8)  # bytes before
-        self._bytes: NDArray[np.uint8] = np.zeros((4, len(table) + 1), np.uint8)  # bytes after
-        for row, (old, new) in enumerate(table.items(), start=1):
-            size = len(utf8(old))
-            if len(new) > size or not (new.isprintable() and new.isascii()):
-                raise ValueError(f"{new!r} cannot replace {old!r}: give at most {size} ASCII bytes")
-            self._row[ord(old)] = row
-            self._size[row] = size
-            self._bytes[: len(new), row] = list(utf8(new))
-        self._deleted = _ASCII_CONTROLS.replace(b"\n", b"") if keep_newline else _ASCII_CONTROLS
+    def __init__(
+        self, prepare: Callable[[str], str], table: Mapping[str, str], *, keep_newline: bool
+    ) -> None:
+        controls = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))}
+        zeros = dict.fromkeys({*"0123456789", *characters_of("Nd")}, "0")
+        gone = dict.fromkeys(controls - ({"\n"} if keep_newline else set()), "")
+        table = {**table, **zeros, **gone}
 
-    def apply(self, text: str) -> bytes | bytearray:
-        """Return the page with the table applied, as UTF-8."""
-        page = utf8(text) if text.isascii() else self._overwrite(utf8(text))
-        return page.translate(_DIGITS_TO_ZERO, self._deleted)
+        def rewritten(character: str) -> str:
+            parts = prepare(character)
+            if parts == character:
+                return table.get(character, character)
+            return "".join([table.get(part, part) for part in parts])
 
-    def _overwrite(self, page: bytes) -> bytes | bytearray:
-        """Overwrite the characters beyond ASCII that the table changes, where they stand.
+        for old, new in table.items():
+            if len(utf8(new)) > len(utf8(old)) or "".join(map(rewritten, new)) != new:
+                raise ValueError(f"{new!r} cannot replace {old!r}: it is longer, or would change")
+        self._prepare = prepare
+        self._row: NDArray[np.uint16] = np.full(_UNICODE_END, _STAYS, np.uint16)
+        changes: list[tuple[bytes, bytes]] = [(b"", b""), (b"", b"")]  # the two rows of no change
+        for code in _OTHERS:
+            old = chr(code)
+            new = rewritten(old)
+            if new == old and not unicodedata.combining(old):
+                continue
+            if old == _SIGMA or len(utf8(new)) > len(utf8(old)) or any(map(_stays_unordered, new)):
+                self._row[code] = _IRREGULAR
+            elif new != old:
+                self._row[code] = len(changes)
+                changes.append((utf8(old), utf8(new)))
+        self._size: NDArray[np.uint8] = np.array([len(old) for old, _ in changes], np.uint8)
+        after = b"".join([new.ljust(4, b"\0") for _, new in changes])
+        self._bytes: NDArray[np.uint8] = np.frombuffer(after, np.uint8).reshape(-1, 4).T.copy()
+        self._ascii = bytes(ord(rewritten(chr(code)) or "\0") for code in _ASCII) + _NOT_ASCII
+        self._deleted = bytes(code for code in _ASCII if not rewritten(chr(code)))
 
-        The bytes that a replacement does not need become NUL, a control character, which goes
-        with the others afterwards.
+    def rewrite(self, text: str) -> bytes | bytearray:
+        """Return the page, rewritten, as UTF-8."""
+        page = utf8(text) if text.isascii() else self._overwrite(text)
+        return page.translate(self._ascii, self._deleted)
+
+    def _overwrite(self, text: str, *, prepared: bool = False) -> bytes | bytearray:
+        """Overwrite the characters beyond ASCII that change, where they stand.
+
+        Each is prepared alone, unless an irregular one is among them. The bytes that a replacement
+        does not need become NUL, a control character, which goes with the others afterwards.
         """
+        page = utf8(text)
         others = page.translate(None, _ASCII).decode("utf-8", "surrogatepass")
         codes = np.frombuffer(others.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
         rows = self._row[codes]
         changed = np.flatnonzero(rows)
         if not len(changed):
             return page
+        rows = rows[changed]
+        irregular = rows == _IRREGULAR
+        if irregular.any():
+            if not prepared:
+                return self._overwrite(self._prepare(text), prepared=True)
+            rows, changed = rows[~irregular], changed[~irregular]  # what is left of them, stays
         buffer = bytearray(page)
         view = np.frombuffer(buffer, np.uint8)
         places = np.flatnonzero(view >= _FIRST_LEAD_BYTE)[changed]
-        rows = rows[changed]
         view[places] = self._bytes[0][rows]
         view[places + 1] = self._bytes[1][rows]
         for byte in (2, 3):
@@ -151,3 +196,8 @@ class Replacements:
             places, rows = places[longer], rows[longer]
             view[places + byte] = self._bytes[byte][rows]
         return buffer
+
+
+def _stays_unordered(character: str) -> bool:
+    """Whether decomposing a page may move it: a combining mark that is not deleted with accents."""
+    return bool(unicodedata.combining(character)) and unicodedata.category(character) != "Mn"

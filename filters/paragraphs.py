@@ -9,7 +9,6 @@ all pages of a scope; here a page gives keys and takes the answer.
 import base64
 import binascii
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
@@ -17,7 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.characters import PUNCTUATION, Replacements, characters_of
+from filters.characters import PUNCTUATION, Rewriter, characters_of, lower_and_decompose
 from filters.verdict import KEEP, Verdict, drop
 
 # The first 8 of the 20 bytes of a SHA-1, as a little-endian integer (4.4).
@@ -123,6 +122,20 @@ def remove_paragraphs(
     return Deduplicated(rest, line_ids, len(line_ids), len(rest), len(lines), len(text))
 
 
+def plain_controls(text: str) -> str:
+    r"""Return a page as a document may hold it: NUL and carriage return become spaces.
+
+    They mean nothing in a page, and a document holds neither (`spec/sources.md` 0.1). Models and
+    hashes see the page as it was.
+
+    >>> plain_controls("one\rtwo\nthree")
+    'one two\nthree'
+    """
+    if "\0" in text or "\r" in text:
+        return text.replace("\0", " ").replace("\r", " ")
+    return text
+
+
 def pack_line_ids(line_ids: Sequence[int]) -> str | None:
     """Write line numbers as CCNet publishes them: base64 of little-endian 16-bit integers (4.7).
 
@@ -158,15 +171,16 @@ def _normalized(text: str, *, strip_accents: bool) -> bytes | bytearray:
     Lower-casing the page lower-cases each line: the one rule with a context, for the capital
     sigma, looks past marks and stops at any other character, so at a line end too.
     """
-    page = "\n".join([line.strip() for line in text.split("\n")]).lower()
-    if strip_accents:
-        page = unicodedata.normalize("NFD", page)
-    return _replacements(strip_accents=strip_accents).apply(page)
+    page = "\n".join([line.strip() for line in text.split("\n")])
+    return (_without_accents() if strip_accents else _with_accents()).rewrite(page)
 
 
 @cache
-def _replacements(*, strip_accents: bool) -> Replacements:
-    deleted = dict.fromkeys(PUNCTUATION, "")
-    if strip_accents:
-        deleted |= dict.fromkeys(characters_of("Mn"), "")
-    return Replacements(deleted, keep_newline=True)
+def _with_accents() -> Rewriter:
+    return Rewriter(str.lower, dict.fromkeys(PUNCTUATION, ""), keep_newline=True)
+
+
+@cache
+def _without_accents() -> Rewriter:
+    marks = dict.fromkeys({*PUNCTUATION, *characters_of("Mn")}, "")
+    return Rewriter(lower_and_decompose, marks, keep_newline=True)

@@ -6,7 +6,6 @@ page to one line, encode it with SentencePiece, score the pieces with KenLM. Wha
 worth, `filters.cutoffs` says.
 """
 
-import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,13 @@ from typing import Final
 import kenlm
 import sentencepiece
 
-from filters.characters import PUNCTUATION, Replacements, characters_of, without_surrogates
+from filters.characters import (
+    PUNCTUATION,
+    Rewriter,
+    characters_of,
+    lower_and_decompose,
+    without_surrogates,
+)
 
 # Of `normalize_for_lm`. Another number means: perplexities differ, compute new cutoffs.
 NORMALIZATION: Final = "ccnet-1"
@@ -30,8 +35,7 @@ def normalize_for_lm(text: str) -> str:
     >>> normalize_for_lm(" Café « 2021 »…\nNext\tline ")
     'cafe " 0000 "...nextline'
     """
-    page = unicodedata.normalize("NFD", text.strip().lower())
-    return _replacements().apply(page).decode("utf-8", "surrogatepass")
+    return _rewriter().rewrite(text.strip()).decode("utf-8", "surrogatepass")
 
 
 class LanguageModel:
@@ -126,6 +130,6 @@ def load_language_model(sentencepiece_path: str | Path, ngrams_path: str | Path)
 
 
 @cache
-def _replacements() -> Replacements:
+def _rewriter() -> Rewriter:
     marks = dict.fromkeys(characters_of("Mn"), "")
-    return Replacements({**PUNCTUATION, **marks}, keep_newline=False)
+    return Rewriter(lower_and_decompose, {**PUNCTUATION, **marks}, keep_newline=False)

@@ -2,16 +2,28 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Console
 
-from pipelines import commoncrawl, github, lm, recipe, results, samples, tokenize, wikiref
+from pipelines import (
+    commoncrawl,
+    github,
+    lm,
+    recipe,
+    results,
+    samples,
+    tokenize,
+    wikipedia,
+    wikiref,
+)
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
+from pipelines.recipe import ModelStep
 from pipelines.runs import RunError, one_line
+from pipelines.sample_web import WEB_SHARE, write_web_crawl
+from pipelines.sample_wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.settings import add_flags, from_flags
 from pipelines.setup_cache import SetupError
 from pipelines.storage import StorageError
@@ -22,6 +34,7 @@ from tokenizer.train import TrainError
 
 SOURCES = (
     Source("github", github.GithubConfig, github.plan, github.github),
+    Source("wikipedia", wikipedia.WikipediaConfig, wikipedia.plan, wikipedia.wikipedia),
     Source(
         "commoncrawl",
         commoncrawl.CommonCrawlConfig,
@@ -31,15 +44,24 @@ SOURCES = (
     ),
 )
 
-# Commands that train models: settings, function, help.
-MODELS: dict[str, tuple[type[Any], Callable[[Any, str], None], str]] = {
-    "lm": (lm.LmConfig, lm.lm, "train the language model of Wikipedia, and its cutoffs"),
-    "wikiref": (
+MODELS = (
+    ModelStep(
+        "lm",
+        lm.LmConfig,
+        lm.lm,
+        out="models",
+        before="commoncrawl",
+        help="train the language model of Wikipedia, and its cutoffs",
+    ),
+    ModelStep(
+        "wikiref",
         wikiref.WikirefConfig,
         wikiref.wikiref,
-        "train the classifier of pages like Wikipedia's references",
+        out="models/wikiref.bin",
+        before="commoncrawl",
+        help="train the classifier of pages like Wikipedia's references",
     ),
-}
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -104,11 +126,13 @@ def make_parser() -> Parser:
     add_flags(command, tokenize.TokenizeConfig)
     command.add_argument("--out", required=True, help="directory of the shards, a source each")
     add_launch_flags(command)
-    for name, (settings, _, text) in MODELS.items():
-        command = commands.add_parser(name, help=text)
-        add_flags(command, settings)
+    for step in MODELS:
+        command = commands.add_parser(step.name, help=step.help)
+        add_flags(command, step.settings)
         command.add_argument(
-            "--out", required=True, help="folder, or for wikiref the file, of the model"
+            "--out",
+            required=True,
+            help="where it goes on this machine: a folder, for wikiref a file",
         )
     command = commands.add_parser("build", help="build a recipe: sources, tokenizer, shards")
     command.add_argument("recipe", help="a TOML file, or the name of one that comes along: demo")
@@ -130,13 +154,15 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
     name = arguments.command
     if name == "inspect":
         return inspect(arguments)
-    if name in MODELS:
-        settings, train, _ = MODELS[name]
-        train(from_flags(settings, arguments), arguments.out)
+    if step := next((step for step in MODELS if step.name == name), None):
+        step.train(from_flags(step.settings, arguments), arguments.out, print)
     elif name == "samples":
-        written = samples.write_github_export(
-            f"{arguments.out}/github", megabytes=arguments.megabytes
+        size = arguments.megabytes
+        written = samples.write_github_export(f"{arguments.out}/github", megabytes=size)
+        written += write_wikipedia_dumps(
+            f"{arguments.out}/wikipedia", megabytes=size * WIKIPEDIA_SHARE
         )
+        written += write_web_crawl(f"{arguments.out}/commoncrawl", megabytes=size * WEB_SHARE)
         print(f"wrote {len(written)} files to {arguments.out}")
     elif name == "results":
         print(results.write(arguments.out, arguments.trained))
@@ -154,9 +180,10 @@ def run_pipelines(arguments: argparse.Namespace, how: Launch) -> None:
         print(", ".join(f"{split}: {total.tokens:,} tokens" for split, total in splits.items()))
         return
     if name == "build":
-        recipe.build(
-            recipe.read(arguments.recipe, SOURCES, arguments.data), SOURCES, arguments.out, how
+        read = recipe.read(
+            arguments.recipe, SOURCES, MODELS, data=arguments.data, out=arguments.out
         )
+        recipe.build(read, arguments.out, how)
         return
     source = next(source for source in SOURCES if source.name == name)
     ledger = run_source(source, from_flags(source.settings, arguments), arguments.run, how)

@@ -22,6 +22,7 @@ from typing import Any, Literal, get_args
 import apache_beam as beam
 
 from filters.cutoffs import Bucket, check_model, fingerprint_of
+from filters.paragraphs import check_length, plain_controls
 from pipelines.claims import bucket_count
 from pipelines.commoncrawl_digests import (
     document_id,
@@ -37,47 +38,61 @@ from pipelines.commoncrawl_pages import (
     RemoveDuplicates,
     check_bucket,
     check_language,
-    check_length,
     check_reference,
+    kind_of,
     measure_perplexity,
     read_documents,
     score_reference,
     unit_keys,
 )
-from pipelines.crawl_inputs import CrawlFile, find_crawl_files, group_of, shard_of
+from pipelines.langid_model import find_langid
 from pipelines.line_claims import TOPIC, DuplicateParagraphs, Duplicates, EmitKeys
 from pipelines.models import LanguageModels, classifier, cutoff_table, file_sha256, language_model
 from pipelines.output import Output, RejectPolicy
 from pipelines.passes import Committed, Recipe, RunUnits, Units
 from pipelines.plan import Pass, Plan
+from pipelines.readers.warc import ExtractorError, load_extractor
 from pipelines.runs import Run, RunError
 from pipelines.settings import setting
 from pipelines.settle import Meeting, Settle
-from pipelines.stages import Keep, Ledger, Score, Stage
-from pipelines.storage import InputFile
+from pipelines.stages import Keep, Ledger, Rewrite, Score, Stage
+from pipelines.storage import InputFile, basename
 from pipelines.units import Unit, name_units
+from pipelines.web_inputs import (
+    LISTING,
+    PREFIX,
+    SHARDS,
+    WebInput,
+    crawl_path,
+    dump_of,
+    find_web_inputs,
+    group_of,
+    shard_of,
+)
 
 DIGEST_STAGE = "commoncrawl.digest"
 REFERENCE_STAGE = "commoncrawl.reference"
 # Bytes of claims a byte of compressed input: for the number of buckets. Measured on the sample.
 CLAIM_BYTES_PER_BYTE = 0.7
 DIGEST_BYTES_PER_BYTE = 0.05
+TYPICAL_BYTES = 100_000_000  # of a WET file, where its size is not known before it is opened (2.1)
 
 
 @dataclass(frozen=True)
 class CommonCrawlConfig:
     """Settings of the source, as flags and as keys of a recipe."""
 
-    input: tuple[str, ...] = setting((), help="WET or WARC files: paths, globs, or addresses")
-    listing: tuple[str, ...] = setting((), help="wet.paths.gz of a dump, instead of --input")
-    prefix: str = setting(
-        "https://data.commoncrawl.org/", help="what the paths of a listing begin with"
+    input: tuple[str, ...] = setting(
+        help="WET (or WARC) files: paths, globs, addresses; or one listing, wet.paths.gz"
     )
+    prefix: str = setting(PREFIX, help="what comes before the paths of a listing")
     profile: Literal["default", "cc_net"] = setting(
         "default", help="cc_net: what cc_net gives, all languages and buckets, for comparison"
     )
     dump: str = setting("", help="name of the dump, e.g. 2019-09, where the paths do not say it")
-    langid: str = setting("", help="fastText model of language identification: lid.176.bin")
+    langid: str = setting(
+        "", help="fastText model of languages, lid.176.bin (default: set-up's small lid.176.ftz)"
+    )
     models: str = setting("", help="folder of {lang}.sp.model, {lang}.arpa.bin and cutoffs.csv")
     wikiref: str = setting("", help="fastText model of Wikipedia's references; off without one")
     min_chars: int = setting(300, help="characters of a page, at least, before anything else")
@@ -85,7 +100,7 @@ class CommonCrawlConfig:
     scope: Literal["shard", "dump_group", "dump", "corpus"] = setting(
         "dump_group", help="where paragraphs must be unique: 1/1600, 1/32 of a dump, or more"
     )
-    shards: int = setting(1600, help="shards of a dump; 50 of them are a group")
+    shards: int = setting(SHARDS, help="shards of a dump; 50 of them are a group")
     keep: Literal["none", "first"] = setting("none", help="which copy of a paragraph stays")
     within_document: bool = setting(True, help="drop repeats of a line within a page")
     strip_accents: bool = setting(False, help="paragraphs that differ in accents are equal")
@@ -132,9 +147,14 @@ class CommonCrawlConfig:
         return self.exact_duplicates and not self.cc_net
 
     @property
+    def langid_path(self) -> str:
+        """Where the model of language identification lies; raises SetupError."""
+        return self.langid or str(find_langid())
+
+    @property
     def reader(self) -> PageReader:
         """How the files are read."""
-        return PageReader(self.line_based)
+        return PageReader(self.extractor, self.line_based)
 
     @property
     def language_models(self) -> LanguageModels:
@@ -148,7 +168,7 @@ def page_stages(
     """Return the stages of a page, cheap ones first, in the order of CCNet (3)."""
     models = config.language_models
     stages: list[Stage] = [
-        Keep("commoncrawl.length", partial(check_length, min_chars=config.min_chars)),
+        Keep("commoncrawl.length", partial(check_length, min_characters=config.min_chars)),
         RemoveDuplicates(
             verdicts.get(TOPIC) or Duplicates(()),
             strip_accents=config.strip_accents,
@@ -157,7 +177,7 @@ def page_stages(
         ),
     ]
     if config.min_chars_after_dedup:
-        check = partial(check_length, min_chars=config.min_chars_after_dedup)
+        check = partial(check_length, min_characters=config.min_chars_after_dedup)
         stages.append(Keep("commoncrawl.length_after_dedup", check))
     check = partial(
         check_language,
@@ -167,7 +187,7 @@ def page_stages(
     measure = partial(measure_perplexity, models=models, per_line=config.per_line)
     stages += [
         IdentifyLanguage(
-            config.langid, "delete" if config.cc_net else "space", config.langid_chars or None
+            config.langid_path, "delete" if config.cc_net else "space", config.langid_chars or None
         ),
         Keep("commoncrawl.language", check, ("lang", "lang_score")),
         Score("commoncrawl.perplexity", measure, "perplexity", ("text", "lang")),
@@ -181,6 +201,7 @@ def page_stages(
         stages.append(Score("commoncrawl.reference_score", score, "wikiref_score"))
         if not config.settles:
             stages.append(reference_stage(config))
+    stages.append(Rewrite("commoncrawl.controls", plain_controls))
     return stages
 
 
@@ -199,8 +220,6 @@ def check_config(config: CommonCrawlConfig) -> None:
         RunError: a setting is wrong or a model is missing; the message says what to do.
     """
     RejectPolicy.parse(config.rejects)
-    if not config.langid:
-        raise RunError("--langid is missing: give fastText's lid.176.bin (or lid.176.ftz)")
     if not config.models:
         raise RunError(
             "--models is missing: give the folder of the language models; "
@@ -217,6 +236,10 @@ def check_config(config: CommonCrawlConfig) -> None:
                 )
     if unknown := sorted(set(config.buckets) - set(get_args(Bucket))):
         raise RunError(f"--buckets {unknown[0]}: give some of {', '.join(get_args(Bucket))}")
+    try:
+        load_extractor(config.extractor)
+    except ExtractorError as error:
+        raise RunError(f"--extractor: {error}") from error
     if config.scope in ("dump", "corpus") and config.keep == "none":
         logging.getLogger(__name__).warning(
             "--scope %s with --keep none drops every paragraph that occurs twice anywhere; cc_net "
@@ -242,14 +265,14 @@ def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
             fingerprints[language] = fingerprint_of(*paths)
             model = language_model(*paths)
             check_model(table, language, model, fingerprints[language], unit=unit)
-        classifier(config.langid)
+        classifier(config.langid_path)
         if config.wikiref:
             classifier(config.wikiref)
     except ValueError as error:  # CutoffError is one
         raise RunError(str(error)) from error
     return {
         "model_hashes": {
-            "langid": file_sha256(config.langid),
+            "langid": file_sha256(config.langid_path),
             "language_models": {name: asdict(value) for name, value in fingerprints.items()},
             "cutoffs": {
                 name: {str(percentile): value for percentile, value in column.items()}
@@ -261,21 +284,49 @@ def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
     }
 
 
-def scope_names(config: CommonCrawlConfig, files: Sequence[CrawlFile]) -> list[tuple[str, ...]]:
-    """Return for each file the scope in which its paragraphs must be unique (4.4)."""
-    names: list[tuple[str, ...]] = []
-    for file in files:
-        shard = shard_of(file.index, file.files, config.shards)
-        group = group_of(file.index, file.files, config.shards)
-        names.append(
-            {
-                "shard": (file.dump, f"shard {shard}"),
-                "dump_group": (file.dump, f"group {group}"),
-                "dump": (file.dump,),
-                "corpus": (),
-            }[config.scope]
-        )
-    return names
+def places(config: CommonCrawlConfig) -> list[tuple[str, WebInput]]:
+    """Return the inputs, each with its dump and its place in that dump's listing (2.1).
+
+    Raises:
+        StorageError: an input is not there.
+        RunError: two inputs have one name: their pages would have the same ids.
+    """
+    found = find_web_inputs(config.input, prefix=config.prefix)
+    dumps = [config.dump or dump_of(file.path) for file in found]
+    sizes, seen = Counter(dumps), Counter[str]()
+    placed, stems = [], dict[str, str]()
+    for file, dump in zip(found, dumps, strict=True):
+        if other := stems.get(stem_of(file.path)):
+            raise RunError(
+                f"{file.path} and {other} have one name, from which pages get their ids: rename "
+                "one, or leave it out"
+            )
+        stems[stem_of(file.path)] = file.path
+        if any(map(LISTING.search, config.input)):
+            placed.append((dump, file))
+        else:
+            placed.append((dump, replace(file, index=seen[dump], files=sizes[dump])))
+        seen[dump] += 1
+    return placed
+
+
+def stem_of(path: str) -> str:
+    """Return the name of a file without its endings.
+
+    >>> stem_of("crawl-data/CC-MAIN-20190215183319-20190215205319-00000.warc.wet.gz")
+    'CC-MAIN-20190215183319-20190215205319-00000'
+    """
+    return basename(path).split(".")[0]
+
+
+def scope_name(config: CommonCrawlConfig, dump: str, file: WebInput) -> tuple[str, int]:
+    """Return the scope in which the paragraphs of a file must be unique (4.4)."""
+    if config.scope == "corpus":
+        return "", 0
+    if config.scope == "dump":
+        return dump, 0
+    part = shard_of if config.scope == "shard" else group_of
+    return dump, part(file.index, file.files, config.shards)
 
 
 def plan(config: CommonCrawlConfig) -> Plan:
@@ -286,26 +337,24 @@ def plan(config: CommonCrawlConfig) -> Plan:
         RunError: a setting is wrong, or a model is missing or does not fit.
     """
     check_config(config)
-    files = find_crawl_files(config.input, config.listing, config.prefix, dump=config.dump)
-    scopes = scope_names(config, files)
+    files = places(config)
+    scopes = [scope_name(config, dump, file) for dump, file in files]
     numbers = {scope: number for number, scope in enumerate(sorted(set(scopes)))}
+    named = name_units(
+        [(InputFile(file.path, max(file.size, 0)), kind_of(file.path)) for _, file in files]
+    )
     units = [
         replace(
             unit,
             extra={
-                "stem": file.stem,
-                "segment": file.segment,
-                "dump": file.dump,
+                "stem": stem_of(file.path),
+                "segment": crawl_path(file.path),
+                "dump": dump,
                 "index": file.index,
                 "scope": numbers[scope],
             },
         )
-        for unit, file, scope in zip(
-            name_units([(InputFile(file.path, file.size), file.kind) for file in files]),
-            files,
-            scopes,
-            strict=True,
-        )
+        for unit, (dump, file), scope in zip(named, files, scopes, strict=True)
     ]
     stages = [stage.name for stage in page_stages(config, units[0], {})]
     stages.append("commoncrawl.text")
@@ -349,7 +398,7 @@ def commoncrawl(root: beam.Pipeline, plan: Plan, config: CommonCrawlConfig, run:
     if waiting:
         sizes = Counter[int]()
         for unit in waiting:
-            sizes[unit.extra["scope"]] += unit.size
+            sizes[unit.extra["scope"]] += unit.size or TYPICAL_BYTES
         buckets = bucket_count(int(CLAIM_BYTES_PER_BYTE * max(sizes.values())))
         units = root | "units" >> Units(waiting)
         keys = partial(
@@ -373,7 +422,7 @@ def commoncrawl(root: beam.Pipeline, plan: Plan, config: CommonCrawlConfig, run:
         cleaned.append(root | "cleaned" >> Committed(done))
     if config.settles:
         # Second meeting: digests of whole pages, those of earlier runs first.
-        size = sum(unit.size for unit in plan.units)
+        size = sum(unit.size or TYPICAL_BYTES for unit in plan.units)
         meeting = Meeting(
             written,
             DIGEST_STAGE,
@@ -382,7 +431,7 @@ def commoncrawl(root: beam.Pipeline, plan: Plan, config: CommonCrawlConfig, run:
             after=earlier_files(config.after),
             earlier=earlier_digests,
             then=[reference_stage(config)] if config.wikiref else [],
-            name_of=document_id,
+            describe=document_id,
         )
         _ = cleaned | "all units" >> beam.Flatten() | "settle" >> Settle(meeting)
 

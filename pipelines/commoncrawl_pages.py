@@ -9,28 +9,38 @@ from urllib.parse import urlsplit
 from filters import cutoffs, langid, paragraphs, wikireference
 from filters.langid import Language
 from filters.verdict import KEEP, Verdict, drop
-from pipelines import storage
 from pipelines.documents import Document
 from pipelines.line_claims import Duplicates, KeepPolicy, UnitKeys
 from pipelines.models import LanguageModels, classifier, cutoff_table, language_model
 from pipelines.readers.rows import BadRow
+from pipelines.readers.warc import read_warc
 from pipelines.readers.wet import WetPage, read_wet
 from pipelines.stages import Ledger
 from pipelines.units import Unit
+from pipelines.web_inputs import open_web_input
 
 WARC = "warc"  # kinds of unit
 WET = "wet"
+
+
+def kind_of(path: str) -> str:
+    """Tell WET files from WARC files by their name."""
+    return WARC if ".warc" in path and ".wet" not in path else WET
 
 
 @dataclass(frozen=True)
 class PageReader:
     """How the files of a crawl are read."""
 
+    extractor: str = "resiliparse"  # makes text of HTML
     line_based: bool = False  # split WET files by lines, as cc_net does
 
     def __call__(self, unit: Unit, notes: Counter[str] | None = None) -> Iterator[WetPage | BadRow]:
         """Yield the pages of a file; what was repaired is counted in ``notes``."""
-        with storage.open_input(unit.path) as stream:
+        with open_web_input(unit.path) as stream:
+            if unit.kind == WARC:
+                yield from read_warc(stream, unit.path, extractor=self.extractor, notes=notes)
+                return
             yield from read_wet(stream, unit.path, line_based=self.line_based, notes=notes)
 
 
@@ -146,13 +156,6 @@ def check_language(
 ) -> Verdict:
     """Keep the languages asked for, by the rounded score (5)."""
     return langid.check_language(Language(code, score), keep=keep, min_score=min_score)
-
-
-def check_length(text: str, *, min_chars: int) -> Verdict:
-    """Drop short pages (2.3)."""
-    if len(text) < min_chars:
-        return drop("too_short", f"{len(text)} characters")
-    return KEEP
 
 
 def measure_perplexity(

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipelines.plan import Plan
 from pipelines.progress import Progress
 from pipelines.runs import Run, RunError, check_failed_files
 from pipelines.stages import Ledger
+from pipelines.units import Unit
 from pipelines.workers import WorkerWatch
 from tokenizer.strict import nearest
 
@@ -86,7 +88,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         **asdict(settings),
         **plan.facts,
         # What the run reads, as found: resuming over other inputs is refused.
-        "input": {unit.path: unit.size for unit in plan.units},
+        "input": input_sizes(plan.units),
     }
     if run.start(config):
         return Ledger.from_json(run.stats())
@@ -108,6 +110,14 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
             allow_empty=launch.allow_empty,
             max_failed_files=launch.max_failed_files,
         )
+
+
+def input_sizes(units: Iterable[Unit]) -> dict[str, int]:
+    """Return the inputs and their bytes, in the units that read them."""
+    sizes: Counter[str] = Counter()
+    for unit in units:
+        sizes[unit.path] += unit.size
+    return dict(sizes)
 
 
 def execute(build: Build, plan: Plan, settings: Any, run: Run, launch: Launch) -> None:

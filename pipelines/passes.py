@@ -106,8 +106,7 @@ def run_unit(
                 arrive=recipe.arrive,
                 send=recipe.send,
             )
-            for stage in stages:
-                ledger.notes.update(getattr(stage, "notes", ()))
+            ledger.take_notes(stages)
             out.commit(*sidecar)
     except UnreadableFile as error:
         ledger = Ledger([stage.name for stage in stages])

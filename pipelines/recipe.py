@@ -7,13 +7,17 @@
     [sources.github]            # settings of the source, by the names of its flags
     input = ["{data}/github"]
 
+    [lm]                        # settings of a command that trains a model, likewise
+    lang = "en"
+
     [tokenizer]                 # settings of SentencePiece, and of the sample it is trained on
     vocab_size = 4096
 
     [tokens]
     seed = 0
 
-``{data}`` is what ``--data`` says. What is finished is skipped, so the command may be given again.
+``{data}`` is what ``--data`` says, ``{out}`` what ``--out`` says. What is finished is skipped, so
+the command may be given again.
 """
 
 import dataclasses
@@ -37,18 +41,40 @@ _SAMPLE_KEYS = {"sample_bytes": 2_000_000_000, "weights": None, "random_seed": 0
 
 
 @dataclass(frozen=True)
+class ModelStep:
+    """A command that trains a model for a source, and its place in a recipe."""
+
+    name: str
+    settings: type[Any]
+    train: Callable[[Any, str, Callable[[str], None]], None]  # settings, where to, how to report
+    out: str  # below the directory of the recipe
+    before: str  # the source that needs the model
+    help: str
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A recipe, read and checked."""
 
     name: str
-    sources: Mapping[str, Any]  # name -> its settings
+    sources: Sequence[tuple[Source, Any]]  # in the order in which they are built, with settings
+    models: Sequence[tuple[ModelStep, Any]]
     tokenizer: TrainSettings
     sample: Mapping[str, Any]  # how the tokenizer's sample is drawn
     tokens: Mapping[str, Any]  # settings of the shards
 
 
-def read(path: str, sources: Sequence[Source], data: str) -> Recipe:
+def read(
+    path: str, sources: Sequence[Source], models: Sequence[ModelStep], *, data: str, out: str
+) -> Recipe:
     """Read a recipe by path, or one that comes with the package by name (``demo``).
+
+    Args:
+        path: or name.
+        sources: that it may have.
+        models: that it may train.
+        data: what ``{data}`` stands for.
+        out: what ``{out}`` stands for.
 
     Raises:
         RunError: it is not there, not TOML, or holds a key that nothing knows.
@@ -61,61 +87,82 @@ def read(path: str, sources: Sequence[Source], data: str) -> Recipe:
         raise RunError(f"{path}: no such recipe. Give a file, or one of: demo, llama1") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: not TOML: {error}") from error
-    known = ("name", "sources", "tokenizer", "tokens")
+    steps = {step.name: step for step in models}
+    known = ("name", "sources", *steps, "tokenizer", "tokens")
     for key in content:
         if key not in known:
             raise RunError(f"{path}: unknown key '{key}'{nearest(key, known)}")
     by_name = {source.name: source for source in sources}
+    places = {"data": data, "out": out}
     settings = {}
     for name, table in content.get("sources", {}).items():
         if name not in by_name:
             raise RunError(f"{path}: unknown source '{name}'{nearest(name, by_name)}")
-        filled = {key: _fill(value, data, f"{path}: {name}.{key}") for key, value in table.items()}
-        settings[name] = from_table(by_name[name].settings, filled, f"{path}: sources.{name}")
+        settings[name] = _settings(by_name[name], table, places, f"{path}: sources")
     if not settings:
         raise RunError(f"{path}: no [sources.NAME]: name at least one of {', '.join(by_name)}")
     table = dict(content.get("tokenizer", {}))
     sample = {key: table.pop(key, default) for key, default in _SAMPLE_KEYS.items()}
     return Recipe(
         name=content.get("name", Path(path).stem),
-        sources=settings,
+        sources=[(source, settings[source.name]) for source in sources if source.name in settings],
+        models=[
+            (step, _settings(step, content[step.name], places, f"{path}: models"))
+            for step in models
+            if step.name in content
+        ],
         tokenizer=from_table(TrainSettings, table, f"{path}: tokenizer"),
         sample=sample,
         tokens=content.get("tokens", {}),
     )
 
 
-def _fill(value: Any, data: str, where: str) -> Any:
+def _settings(
+    of: Source | ModelStep, table: Mapping[str, Any], places: Mapping[str, str], where: str
+) -> Any:
+    """Read a table of a recipe, with the places filled in that its values name."""
+    where = f"{where}.{of.name}"
+    filled = {key: _fill(value, places, f"{where}.{key}") for key, value in table.items()}
+    return from_table(of.settings, filled, where)
+
+
+def _fill(value: Any, places: Mapping[str, str], where: str) -> Any:
     if isinstance(value, list):
-        return [_fill(item, data, where) for item in value]
-    if isinstance(value, str) and "{data}" in value:
-        if not data:
-            raise RunError(f"{where}: {value} needs --data DIR")
-        return value.replace("{data}", data.rstrip("/"))
+        return [_fill(item, places, where) for item in value]
+    if isinstance(value, str):
+        for name, place in places.items():
+            if f"{{{name}}}" in value:
+                if not place:
+                    raise RunError(f"{where}: {value} needs --{name} DIR")
+                value = value.replace(f"{{{name}}}", place.rstrip("/"))
     return value
 
 
 def build(
     recipe: Recipe,
-    sources: Sequence[Source],
     out: str,
     launch: Launch,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Build everything below ``out``: ``SOURCE/``, ``tokenizer/``, ``tokens/SOURCE/``.
+    """Build everything below ``out``: ``SOURCE/``, models, ``tokenizer/``, ``tokens/SOURCE/``.
 
     Raises:
         RunError, StorageError: what went wrong and what to do.
         ValueError: the tokenizer cannot be trained; the message says why.
     """
-    for source in sources:
-        if source.name in recipe.sources:
-            say(f"{recipe.name}: {source.name}")
-            run = storage.join(out, source.name)
-            ledger = run_source(source, recipe.sources[source.name], run, launch)
-            say(f"  {ledger.documents:,} of {ledger.records_read:,} records kept: {run}")
+    for source, settings in recipe.sources:
+        for step, step_settings in recipe.models:
+            if step.before == source.name:
+                say(f"{recipe.name}: {step.name}")
+                step.train(
+                    step_settings, storage.join(out, step.out), lambda words: say(f"  {words}")
+                )
+        say(f"{recipe.name}: {source.name}")
+        run = storage.join(out, source.name)
+        ledger = run_source(source, settings, run, launch)
+        say(f"  {ledger.documents:,} of {ledger.records_read:,} records kept: {run}")
     model = train_tokenizer(recipe, out, say)
-    for name in recipe.sources:
+    for name in (source.name for source, _ in recipe.sources):
         say(f"{recipe.name}: token shards of {name}")
         table = {"runs": [storage.join(out, name)], "tokenizer": model, **recipe.tokens}
         config = from_table(TokenizeConfig, table, "tokens")
@@ -136,7 +183,7 @@ def train_tokenizer(recipe: Recipe, out: str, say: Callable[[str], None]) -> str
     """
     folder = storage.join(out, "tokenizer")
     model, record = storage.join(folder, "tokenizer.model"), storage.join(folder, "config.json")
-    runs = [storage.join(out, name) for name in recipe.sources]
+    runs = [storage.join(out, source.name) for source, _ in recipe.sources]
     wanted = to_bytes(
         {
             "settings": dataclasses.asdict(recipe.tokenizer),

@@ -2,8 +2,9 @@
 
 The pass before wrote its documents to ``staged/``, each with a claim beside it (a key, a rank, a
 count). Here the claims are decided, the first of each key wins, and ``staged/`` is copied to
-``documents/`` without the losers, which join the rejects of their unit. Claims of earlier runs, which
-must win, can be brought along; and stages that need only the columns beside the text can follow.
+``documents/`` without the losers, which join the rejects of their unit. Claims of earlier runs,
+which must win, can be brought along; and stages that need only the columns beside the text can
+follow.
 """
 
 import json
@@ -54,7 +55,7 @@ class Meeting:
     after: Sequence[tuple[str, str]] = ()  # files of earlier runs, and the rank of their documents
     earlier: Callable[[str, str], pa.Table] | None = None  # the claims of one of those files
     then: Sequence[Keep] = ()  # stages after the meeting; they see no text
-    name_of: Callable[[bytes], str] = readable  # how a reject calls the document of a rank
+    describe: Callable[[bytes], str] = readable  # how a reject calls the document of a rank
 
     def claims(self, unit: str) -> Standing:
         """Return the claims that lie beside a unit's staged documents, combined within the unit."""
@@ -149,7 +150,7 @@ def settle_unit(meeting: Meeting, unit: Unit, verdicts: Verdicts) -> int:
     run = meeting.output.run
     sidecar = run.read_json("staged", f"{unit.name}.json")
     ledger = Ledger.from_json(sidecar["ledger"])
-    tally = ledger.stages[meeting.stage] = StageTally(
+    ledger.stages[meeting.stage] = StageTally(
         documents_in=ledger.documents, characters_in=ledger.characters
     )
     for stage in meeting.then:
@@ -197,7 +198,7 @@ def _copy(
         rows = rows.select(DOCUMENT_SCHEMA.names)
         losers = rows.filter(pa.array(~wins[span]))
         for at, row in zip(np.flatnonzero(~wins[span]), losers.to_pylist(), strict=True):
-            name = meeting.name_of(names[start - rows.num_rows + at].as_py())
+            name = meeting.describe(names[start - rows.num_rows + at].as_py())
             _reject(out, row, meeting.stage, drop(meeting.reason, f"same as {name}"))
         rows = rows.filter(pa.array(wins[span]))
         out.ledger.stages[meeting.stage].characters_out += _characters(rows)

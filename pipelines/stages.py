@@ -17,13 +17,17 @@ from filters.verdict import KEEP, Verdict, drop
 from pipelines.documents import Document
 from pipelines.guard import DocumentTimeout, TimeGuard
 
+TABLE_ROWS = 1000  # of a table in a run's statistics
+# Of a table in a unit's: what is rarer in every unit does not get among the first of the run.
+TABLE_ROWS_PER_UNIT = 10_000
 MAX_CHARACTERS = 64_000_000  # size cap of one document (spec/sources.md 0.2.5), beyond any book
 
 
 class Stage(Protocol):
     """One step of a source: may change the document, and says whether it is kept.
 
-    A stage of one unit may hold ``notes``, a counter that joins those of the unit's ledger.
+    A stage of one unit may hold ``notes``, a counter that joins those of the unit's ledger, and
+    ``tables``, counters by name that join its tables.
     """
 
     @property
@@ -177,6 +181,7 @@ class Ledger:
         self.received = 0
         self.bad_records: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()  # facts beside the conservation table
+        self.tables: dict[str, Counter[str]] = {}  # what is counted by names that the data bring
         self.stages: dict[str, StageTally] = {name: StageTally() for name in stages}
         self._at = ""  # the stage that is judging
 
@@ -233,11 +238,28 @@ class Ledger:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.bad_records.update(other.bad_records)
         self.notes.update(other.notes)
+        self.add_tables(other.tables)
         for name, tally in other.stages.items():
             self.stages.setdefault(name, StageTally()).add(tally)
 
+    def take_notes(self, stages: Sequence[Stage]) -> None:
+        """Add what the stages counted besides their verdicts."""
+        for stage in stages:
+            self.notes.update(getattr(stage, "notes", ()))
+            self.add_tables(getattr(stage, "tables", {}))
+
+    def add_tables(self, tables: Mapping[str, Counter[str]]) -> None:
+        """Add the counts of tables."""
+        for name, counts in tables.items():
+            self.tables.setdefault(name, Counter()).update(counts)
+
     def to_json(self, *, seconds: bool = False) -> dict[str, Any]:
-        """Return the counts as ``stats.json`` holds them; seconds differ from run to run."""
+        """Return the counts as ``stats.json`` holds them.
+
+        Args:
+            seconds: also those of the stages, which differ from run to run, and more of the tables:
+                what sidecars hold, which are summed.
+        """
         stages = [
             {
                 "stage": name,
@@ -260,7 +282,16 @@ class Ledger:
             "sent": self.sent,
             "received": self.received,
             "notes": dict(sorted(self.notes.items())),
+            "tables": self.largest(TABLE_ROWS_PER_UNIT if seconds else TABLE_ROWS),
             "stages": stages,
+        }
+
+    def largest(self, rows: int) -> dict[str, list[tuple[str, int]]]:
+        """Return the largest counts of each table; of equal ones, the first by name."""
+        return {
+            name: sorted(counts.items(), key=lambda row: (-row[1], row[0]))[:rows]
+            for name, counts in sorted(self.tables.items())
+            if counts
         }
 
     @classmethod
@@ -271,6 +302,7 @@ class Ledger:
             setattr(ledger, name, value[name])
         ledger.bad_records.update(value["bad_records_by_reason"])
         ledger.notes.update(value["notes"])
+        ledger.tables = {name: Counter(dict(rows)) for name, rows in value["tables"].items()}
         for stage in value["stages"]:
             ledger.stages[stage["stage"]] = StageTally(
                 documents_in=stage["documents_in"],

@@ -8,7 +8,7 @@ from typing import Any
 from pipelines import storage
 
 UNIT_TOPIC = "unit"  # of the message that carries the unit itself
-_SUFFIXES = (".gz", ".bz2", ".zst", ".parquet", ".jsonl", ".json", ".avro")
+_SUFFIXES = (".gz", ".bz2", ".zst", ".parquet", ".jsonl", ".json", ".avro", ".xml")
 
 
 @dataclass(frozen=True, slots=True)

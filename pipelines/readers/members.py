@@ -96,7 +96,7 @@ def _inflate_member(window: "_Window") -> Generator[Piece, None, str | None]:
         fed = window.take(FEED_BYTES)
         try:
             part = inflater.decompress(fed, PIECE_BYTES)
-            while inflater.unconsumed_tail:  # a few bytes can hold a lot
+            while inflater.unconsumed_tail and not inflater.eof:  # a few bytes can hold a lot
                 yield Piece(b"".join([*parts, part]))
                 parts.clear()
                 size = 0

@@ -1,8 +1,7 @@
 """CCNet the way cc_net goes about it: line by line, dictionaries, one page after the other.
 
 In our own words, by ``spec/web.md`` 4 to 7, with the same models and the same answers: what our
-pipeline is compared with. Run as ``python -m tests.benchmarks.plain_ccnet LANGID MODELS OUT WET...``;
-prints JSON.
+pipeline is compared with. Arguments: LANGID MODELS OUT WET...; prints JSON.
 """
 
 import gzip
@@ -72,9 +71,9 @@ def normalize_page(text: str) -> str:
     return CONTROLS.sub("", "".join(PUNCTUATION.get(c, c) for c in text))
 
 
-def run(langid: str, models: str, out: Path, files: list[str]) -> dict[str, float]:
+def run(langid: str, models: str, out: Path, files: list[str]) -> dict[str, float]:  # noqa: C901 - one loop, to be read as such
     """Take the files to English pages with a bucket, each file a scope, written as gzip JSON."""
-    identify = fasttext.FastText._FastText(model_path=langid).f.predict  # noqa: SLF001 - as in filters
+    identify = fasttext.FastText._FastText(model_path=langid).f.predict
     pieces = sentencepiece.SentencePieceProcessor(model_file=f"{models}/en.sp.model")
     ngrams = kenlm.Model(f"{models}/en.arpa.bin")
     table = read_cutoffs(f"{models}/cutoffs.csv")

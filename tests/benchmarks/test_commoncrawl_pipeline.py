@@ -45,7 +45,8 @@ def sample() -> list[Path]:
 @pytest.fixture(scope="module")
 def models(sample: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train a language model on the sample's own pages: its size is what matters here."""
-    return train_models(tmp_path_factory.mktemp("models"), sample)
+    langid = DATA / "langid" / "lid.176.ftz"
+    return train_models(tmp_path_factory.mktemp("models"), sample, langid)
 
 
 def inflate(source: Path, target: Path, copies: int) -> int:
@@ -54,7 +55,7 @@ def inflate(source: Path, target: Path, copies: int) -> int:
     Each copy ends its lines with a word of its own, so that lines are as repetitive in a copy as
     they are in the sample, and no more.
     """
-    data = gzip.open(source).read()
+    data = gzip.decompress(source.read_bytes())
     records = data.split(b"WARC/1.0\r\n")[1:]
     text_bytes = 0
     with gzip.open(target, "wb", compresslevel=1) as sink:
@@ -65,10 +66,14 @@ def inflate(source: Path, target: Path, copies: int) -> int:
                 lines = [line + word if line else line for line in body.rstrip().split(b"\n")]
                 body = b"\n".join(lines) + b"\n"
                 fields = [
-                    field for field in head.split(b"\r\n") if not field.startswith(b"Content-Length")
+                    field
+                    for field in head.split(b"\r\n")
+                    if not field.startswith(b"Content-Length")
                 ]
                 fields.append(b"Content-Length: %d" % len(body))
-                sink.write(b"WARC/1.0\r\n" + b"\r\n".join(fields) + b"\r\n\r\n" + body + b"\r\n\r\n")
+                sink.write(
+                    b"WARC/1.0\r\n" + b"\r\n".join(fields) + b"\r\n\r\n" + body + b"\r\n\r\n"
+                )
                 text_bytes += len(body)
     return text_bytes
 
@@ -86,9 +91,7 @@ def test_wet_to_bucketed_english(sample: list[Path], models: Path, tmp_path: Pat
     langid = str(DATA / "langid" / "lid.176.ftz")
     out = str(tmp_path / "out.gz")
     plain = json.loads(
-        measure(
-            "tests.benchmarks.plain_ccnet", langid, str(models), out, *map(str, sample)
-        ).output
+        measure("tests.benchmarks.plain_ccnet", langid, str(models), out, *map(str, sample)).output
     )
     run = tmp_path / "run"
     ours = curate(sample, run, models, "--no-exact-duplicates", "--rejects=none")

@@ -114,9 +114,15 @@ def normalized_for_lm(text: str) -> str:
     return "".join(parts)
 
 
+def without_surrogates(text: str) -> str:
+    """Replace lone surrogates, which no model can take."""
+    return "".join("\ufffd" if unicodedata.category(c) == "Cs" else c for c in text)
+
+
 def identified(langid_model: Any, text: str, newline: str = " ") -> tuple[str, float]:
     """Return language and rounded score (5), by a model of the fasttext package."""
-    [(probability, label)] = langid_model.f.predict(text.replace("\n", newline) + "\n", 1, 0, "")
+    line = without_surrogates(text.replace("\n", newline))
+    [(probability, label)] = langid_model.f.predict(line + "\n", 1, 0.0, "strict")
     return label.replace("__label__", ""), round(probability, 2)
 
 
@@ -126,7 +132,7 @@ def scored(model: tuple[Any, Any], text: str) -> float | None:
     line = normalized_for_lm(text)
     if not line:
         return None
-    pieces = processor.encode_as_pieces(line)
+    pieces = processor.encode_as_pieces(without_surrogates(line))
     log10_probability = ngrams.score(" ".join(pieces), bos=True, eos=True)
     return float(round(10 ** (-log10_probability / (len(pieces) + 1)), 1))
 

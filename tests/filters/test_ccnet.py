@@ -1,7 +1,9 @@
 """The filters of English Common Crawl one after the other, against the rules written once more."""
 
+import os
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import fasttext.FastText
@@ -9,7 +11,8 @@ import kenlm
 import numpy as np
 import pytest
 import sentencepiece
-from hypothesis import HealthCheck, given, settings
+from fastwarc.warc import ArchiveIterator, WarcRecordType
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from filters.cutoffs import Cutoffs, bucket
@@ -20,6 +23,10 @@ from filters.perplexity import LanguageModel, load_language_model
 from tests.filters import ccnet_oracle as oracle
 from tests.filters.odd_pages import CHARACTERS
 from tests.filters.tiny_models import LANGUAGES, train_languages, train_sentencepiece, write_arpa
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_DATA = Path(os.environ.get("CORPUSMILL_DATA") or _REPOSITORY.parent / "shared" / "data")
+_LID176 = _DATA / "langid" / "lid.176.ftz"
 
 MIN_CHARACTERS = 20
 CUTOFFS = Cutoffs({"en": {30: 30.0, 60: 40.0}}, None)
@@ -55,13 +62,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     )
 
 
-def judge(pages: list[str], models: Models) -> list[oracle.Result]:
+def judge(
+    pages: list[str], models: Models, min_characters: int = MIN_CHARACTERS
+) -> list[oracle.Result]:
     """Take the pages of one group from text to bucket."""
-    long_enough = [page for page in pages if check_length(page, min_characters=MIN_CHARACTERS).keep]
+    long_enough = [page for page in pages if check_length(page, min_characters=min_characters).keep]
     pages_with = Counter(key for page in long_enough for key in set(paragraph_keys(page).tolist()))
     results = []
     for page in pages:
-        verdict = check_length(page, min_characters=MIN_CHARACTERS)
+        verdict = check_length(page, min_characters=min_characters)
         if not verdict.keep:
             results.append(oracle.Result(dropped=verdict.reason))
             continue
@@ -93,6 +102,7 @@ LINES = st.one_of(
 )
 
 
+@example(["the dog and the fox\n\ud800"])
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(LINES, min_size=1, max_size=6).map("\n".join), max_size=5))
 def test_pages_to_buckets(models: Models, pages: list[str]) -> None:
@@ -123,3 +133,22 @@ def test_pages_reach_every_outcome(models: Models) -> None:
     }
     results = judge(list(pages), models)
     assert [result.dropped or result.bucket for result in results] == list(pages.values())
+
+
+@pytest.mark.data
+def test_real_pages(models: Models) -> None:
+    """The first hundred pages of each file of real ones: a group, with the defaults."""
+    if not _LID176.is_file():
+        pytest.skip("lid.176.ftz is not among the real inputs")
+    pages = []
+    for path in sorted((_DATA / "commoncrawl").glob("web-*.warc.wet.gz")):
+        with path.open("rb") as file:
+            records = ArchiveIterator(file, record_types=WarcRecordType.conversion)
+            for record, _ in zip(records, range(100), strict=False):
+                _, *lines = record.reader.read().decode("utf-8", "replace").split("\n")
+                pages.append("\n".join([line.strip() for line in lines]))
+    assert len(pages) >= 100
+    loaded = fasttext.FastText._FastText(model_path=str(_LID176))
+    plain = oracle.run([pages], loaded, {"en": models.plain_english}, {"en": (30.0, 40.0)})
+    results = judge(pages, models._replace(langid=load_fasttext(_LID176)), min_characters=300)
+    assert list(map(asdict, results)) == list(map(asdict, plain))

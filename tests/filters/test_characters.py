@@ -1,8 +1,14 @@
 """Replacing characters of a whole page (`spec/web.md` 4.3)."""
 
+import unicodedata
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
-from filters.characters import PUNCTUATION, Replacements, characters_of, without_surrogates
+from filters.characters import PUNCTUATION, Rewriter, characters_of, without_surrogates
+from filters.paragraphs import normalize
+from filters.perplexity import normalize_for_lm
 from tests.filters import ccnet_oracle as oracle
 
 
@@ -22,24 +28,23 @@ def test_digits_are_what_python_calls_decimal() -> None:
 
 def test_characters_of_every_length_are_replaced_in_place() -> None:
     """Two, three and four bytes of UTF-8; by nothing, by less and by as much."""
-    table = Replacements(
-        {"\u00b4": "", "\u2026": "...", "\u2014": "-", "\U0001f600": ":-)"}, keep_newline=True
-    )
-    assert table.apply("a\u00b4b\u2026c\u2014d\U0001f600e\U0001d7d9f\u00e9\n\x01\x85") == (
-        "ab...c-d:-)e0f\u00e9\n".encode()
+    marks = {"\u00b4": "", "\u2026": "...", "\u2014": "-", "\U0001f600": ":-)"}
+    rewriter = Rewriter(str, marks, keep_newline=True)
+    assert rewriter.rewrite("A\u00b4b\u2026c\u2014d\U0001f600e\U0001d7d9f\u00e9\n\x01\x85") == (
+        "Ab...c-d:-)e0f\u00e9\n".encode()
     )
 
 
 def test_line_ends_go_where_they_are_not_kept() -> None:
     """They are control characters like others."""
-    assert Replacements({}, keep_newline=False).apply("a\r\nb") == b"ab"
+    assert Rewriter(str, {}, keep_newline=False).rewrite("a\r\nb") == b"ab"
 
 
-@pytest.mark.parametrize("new", ["abcd", "é", "\n"])
-def test_a_replacement_must_fit(new: str) -> None:
+@pytest.mark.parametrize("new", ["abcd", "\u00e9\u00e9", "\n", "1", "A"])
+def test_a_replacement_must_fit_and_last(new: str) -> None:
     """What cannot stand in the place of a mark is refused when the table is made."""
-    with pytest.raises(ValueError, match="give at most 3 ASCII bytes"):
-        Replacements({"\u2026": new}, keep_newline=True)
+    with pytest.raises(ValueError, match="it is longer, or would change"):
+        Rewriter(str.lower, {"\u2026": new}, keep_newline=False)
 
 
 def test_surrogates_become_no_text() -> None:
@@ -47,14 +52,33 @@ def test_surrogates_become_no_text() -> None:
     assert without_surrogates("a\ud83d\ude00é\udfff") == "a\ufffd\ufffdé\ufffd"
 
 
-def test_every_character() -> None:
-    """All of Unicode in one page, each beside an ASCII letter, as the plain rules have it."""
+@pytest.mark.parametrize(
+    ("fast", "plain"),
+    [
+        (normalize, oracle.normalized_page),
+        (
+            partial(normalize, strip_accents=True),
+            partial(oracle.normalized_page, strip_accents=True),
+        ),
+        (normalize_for_lm, oracle.normalized_for_lm),
+    ],
+    ids=["keys", "keys without accents", "language model"],
+)
+def test_every_character(fast: Callable[[str], str], plain: Callable[[str], str]) -> None:
+    """All of Unicode, in pages of 64; each that a rule is about in a page of its own too."""
+    pages = [f"x{character}y" for character in CHARACTERS if _may_change(character)]
+    assert 15_000 < len(pages) < 30_000
+    pages += ["x".join(CHARACTERS[start : start + 64]) for start in range(0, len(CHARACTERS), 64)]
+    assert [page for page in pages if fast(page) != plain(page)] == []
 
-    def plain(character: str) -> str:
-        if oracle.is_digit(character):
-            return "0"
-        return "" if oracle.is_control(character) else oracle.TABLE.get(character, character)
 
-    characters = list(map(chr, range(0x110000)))
-    replaced = Replacements(PUNCTUATION, keep_newline=False).apply("a".join(characters))
-    assert replaced.decode("utf-8", "surrogatepass") == "a".join(map(plain, characters))
+CHARACTERS = list(map(chr, range(0x110000)))
+
+
+def _may_change(character: str) -> bool:
+    return (
+        character in oracle.TABLE
+        or character.lower() != character
+        or unicodedata.normalize("NFD", character) != character
+        or unicodedata.category(character) in ("Cc", "Mc", "Mn", "Nd")
+    )

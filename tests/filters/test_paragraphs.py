@@ -5,7 +5,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from filters.characters import PUNCTUATION
@@ -76,6 +76,7 @@ def test_accents_go_on_demand(line: str, expected: str) -> None:
     assert normalize(line, strip_accents=True) == expected
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(PAGES, st.booleans())
 @example("\u03a3\n\u0391\u03a3\n\u03a3\u2019\u0391", False)
 @example("\u0130\n\u0345Σ\n", True)
@@ -85,6 +86,7 @@ def test_a_page_at_once_is_its_lines_one_by_one(page: str, strip_accents: bool) 
     assert normalize(page, strip_accents=strip_accents) == plain
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(PAGES, st.booleans())
 def test_keys_are_those_of_the_plain_rules(page: str, strip_accents: bool) -> None:
     """One a line."""
@@ -154,6 +156,7 @@ def test_repeats_inside_a_page_may_stay() -> None:
     assert rest.text == "a\na"
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(st.sampled_from("ab1 2\n”")), st.data(), st.booleans())
 def test_remove_paragraphs_as_the_plain_rules_do(
     page: str, data: st.DataObject, within_document: bool
@@ -184,6 +187,7 @@ def test_line_ids_have_a_packed_form() -> None:
     assert pack_line_ids([65_536]) is None
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.integers(0, 65_535)))
 def test_packed_line_ids_come_back(line_ids: list[int]) -> None:
     """As they were."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import sentencepiece
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from filters.characters import PUNCTUATION
@@ -58,6 +58,7 @@ def test_every_mark_of_the_table_is_replaced() -> None:
     assert normalize_for_lm(f"a{marks}b") == f"a{replaced}b"
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(PAGES)
 @example("\u0345\u03a3\u0301\n\u03a3")
 @example("e\u302e\u0301\u302fa")
@@ -197,6 +198,7 @@ def test_a_file_that_is_no_sentencepiece_model(
         load_language_model(tmp_path / "x", arpa)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.text())
 def test_never_raises(three_each: LanguageModel, page: str) -> None:
     """Whatever the page holds, there is a perplexity or none."""

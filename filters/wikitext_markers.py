@@ -1,0 +1,48 @@
+"""Characters that stand for something while wikitext becomes text.
+
+They are Unicode noncharacters: no valid text holds them, so they cannot be mistaken for content.
+`clean_input` takes them out of what comes in; nothing of them is left in what goes out.
+"""
+
+import re
+from typing import Final
+
+REMOVED: Final = "\ufdd0"  # something was removed here
+VERBATIM: Final = "\ufdd1"  # a piece of text that is not parsed; its number follows
+BREAK: Final = "\ufdd2"  # <br>
+BLOCK: Final = "\ufdd3"  # where a block element starts or ends
+EMPTY: Final = "\ufdd4"  # nothing, but it parts what stands around it (`<nowiki/>`)
+EQUALS: Final = "\ufdd5"  # an equals sign in a value: it does not name an argument
+LESS: Final = "\ufdd6"  # a "<" that starts no tag, while another library parses
+STRAY_LINK: Final = "\ufdd7"  # a `[[` that is never closed
+STRAY_TEMPLATE: Final = "\ufdd8"
+STRAY_TABLE: Final = "\ufdd9"
+_DIGITS: Final = "".join(map(chr, range(0xFDE0, 0xFDF0)))  # of the number of a verbatim piece
+
+_NONCHARACTERS: Final = re.compile("[\x00\ufdd0-\ufdef]++")
+_VERBATIM_PIECE: Final = re.compile(f"{VERBATIM}([{_DIGITS}]++)")
+_TO_DIGITS: Final = str.maketrans("0123456789abcdef", _DIGITS)
+_FROM_DIGITS: Final = str.maketrans(_DIGITS, "0123456789abcdef")
+
+
+def clean_input(text: str) -> str:
+    """Return the text with line feeds as line ends, without NUL and without the markers above."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _NONCHARACTERS.sub("", text)
+
+
+def keep_verbatim(piece: str, pieces: list[str]) -> str:
+    """Put a piece aside and return the marker that stands for it."""
+    pieces.append(piece)
+    return VERBATIM + f"{len(pieces) - 1:x}".translate(_TO_DIGITS)
+
+
+def restore_verbatim(text: str, pieces: list[str]) -> str:
+    """Put the pieces back where their markers stand."""
+
+    def piece(match: re.Match[str]) -> str:
+        number = int(match[1].translate(_FROM_DIGITS), 16)
+        return pieces[number] if number < len(pieces) else ""
+
+    return _VERBATIM_PIECE.sub(piece, text) if VERBATIM in text else text

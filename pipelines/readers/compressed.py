@@ -1,0 +1,198 @@
+"""Bytes of a bzip2, gzip or plain file, in pieces, from a range of it if it is made of streams.
+
+A bzip2 file may be many streams one after the other, as multistream dumps and parallel compressors
+write them. Each stream stands for itself: a range may begin at any, and one that is damaged costs
+only itself, since the next is found by its first ten bytes, which nothing else starts with.
+"""
+
+import bz2
+import gzip
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pipelines.readers.rows import Source, clip, unreadable
+
+BZ2_MAGIC, GZIP_MAGIC = b"BZh", b"\x1f\x8b"
+OTHERS = {b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"PK": "zip"}
+# Level, then the magic of the first block: 48 bits that are chance once in 2^48 bytes.
+STREAM_START = re.compile(rb"BZh[1-9]1AY&SY")
+_START_BYTES = 10
+_READ_BYTES = 1 << 20  # compressed, at a time
+_PIECE_BYTES = 16 << 20  # a piece, at most: bounds what a file of zeros can become
+# A block's checksum is known when it has ended; what may be of an unfinished block waits. A block
+# is 900,000 bytes, more where a byte repeats.
+_HELD_BYTES = 2 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A place where bytes are lost; ``truncated``: all that would follow."""
+
+    detail: str
+    truncated: bool
+
+
+def read_pieces(
+    stream: BinaryIO, name: str, start: int = 0, end: int | None = None
+) -> Iterator[bytes | Damage]:
+    """Yield the file's bytes, decompressed by what it begins with; no byte of a damaged block.
+
+    Args:
+        stream: seekable, over the file as it lies there.
+        name: of the file, for messages.
+        start: of the range: 0, or where a bzip2 stream starts.
+        end: of the range: where another starts; None for all that follows.
+
+    Raises:
+        UnreadableFile: the file is of another kind.
+    """
+    source = Source(stream)
+    head = source.peek(_START_BYTES)[:_START_BYTES]
+    if head.startswith(BZ2_MAGIC):
+        yield from _bz2_pieces(source, start, end)
+    elif start:
+        unreadable(source, name, "has no streams to begin at: it is not bzip2")
+    elif head.startswith(GZIP_MAGIC):
+        yield from _gzip_pieces(source)
+    elif head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"<", b""):
+        while piece := source.read(_READ_BYTES):
+            yield piece
+    else:
+        kind = next((k for magic, k in OTHERS.items() if head.startswith(magic)), "")
+        unreadable(
+            source,
+            name,
+            f"is {kind}: unpack it, or take the .bz2 of the same dump"
+            if kind
+            else "is neither bzip2, gzip nor XML: was it damaged in a copy? Fetch it again",
+        )
+
+
+def _gzip_pieces(source: Source) -> Iterator[bytes | Damage]:
+    unzipped = gzip.GzipFile(fileobj=source)
+    try:
+        while piece := unzipped.read1(_READ_BYTES):
+            yield piece
+    except Exception as error:  # noqa: BLE001 - zlib, gzip and EOF errors: damaged data
+        source.raise_own_error()
+        yield Damage(clip(f"{type(error).__name__}: {error}"), truncated=True)
+
+
+def _bz2_pieces(source: Source, start: int, end: int | None) -> Iterator[bytes | Damage]:
+    position = start  # of the stream at hand
+    span = _Span(source, start, end)
+    while head := span.peek(len(BZ2_MAGIC)):
+        problem = "no stream begins here"
+        if head.startswith(BZ2_MAGIC):
+            try:
+                yield from _stream_pieces(span)
+                position = span.position
+                continue
+            except EOFError:
+                yield Damage(f"ends inside the stream at byte {position}", truncated=end is None)
+                return
+            except Exception as error:  # noqa: BLE001 - what bz2 raises: damaged data
+                source.raise_own_error()
+                problem = str(error)
+        found = _find_stream(source, position + 1, end)
+        ended = found is None and end is None
+        yield Damage(f"stream at byte {position}: {clip(problem)}", truncated=ended)
+        if found is None:
+            return
+        position = found
+        span = _Span(source, found, end)
+
+
+class _Span:
+    """The compressed bytes of a range, which may be given back."""
+
+    def __init__(self, source: Source, start: int, end: int | None) -> None:
+        source.seek(start)
+        self._source = source
+        self._end = end
+        self._buffer = b""
+        self.position = start  # of the next byte that read() returns
+
+    def read(self) -> bytes:
+        """Return some bytes; none at the end."""
+        data, self._buffer = self._buffer or self._fetch(), b""
+        self.position += len(data)
+        return data
+
+    def _fetch(self) -> bytes:
+        ahead = self.position + len(self._buffer)
+        wanted = _READ_BYTES if self._end is None else min(_READ_BYTES, self._end - ahead)
+        return self._source.read(wanted) if wanted > 0 else b""
+
+    def give_back(self, data: bytes) -> None:
+        """Take back the end of what was read."""
+        self._buffer = data
+        self.position -= len(data)
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes and leave them; none where only zeros follow, as tapes leave."""
+        while len(self._buffer) < size and (more := self._fetch()):
+            self._buffer += more
+        return self._buffer[:size] if self._buffer.strip(b"\0\n") else b""
+
+
+def _stream_pieces(span: _Span) -> Iterator[bytes]:
+    """Yield one stream. Raises EOFError where it does not end, OSError where it is damaged."""
+    decompressor = bz2.BZ2Decompressor()
+    held = bytearray()
+    while not decompressor.eof:
+        data = b"" if not decompressor.needs_input else span.read()
+        if decompressor.needs_input and not data:
+            yield bytes(held)  # whole blocks
+            raise EOFError
+        held += decompressor.decompress(data, _PIECE_BYTES)
+        if len(held) > 2 * _HELD_BYTES:
+            yield bytes(held[:-_HELD_BYTES])
+            del held[:-_HELD_BYTES]
+    span.give_back(decompressor.unused_data)
+    if held:
+        yield bytes(held)
+
+
+def _find_stream(source: Source, start: int, end: int | None) -> int | None:
+    """Return where the next stream starts at or after ``start``."""
+    for found in stream_starts(source, start, end):
+        return found
+    return None
+
+
+def stream_starts(stream: BinaryIO | Source, start: int, end: int | None) -> Iterator[int]:
+    """Yield where bzip2 streams start in a range of a file, found by their first bytes."""
+    stream.seek(start)
+    at, tail = start, b""
+    while end is None or at < end:
+        wanted = _READ_BYTES if end is None else min(_READ_BYTES, end - at + _START_BYTES)
+        data = stream.read(wanted)
+        if not data:
+            return
+        begin = at - len(tail)
+        window = tail + data
+        for match in STREAM_START.finditer(window):
+            if end is None or begin + match.start() < end:
+                yield begin + match.start()
+        at += len(data)
+        tail = window[-(_START_BYTES - 1) :]
+
+
+def first_bytes(stream: BinaryIO, start: int, size: int) -> bytes:
+    """Return what the stream at ``start`` begins with; less than ``size`` if it is damaged."""
+    stream.seek(start)
+    decompressor = bz2.BZ2Decompressor()
+    found = io.BytesIO()
+    try:
+        while found.tell() < size and not decompressor.eof:
+            data = stream.read(1 << 16) if decompressor.needs_input else b""
+            if decompressor.needs_input and not data:
+                break
+            found.write(decompressor.decompress(data, size))
+    except OSError:
+        pass
+    return found.getvalue()[:size]

@@ -1,0 +1,208 @@
+"""Pages of a WARC file: text made of the HTML of its responses (``spec/web.md`` 2.4, an option).
+
+LLaMA read WET files. A page from here has the same fields; what made its text stands in
+``extractor``.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Literal
+
+from fastwarc.warc import WarcRecord
+from resiliparse.extract.html2text import extract_plain_text
+from resiliparse.parse.encoding import detect_encoding
+from resiliparse.parse.html import HTMLTree
+
+from pipelines.readers.archive import BadRecord, Record, read_records
+from pipelines.readers.rows import REPLACEMENT, BadRow, UnreadableFile, clip
+from pipelines.readers.wet import WetPage, page_notes
+
+__all__ = ["BadRow", "UnreadableFile", "WetPage", "load_extractor", "read_warc"]
+
+# Common Crawl cuts a page at 1 MiB, at 5 MiB from 2025 on; what is longer is no page to read.
+MAX_HTML_BYTES = 5 << 20
+MAX_REPLACED_SHARE = 0.01  # of the characters; more says that the encoding is another
+SNIFFED_BYTES = 1024
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<title")
+HTTP_RECORD = b"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\n"
+
+Extractor = Callable[[str], str]  # HTML to text
+
+
+class ExtractorError(Exception):
+    """An extractor that cannot be had; the message says what to do."""
+
+
+def load_extractor(name: str) -> Extractor:
+    """Return what makes text of HTML: ``resiliparse`` or ``trafilatura``.
+
+    Raises:
+        ExtractorError: there is no such extractor, or it is not installed.
+    """
+    if name == "resiliparse":
+        return _all_visible_text
+    if name != "trafilatura":
+        raise ExtractorError(f"no extractor {name!r}: choose resiliparse or trafilatura")
+    try:
+        from trafilatura import extract  # noqa: PLC0415 -- an option that few install
+    except ImportError as error:
+        raise ExtractorError(
+            "the extractor trafilatura is not installed: pip install trafilatura"
+        ) from error
+
+    def main_content(html: str) -> str:
+        # FineWeb also removes duplicates, within what a process has seen: that would let a page's
+        # text depend on the pages before it.
+        return extract(html, favor_precision=True, include_comments=False) or ""
+
+    return main_content
+
+
+def _all_visible_text(html: str) -> str:
+    return str(extract_plain_text(html, links=False, main_content=False))
+
+
+def read_warc(
+    stream: BinaryIO,
+    name: str,
+    *,
+    extractor: str = "resiliparse",
+    notes: Counter[str] | None = None,
+) -> Iterator[WetPage | BadRow]:
+    """Read the HTML pages of a WARC file, gzipped or not.
+
+    Reasons of bad rows: ``no_url``, ``no_date``, ``no_text``, ``no_type``, ``not_http``,
+    ``bad_http``, ``http_status`` (not 200), ``not_html``, ``html_too_long``, ``bad_encoding``,
+    ``extractor_failed``, and those of ``archive.BadRecord``.
+
+    Args:
+        stream: the file, at its start; it need not be seekable.
+        name: of the file, for messages.
+        extractor: for ``load_extractor``.
+        notes: where to count ``bad_utf8``, ``wrong_length``, and the records that are no
+            responses, by type.
+
+    Raises:
+        ExtractorError: see ``load_extractor``.
+        UnreadableFile: there is no record in the file at all.
+    """
+    extract = load_extractor(extractor)
+    notes = Counter() if notes is None else notes
+    row = 0
+    for record in read_records(stream, name):
+        if isinstance(record, BadRecord):
+            yield BadRow(row, record.reason, record.detail)
+        elif record.kind and record.kind != "response":
+            notes[f"{record.kind}_records"] += 1
+            continue
+        else:
+            page = _page(record, row, extract)
+            if isinstance(page, WetPage):
+                page.extractor = extractor
+                notes.update(page_notes(page))
+            yield page
+        row += 1
+
+
+class _NoPageError(Exception):
+    """A response that gives no page: reason and detail."""
+
+
+def _page(record: Record, row: int, extract: Extractor) -> WetPage | BadRow:
+    url = record.url
+    for needed, reason in (
+        (record.kind, "no_type"),
+        (url, "no_url"),
+        (record.header(b"warc-date"), "no_date"),
+    ):
+        if not needed:
+            return BadRow(row, reason, clip(url))
+    try:
+        payload = _payload(record)
+        html, replaced = _decode(payload)
+        title, text = _title_and_text(html, extract)
+    except _NoPageError as problem:
+        reason, detail = problem.args
+        return BadRow(row, reason, clip(f"{detail} {url}"))
+    return WetPage(
+        row,
+        url,
+        record.header(b"warc-date"),
+        record.header(b"warc-payload-digest") or record.header(b"warc-block-digest"),
+        title,
+        text,
+        len(payload),
+        record.header(b"warc-identified-content-language"),
+        record.header(b"warc-record-id"),
+        replaced,
+        record.runs_on,
+    )
+
+
+def _payload(record: Record) -> bytes:
+    """Return the HTML of a response, without what HTTP wraps around it."""
+    if not record.header(b"content-type").startswith("application/http"):
+        raise _NoPageError("not_http", record.header(b"content-type"))
+    try:
+        status, declared, payload = _unwrap(record.block, "all")
+    except (OSError, ValueError):  # some crawlers unwrap a page and keep the header that says how
+        try:
+            status, declared, payload = _unwrap(record.block, "none")
+        except (OSError, ValueError) as error:
+            raise _NoPageError("bad_http", str(error)) from error
+    if status != 200:
+        raise _NoPageError("http_status", str(status))
+    kind = record.header(b"warc-identified-payload-type") or declared
+    kind = kind.partition(";")[0].strip().lower() or _sniff(payload)
+    if kind not in HTML_TYPES:
+        raise _NoPageError("not_html", kind)
+    if len(payload) > MAX_HTML_BYTES:
+        raise _NoPageError("html_too_long", f"over {MAX_HTML_BYTES} bytes")
+    return payload
+
+
+def _unwrap(block: bytes, encodings: Literal["all", "none"]) -> tuple[int | None, str, bytes]:
+    """Return the status, the Content-Type and the content of an HTTP response."""
+    length = b"Content-Length: %d\r\n\r\n" % len(block)
+    response = WarcRecord.from_bytes(HTTP_RECORD + length + block)
+    response.parse_http(auto_decode=encodings)
+    payload = response.reader.read(MAX_HTML_BYTES + 1)
+    return response.http_headers.status_code, response.http_content_type or "", payload
+
+
+def _sniff(payload: bytes) -> str:
+    start = payload[:SNIFFED_BYTES].lower()
+    return "text/html" if any(tag in start for tag in HTML_STARTS) else "unknown"
+
+
+def _decode(payload: bytes) -> tuple[str, int]:
+    """Decode as UTF-8, else as what the page says or looks like; a few wrong bytes are replaced.
+
+    Returns:
+        the text, and how many U+FFFD were put.
+    """
+    try:
+        return payload.decode("utf-8-sig"), 0
+    except UnicodeDecodeError:
+        encoding = detect_encoding(payload, from_html_meta=True) or "windows-1252"
+    try:
+        text = payload.decode(encoding, "replace")
+    except (LookupError, ValueError) as error:
+        raise _NoPageError("bad_encoding", str(error)) from error
+    replaced = text.count(REPLACEMENT)
+    if replaced > MAX_REPLACED_SHARE * len(text):
+        raise _NoPageError("bad_encoding", f"not {encoding}")
+    return text, replaced
+
+
+def _title_and_text(html: str, extract: Extractor) -> tuple[str, str]:
+    try:
+        title = " ".join((HTMLTree.parse(html).title or "").split())
+        text = extract(html)
+    except Exception as error:
+        raise _NoPageError("extractor_failed", f"{type(error).__name__}: {error}") from error
+    text = "\n".join(map(str.strip, text.split("\n"))).strip("\n")
+    if not text:
+        raise _NoPageError("no_text", "")
+    return title, text

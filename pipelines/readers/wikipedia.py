@@ -1,0 +1,324 @@
+"""MediaWiki's export XML, versions 0.3 to 0.11, as pages (``spec/sources.md`` 2.1).
+
+A dump is read as a stream: expat tells where elements begin and end, and only the last revision of
+the page at hand is kept. Tags are known by their local names. What is damaged costs the page it is
+in, and reading goes on at the next ``<page>``, a mark that no text holds, since ``<`` is escaped.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+from xml.parsers import expat
+
+from pipelines.readers.compressed import Damage, read_pieces
+from pipelines.readers.rows import BadRow, UnreadableFile, clip
+
+MAX_TEXT_CHARS = 64 << 20  # of one page; MediaWiki itself allows 2 MiB
+_BUFFER_BYTES = 1 << 16  # of text, handed over by expat at a time
+_PAGE = b"<page>"
+_ROOT = b"<mediawiki>"
+# Control characters that XML forbids. MediaWiki removes them; some tools that cut dumps do not.
+_FORBIDDEN = bytes(set(range(32)) - {9, 10, 13})
+
+# Element -> where its text goes, by its parent: `id` occurs in page, revision and contributor.
+_PAGE_FIELDS = {"title", "ns", "id"}
+_REVISION_FIELDS = {"id", "timestamp", "model", "text"}
+_FIELDS = {
+    **{("page", name): name for name in _PAGE_FIELDS},
+    **{("revision", name): f"revision.{name}" for name in _REVISION_FIELDS},
+    **{("siteinfo", name): name for name in ("dbname", "base")},
+    ("namespaces", "namespace"): "namespace",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SiteInfo:
+    """What a dump says of its wiki; empty where it says nothing."""
+
+    dbname: str = ""  # such as enwiki
+    base: str = ""  # address of the main page
+    namespaces: Mapping[int, str] = field(default_factory=dict)  # key -> local name
+
+
+@dataclass(slots=True)
+class Page:
+    """One page with its last revision."""
+
+    row: int  # number in its range, from 0, counting bad ones
+    page_id: int
+    title: str
+    namespace: int
+    redirect: str | None  # title of the target, "" where it is not named
+    revision_id: int
+    timestamp: str | None  # ISO-8601, UTC
+    model: str
+    text: str | None  # None where there is none, or it was deleted
+
+
+class _Broken(Exception):  # noqa: N818 - named for the page
+    """A page whose elements make no sense; raised through expat."""
+
+    def __init__(self, problem: str, at: int) -> None:
+        super().__init__(problem)
+        self.at = at  # byte where the tag begins, which expat forgets
+
+
+class _Parser:
+    """The elements of one dump, from its root to the first damage."""
+
+    def __init__(self) -> None:
+        self.pages: list[dict[str, str]] = []  # complete, not yet fetched
+        self.site: SiteInfo | None = None  # when its element has ended
+        self.open: dict[str, str] | None = None  # the page at hand
+        self.depth = 0
+        self.root = ""
+        self._site: dict[str, str] = {}
+        self._namespaces: dict[int, str] = {}
+        self._path: list[str] = []
+        self._attributes: dict[str, str] = {}
+        self._text: list[str] = []
+        self._characters = 0
+        self._fed = 0  # bytes, before those at hand
+        self._expat = expat.ParserCreate()
+        self._expat.buffer_text = True
+        self._expat.buffer_size = _BUFFER_BYTES
+        self._expat.StartElementHandler = self._start
+        self._expat.EndElementHandler = self._end
+
+    def feed(self, data: bytes) -> tuple[str, bytes] | None:
+        """Parse bytes; at damage return what is wrong and the bytes from there on."""
+        try:
+            self._expat.Parse(data, False)
+        except _Broken as error:
+            return str(error), data[max(0, error.at - self._fed) :]
+        except expat.ExpatError as error:
+            return str(error), data[max(0, self._expat.ErrorByteIndex - self._fed) :]
+        self._fed += len(data)
+        return None
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        name = name.rpartition(":")[2]
+        path = self._path
+        parent = path[-1] if path else ""
+        if name == "page":
+            if len(path) != 1:
+                at = self._expat.CurrentByteIndex
+                raise _Broken("a page begins inside another element", at)
+            self.open = {}
+        elif name == "revision" and self.open is not None:
+            self.open = {k: v for k, v in self.open.items() if not k.startswith("revision.")}
+        elif name == "redirect" and parent == "page" and self.open is not None:
+            self.open["redirect"] = attributes.get("title", "")
+        elif (parent, name) in _FIELDS:
+            self._attributes = attributes
+            self._text = []
+            self._characters = 0
+            self._expat.CharacterDataHandler = self._characters_of_field
+        elif not path:
+            self.root = name
+        path.append(name)
+
+    def _characters_of_field(self, text: str) -> None:
+        self._characters += len(text)
+        if self._characters > MAX_TEXT_CHARS:
+            at = self._expat.CurrentByteIndex
+            raise _Broken(f"a text of more than {MAX_TEXT_CHARS} characters", at)
+        self._text.append(text)
+
+    def _end(self, name: str) -> None:
+        name = name.rpartition(":")[2]
+        path = self._path
+        path.pop()
+        parent = path[-1] if path else ""
+        if key := _FIELDS.get((parent, name)):
+            self._expat.CharacterDataHandler = None
+            text = "".join(self._text)
+            if key == "namespace":
+                self._name_space(text)
+            elif parent == "siteinfo":
+                self._site[key] = text
+            elif self.open is not None and "deleted" not in self._attributes:
+                self.open[key] = text
+        elif name == "page" and self.open is not None:
+            self.pages.append(self.open)
+            self.open = None
+        elif name == "siteinfo":
+            self.site = SiteInfo(**self._site, namespaces=self._namespaces)
+
+    def _name_space(self, text: str) -> None:
+        key = self._attributes.get("key", "")
+        if key.removeprefix("-").isdecimal():
+            self._namespaces[int(key)] = text
+
+    @property
+    def closed(self) -> bool:
+        """Whether the root element has ended."""
+        return bool(self.root) and not self._path
+
+
+def read_siteinfo(stream: BinaryIO, name: str) -> SiteInfo:
+    """Return what the head of a dump says of its wiki.
+
+    Raises:
+        UnreadableFile: the file is not a MediaWiki export, or its beginning is damaged.
+    """
+    parser = _Parser()
+    problem = ""
+    for piece in read_pieces(stream, name):
+        if isinstance(piece, Damage):
+            problem = piece.detail
+            break
+        if wrong := parser.feed(piece):
+            problem = wrong[0]
+        if problem or parser.site or parser.pages or parser.open is not None:
+            break
+    if parser.root != "mediawiki":
+        what = problem or (f"its root element is <{parser.root}>" if parser.root else "it is empty")
+        raise UnreadableFile(
+            f"{name}: no MediaWiki export ({clip(what)}). Give pages-articles dumps; if it is one, "
+            "it was damaged in a copy: fetch it again"
+        )
+    return parser.site or SiteInfo()
+
+
+def read_pages(
+    stream: BinaryIO,
+    name: str,
+    site: SiteInfo | None = None,
+    *,
+    start: int = 0,
+    end: int | None = None,
+) -> Iterator[Page | BadRow]:
+    """Yield the pages of a dump, or of a range of its streams.
+
+    Args:
+        stream: seekable, over the file as it lies there: bzip2, gzip, or plain.
+        name: of the file, for messages.
+        site: its namespaces, for exports before 0.6, whose pages do not name theirs.
+        start: of the range: 0, or where a stream starts that begins with a page.
+        end: of the range: where another such stream starts; None for all that follows.
+
+    Yields:
+        pages, and ``BadRow`` in place of what could not be read: ``bad_xml`` and ``missing_field``
+        (a page), ``damaged_stream`` (the pages of a stream), ``truncated_file`` (all that follows).
+
+    Raises:
+        UnreadableFile: the file is not compressed XML at all.
+    """
+    scanner = _Scanner(site or SiteInfo(), within=start > 0)
+    damaged = False
+    carry = b""
+    for piece in read_pieces(stream, name, start, end):
+        if isinstance(piece, Damage):
+            reason = "truncated_file" if piece.truncated else "damaged_stream"
+            yield scanner.lose(reason, piece.detail)
+            damaged, carry = piece.truncated, b""
+            continue
+        data = carry + piece
+        cut = _whole_characters(data)
+        yield from scanner.feed(_repaired(data[:cut]))
+        carry = data[cut:]
+    if (problem := scanner.ending(within=end is not None)) and not damaged:
+        yield scanner.lose("truncated_file", problem)
+
+
+class _Scanner:
+    """Pages from bytes, from one ``<page>`` to the next where something is damaged."""
+
+    def __init__(self, site: SiteInfo, *, within: bool) -> None:
+        self._site = site
+        self._prefixes = {text.lower(): key for key, text in site.namespaces.items() if text}
+        self._row = 0
+        self._tail = b""
+        self._parser: _Parser | None = self._begin() if within else _Parser()
+
+    def _begin(self) -> _Parser:
+        parser = _Parser()
+        parser.feed(_ROOT)
+        return parser
+
+    def feed(self, data: bytes) -> Iterator[Page | BadRow]:
+        """Yield the pages that end in these bytes."""
+        while data:
+            if self._parser is None:
+                data = self._tail + data
+                at = data.find(_PAGE)
+                self._tail = data[1 - len(_PAGE) :] if at < 0 else b""
+                if at < 0:
+                    return
+                self._parser = self._begin()
+                data = data[at:]
+            damage = self._parser.feed(data)
+            for fields in self._parser.pages:
+                yield self._page(fields)
+            self._parser.pages.clear()
+            if damage is None:
+                return
+            problem, data = damage
+            yield self.lose("bad_xml", problem)
+
+    def lose(self, reason: str, detail: str) -> BadRow:
+        """Give up the page at hand, and say why."""
+        title = (self._parser.open or {}).get("title", "") if self._parser else ""
+        self._parser, self._tail = None, b""
+        self._row += 1
+        return BadRow(self._row - 1, reason, clip(f"{detail}: {title}" if title else detail))
+
+    def ending(self, *, within: bool) -> str:
+        """Return what is missing when the bytes have ended; nothing may be, or it is told."""
+        if self._parser is None or (within and self._parser.open is None) or self._parser.closed:
+            return ""
+        return "ends inside a page" if self._parser.open is not None else "has no </mediawiki>"
+
+    def _page(self, fields: Mapping[str, str]) -> Page | BadRow:
+        row = self._row
+        self._row += 1
+        title = fields.get("title", "").strip()
+        page_id = fields.get("id", "")
+        if not title or not page_id.isdecimal():
+            missing = "id" if title else "title"
+            return BadRow(row, "missing_field", clip(f"{missing} of page {title or page_id}"))
+        revision_id = fields.get("revision.id", "")
+        return Page(
+            row,
+            int(page_id),
+            title,
+            self._namespace(fields.get("ns", ""), title),
+            fields.get("redirect"),
+            int(revision_id) if revision_id.isdecimal() else 0,
+            fields.get("revision.timestamp"),
+            fields.get("revision.model") or "wikitext",
+            fields.get("revision.text"),
+        )
+
+    def _namespace(self, key: str, title: str) -> int:
+        if key.removeprefix("-").isdecimal():
+            return int(key)
+        prefix, colon, _ = title.partition(":")
+        return self._prefixes.get(prefix.lower(), 0) if colon else 0
+
+
+def _whole_characters(data: bytes) -> int:
+    r"""Return how many of the bytes hold whole UTF-8 characters.
+
+    >>> _whole_characters("aé".encode()), _whole_characters("aé".encode()[:2])
+    (3, 1)
+    """
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte < 0x80:
+            break
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(data) if back >= needed else len(data) - back
+    return len(data)
+
+
+def _repaired(data: bytes) -> bytes:
+    """Return bytes that expat takes: one bad byte must not cost a page (0.2, rule 6)."""
+    data = data.translate(None, _FORBIDDEN)
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data.decode(errors="replace").encode()
+    return data

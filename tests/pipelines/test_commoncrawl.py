@@ -1,0 +1,342 @@
+"""Common Crawl from WET files to documents, on a crawl made by hand (web.md 2 to 8)."""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sentencepiece
+
+from filters.cutoffs import Cutoffs, fingerprint_of, write_cutoffs
+from filters.fasttext_model import train_fasttext
+from pipelines import passes, settle
+from pipelines.__main__ import main
+from pipelines.documents import read_rows
+from pipelines.runs import RunError
+from tests.filters.tiny_models import train_languages, train_sentencepiece, write_arpa
+from tests.pipelines.crawl import sentence, wet_record, write_crawl
+
+ENGLISH = [sentence(number) for number in range(12)]
+GERMAN = [
+    "der hund und der fuchs laufen durch die stadt, und das ist eine seite der sprache " * 3,
+    "das ist eine seite und der hund ist in der stadt, worte der sprache und der fuchs " * 3,
+]
+MENU = "home | about this village | contact the people of the village | a map of the river"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make models of a few words: language identification, an n-gram model, a classifier."""
+    folder = tmp_path_factory.mktemp("models")
+    english = [("en", line.lower()) for line in ENGLISH]
+    train_languages(folder, [*english, *(("de", line) for line in GERMAN)]).rename(
+        folder / "lid.bin"
+    )
+    pieces = train_sentencepiece(folder / "en.sp.model", "\n".join(ENGLISH).lower(), vocab_size=90)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(pieces))
+    words = [processor.id_to_piece(number) for number in range(processor.vocab_size())]
+    # A page of many different letters is less likely than one of few words.
+    unigrams = {word: (-0.5 - len(word) / 10, 0.0) for word in words if word not in ("<s>", "</s>")}
+    arpa = write_arpa(folder / "en.arpa", {"<s>": (-99.0, 0.0), "</s>": (-1.0, 0.0), **unigrams})
+    table = Cutoffs({"en": {30: 1.0, 60: 10_000.0}}, {"en": fingerprint_of(pieces, arpa)})
+    write_cutoffs(folder / "cutoffs.csv", table)
+    examples = [f"__label__wiki {line}" for line in ENGLISH[:6]]
+    examples += [f"__label__cc {line}" for line in ENGLISH[6:]]
+    (folder / "examples").write_text("\n".join(examples * 20))
+    train_fasttext(folder / "examples", folder / "wikiref.bin", dim=8, epoch=200, lr=1.0)
+    return folder
+
+
+def page(*numbers: int, url: str = "", **fields: str) -> bytes:
+    """Return a record with a menu that all have, and the paragraphs of these numbers."""
+    lines = [MENU, *(ENGLISH[number] for number in numbers)]
+    name = "-".join(map(str, numbers))
+    return wet_record(url or f"http://example.com/{name}", "\n".join(lines), **fields)
+
+
+def files() -> dict[str, list[bytes]]:
+    """Return the records of a crawl: what each is there for is in the tests."""
+    return {
+        "a": [
+            page(0, 1, digest="sha1:A"),
+            page(2, 3, 2, digest="sha1:B"),
+            wet_record("http://example.com/short", "too short"),
+            wet_record("http://example.de/", "\n".join([MENU, *GERMAN])),
+        ],
+        "b": [
+            page(4, 5, digest="sha1:C"),
+            page(6, 7, url="http://example.org/twice", digest="sha1:D"),
+            wet_record("http://example.com/menu", "\n".join([MENU] * 4)),
+        ],
+        "c": [page(6, 7, url="http://example.net/twice", digest="sha1:D"), page(8, 9)],
+    }
+
+
+def curate(run: Path, inputs: list[str], models: Path, *options: str) -> int:
+    """Run the command."""
+    command = ["commoncrawl", "--run", str(run), "--quiet", "--models", str(models)]
+    command += ["--langid", str(models / "lid.bin"), *options, "--input", *inputs]
+    return main(command)
+
+
+def rows(run: Path, folder: str) -> list[dict[str, Any]]:
+    """Return the documents or the rejects of a run."""
+    found = []
+    for path in sorted((run / folder).glob("*.parquet")):
+        with path.open("rb") as stream:
+            found += [{**row, "meta": json.loads(row["meta"])} for row in read_rows(stream)]
+    return found
+
+
+def content(run: Path) -> dict[str, bytes]:
+    """Return all files of a run that must not differ between runs."""
+    folders = ("documents", "rejects")
+    return {
+        str(path.relative_to(run)): path.read_bytes()
+        for path in sorted(run.rglob("*"))
+        if path.parent.name in folders or path.name in ("manifest.json", "stats.json", "COMPLETED")
+    }
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> list[str]:
+    """Write the crawl."""
+    return write_crawl(tmp_path / "in", files())
+
+
+def test_every_page_that_is_not_kept_says_why(
+    tmp_path: Path, inputs: list[str], models: Path
+) -> None:
+    """In a scope of all files, the menu goes, and what is left of each page is judged."""
+    assert curate(tmp_path / "run", inputs, models, "--scope", "dump") == 0
+    kept = {
+        row["id"].removeprefix("commoncrawl:"): row for row in rows(tmp_path / "run", "documents")
+    }
+    reasons = {
+        row["id"].removeprefix("commoncrawl:"): row["reason"]
+        for row in rows(tmp_path / "run", "rejects")
+    }
+    assert reasons == {
+        "a:2": "too_short",
+        "a:3": "language",
+        "b:1": "all_paragraphs_duplicate",
+        "b:2": "all_paragraphs_duplicate",
+        "c:0": "all_paragraphs_duplicate",
+    }
+    assert kept.keys() == {"a:0", "a:1", "b:0", "c:1"}
+    assert kept["a:0"]["text"] == "\n".join(ENGLISH[:2])
+
+
+def test_a_document_carries_what_the_decisions_need(
+    tmp_path: Path, inputs: list[str], models: Path
+) -> None:
+    """Scores are columns; the rest of CCNet's fields are in meta (4.6)."""
+    assert curate(tmp_path / "run", inputs, models, "--scope", "dump") == 0
+    row = next(row for row in rows(tmp_path / "run", "documents") if row["id"].endswith("a:1"))
+    meta = row["meta"]
+    assert row["text"].split("\n") == [ENGLISH[2], ENGLISH[3]]
+    assert (row["url"], row["created"], row["lang"]) == (
+        "http://example.com/2-3-2",
+        "2019-02-15T18:33:19Z",
+        "en",
+    )
+    assert row["lang_score"] >= 0.5
+    assert math.isfinite(row["perplexity"])
+    assert meta["bucket"] == "middle"
+    assert meta["line_ids"] == [1, 2]  # the menu, and the repeat of a line, are gone
+    assert (meta["nlines"], meta["original_nlines"]) == (2, 4)
+    assert meta["length"] == len(row["text"])
+    assert meta["title"] == "A title"
+    assert meta["digest"] == "sha1:B"
+    assert meta["source_domain"] == "example.com"
+    assert meta["cc_segment"] == "a.warc.wet.gz"
+
+
+def test_control_characters_cost_no_page(tmp_path: Path, models: Path) -> None:
+    """A document holds no NUL and no carriage return (sources.md 0.1); the page is kept."""
+    record = wet_record("http://example.com/", f"{ENGLISH[0]}\n{ENGLISH[1]} \0\rend")
+    assert curate(tmp_path / "run", write_crawl(tmp_path / "in", {"a": [record]}), models) == 0
+    (row,) = rows(tmp_path / "run", "documents")
+    assert row["text"] == f"{ENGLISH[0]}\n{ENGLISH[1]}   end"
+
+
+def test_files_of_different_groups_do_not_meet(
+    tmp_path: Path, inputs: list[str], models: Path
+) -> None:
+    """Three files are three of 1,600 shards, in three groups: equal pages meet by digest only."""
+    assert curate(tmp_path / "run", inputs, models) == 0
+    rejects = {row["id"]: row for row in rows(tmp_path / "run", "rejects")}
+    assert rejects["commoncrawl:c:0"]["reason"] == "duplicate_digest"
+    assert rejects["commoncrawl:c:0"]["detail"] == "same as commoncrawl:b:1"
+    kept = {row["id"]: row for row in rows(tmp_path / "run", "documents")}
+    assert kept["commoncrawl:b:1"]["meta"]["copies"] == 2
+
+
+def test_the_first_copy_of_a_paragraph_can_be_kept(
+    tmp_path: Path, inputs: list[str], models: Path
+) -> None:
+    """The smallest (dump, file, record) keeps it (4.4)."""
+    options = ("--scope", "dump", "--keep", "first")
+    assert curate(tmp_path / "run", inputs, models, *options) == 0
+    kept = {row["id"]: row["text"] for row in rows(tmp_path / "run", "documents")}
+    assert kept["commoncrawl:a:0"].startswith(MENU)
+    assert kept["commoncrawl:b:1"] == f"{ENGLISH[6]}\n{ENGLISH[7]}"
+    assert not any(MENU in text for name, text in kept.items() if name != "commoncrawl:a:0")
+
+
+def test_an_earlier_run_wins_over_equal_pages(
+    tmp_path: Path, inputs: list[str], models: Path
+) -> None:
+    """Exact duplicates across dumps: the earlier dump keeps the page."""
+    (first, *others) = inputs
+    again = write_crawl(tmp_path / "later", {"z": [page(0, 1, digest="sha1:A"), page(10, 11)]})
+    assert curate(tmp_path / "2019", [first], models) == 0
+    assert (
+        curate(tmp_path / "2020", [*others, *again], models, "--after", str(tmp_path / "2019")) == 0
+    )
+    rejects = {row["id"]: row for row in rows(tmp_path / "2020", "rejects")}
+    assert rejects["commoncrawl:z:0"]["reason"] == "duplicate_digest"
+    assert rejects["commoncrawl:z:0"]["detail"] == "same as commoncrawl:a:0"
+
+
+def test_the_classifier_decides_after_the_digests(
+    tmp_path: Path, inputs: list[str], models: Path
+) -> None:
+    """It keeps pages like those of its positives; the score is a column of both kinds."""
+    wikiref = str(models / "wikiref.bin")
+    assert curate(tmp_path / "run", inputs, models, "--wikiref", wikiref) == 0
+    kept = {row["id"]: row["wikiref_score"] for row in rows(tmp_path / "run", "documents")}
+    dropped = {
+        row["id"]: row["wikiref_score"]
+        for row in rows(tmp_path / "run", "rejects")
+        if row["reason"] == "not_a_reference"
+    }
+    assert kept.keys() == {"commoncrawl:a:0", "commoncrawl:a:1", "commoncrawl:b:0"}
+    assert dropped.keys() == {"commoncrawl:b:1", "commoncrawl:c:1"}
+    assert min(kept.values()) >= 0.25 > max(dropped.values())
+    stats = json.loads((tmp_path / "run" / "stats.json").read_bytes())
+    (last,) = [stage for stage in stats["stages"] if stage["stage"] == "commoncrawl.reference"]
+    assert (last["documents_in"], last["documents_out"]) == (5, 3)
+    assert last["characters_out"] == stats["characters"]
+
+
+def test_the_cc_net_profile_keeps_languages_and_buckets(
+    tmp_path: Path, inputs: list[str], models: Path
+) -> None:
+    """What cc_net writes: no language is dropped, pages without a model are in the bucket all."""
+    options = ("--profile", "cc_net", "--scope", "dump")
+    assert curate(tmp_path / "run", inputs, models, *options) == 0
+    kept = {row["id"]: row for row in rows(tmp_path / "run", "documents")}
+    german = kept["commoncrawl:a:3"]
+    assert (german["lang"], german["perplexity"], german["meta"]["bucket"]) == ("de", None, "all")
+    assert german["meta"]["original_length"] == german["meta"]["content_length_bytes"]
+    assert kept.keys() == {
+        *("commoncrawl:a:0", "commoncrawl:a:1", "commoncrawl:a:3", "commoncrawl:b:0"),
+        "commoncrawl:c:1",
+    }
+
+
+@pytest.mark.parametrize("options", [(), ("--scope", "dump", "--keep", "first")])
+def test_workers_and_the_order_of_inputs_change_no_byte(
+    tmp_path: Path, inputs: list[str], models: Path, options: tuple[str, ...]
+) -> None:
+    """One process, two, and inputs named in another order (DESIGN 3)."""
+    wikiref = ("--wikiref", str(models / "wikiref.bin"))
+    assert curate(tmp_path / "one", inputs, models, *wikiref, *options) == 0
+    assert curate(tmp_path / "two", inputs[::-1], models, *wikiref, *options, "--workers", "2") == 0
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
+def test_every_record_is_kept_rejected_or_bad(
+    tmp_path: Path, inputs: list[str], models: Path
+) -> None:
+    """Also with a record that is no page and a file that is cut off (DESIGN 3)."""
+    whole = Path(inputs[1]).read_bytes()
+    Path(inputs[1]).write_bytes(whole[:-60])
+    damaged = write_crawl(tmp_path / "in", {"d": [wet_record("", "no address"), page(10, 11)]})
+    assert curate(tmp_path / "run", [*inputs, *damaged], models) == 0
+    stats = json.loads((tmp_path / "run" / "stats.json").read_bytes())
+    assert stats["bad_records_by_reason"] == {"no_url": 1, "truncated_file": 1}
+    assert stats["records_read"] == stats["documents"] + stats["rejected"] + stats["bad_records"]
+    assert stats["records_read"] == len(
+        rows(tmp_path / "run", "documents") + rows(tmp_path / "run", "rejects")
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "calls"),
+    [((passes, "run_unit"), 0), ((passes, "run_unit"), 2), ((settle, "settle_unit"), 1)],
+)
+def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
+    tmp_path: Path,
+    inputs: list[str],
+    models: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: tuple[Any, str],
+    calls: int,
+) -> None:
+    """Scopes that are done are not read again, for claims or for documents (DESIGN 3)."""
+    assert curate(tmp_path / "whole", inputs, models) == 0
+    module, name = step
+    function, done = getattr(module, name), []
+
+    def cut_off(*arguments: Any, **options: Any) -> Any:
+        if len(done) == calls:
+            raise RunError("cut off")
+        done.append(arguments[1].name)
+        return function(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, cut_off)
+        assert curate(tmp_path / "run", inputs, models) == 1
+    markers = tmp_path / "run" / "passes" / "paragraphs"
+    for marker in markers.glob("*.json"):
+        marker.unlink()
+    assert curate(tmp_path / "run", inputs, models) == 0
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+    left = {path.stem for path in markers.glob("*.json")}
+    expected = {"run_unit": 3 - calls, "settle_unit": 0}[name]
+    assert len(left) == expected  # each file is a group of its own
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--languages", "en", "fr"), "no fr.sp.model"),
+        (("--buckets", "heads"), "--buckets heads: give some of"),
+        (("--cutoffs", "published"), "made with CCNet's published model"),
+        (("--per-line",), "not each line"),
+        (("--wikiref", "/nowhere"), "give the path of a file"),
+        (("--after", "/nowhere"), "is not a run directory"),
+        (("--rejects", "some"), "--rejects=some"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused(
+    tmp_path: Path,
+    inputs: list[str],
+    models: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    message: str,
+) -> None:
+    """Before any work, in one line that says what to do."""
+    assert curate(tmp_path / "run", inputs, models, *options) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_model_is_another_run(
+    tmp_path: Path, inputs: list[str], models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run remembers the hashes of its models (14)."""
+    assert curate(tmp_path / "run", inputs, models) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_bytes())["config"]
+    assert Counter(map(len, config["model_hashes"]["language_models"]["en"].values())) == {64: 2}
+    train_languages(tmp_path, [("en", "the"), ("de", "der")])
+    command = ("--langid", str(tmp_path / "model.bin"))
+    assert curate(tmp_path / "run", inputs, models, *command) == 1
+    assert "model_hashes.langid" in capsys.readouterr().err
