@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sentencepiece
 
 from filters.cutoffs import check_model, fingerprint_of, read_cutoffs
 from filters.perplexity import load_language_model
@@ -20,7 +21,7 @@ from pipelines.langid_model import find_langid
 from pipelines.lm import LmConfig, lm
 from pipelines.lm_cutoffs import sample_perplexities
 from pipelines.lm_text import find_lm_text
-from pipelines.lm_train import MAX_LINE_BYTES, _cut, train_pieces
+from pipelines.lm_train import MAX_LINE_BYTES, _cut, train_ngrams, train_pieces
 from pipelines.model_cards import ModelFiles
 from pipelines.runs import RunError
 from pipelines.setup_cache import SetupError
@@ -219,6 +220,32 @@ def test_what_lmplz_says_is_in_the_error(
     monkeypatch.setenv(VARIABLE, str(programs))
     with pytest.raises(RunError, match=r"^lmplz failed: threw util::Exception because"):
         lm(_config(wikipedia), str(tmp_path / "models"), _quiet)
+
+
+@pytest.mark.usefixtures("tools")
+def test_an_error_while_text_is_read_makes_no_model(tmp_path: Path) -> None:
+    """The programs are stopped, rather than given the end of the text."""
+    lines = [sentence(number).lower() for number in range(100)]
+    content = train_pieces(lines, vocab_size=65_536, character_coverage=0.9995)
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=content)
+
+    def cut_off() -> Iterator[str]:
+        yield from lines * 20
+        raise RunError("cut off")
+
+    with pytest.raises(RunError, match="cut off"):
+        train_ngrams(
+            cut_off(),
+            pieces,
+            tmp_path / "model",
+            tools=find_tools(),
+            order=5,
+            vocab_estimate=1000,
+            structure="probing",
+            memory="64M",
+            temporary=tmp_path,
+        )
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize(
