@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from pipelines import commoncrawl, github, lm, recipe, results, samples, tokenize, wikipedia
+from pipelines import (
+    commoncrawl,
+    github,
+    lm,
+    recipe,
+    results,
+    samples,
+    tokenize,
+    wikipedia,
+    wikiref,
+)
 from pipelines.inspect import add_inspect, inspect
 from pipelines.launch import Launch, Source, run_source
 from pipelines.progress import closing_table
@@ -42,6 +52,14 @@ MODELS = (
         out="models",
         before="commoncrawl",
         help="train the language model of Wikipedia, and its cutoffs",
+    ),
+    ModelStep(
+        "wikiref",
+        wikiref.WikirefConfig,
+        wikiref.wikiref,
+        out="models/wikiref.bin",
+        before="commoncrawl",
+        help="train the classifier of pages like Wikipedia's references",
     ),
 )
 
@@ -111,7 +129,11 @@ def make_parser() -> Parser:
     for step in MODELS:
         command = commands.add_parser(step.name, help=step.help)
         add_flags(command, step.settings)
-        command.add_argument("--out", required=True, help="where the models go, on this machine")
+        command.add_argument(
+            "--out",
+            required=True,
+            help="where it goes on this machine: a folder, for wikiref a file",
+        )
     command = commands.add_parser("build", help="build a recipe: sources, tokenizer, shards")
     command.add_argument("recipe", help="a TOML file, or the name of one that comes along: demo")
     command.add_argument("--data", default="", help="what {data} in the recipe stands for")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -24,6 +23,7 @@ from filters.langid import identify
 from filters.paragraphs import paragraph_keys, remove_paragraphs
 from pipelines import storage
 from pipelines.langid_model import find_langid
+from pipelines.line_claims import Keys, UnitKeys, among, duplicated_keys
 from pipelines.model_cards import sha256_of
 from pipelines.readers.rows import BadRow
 from pipelines.readers.wet import WetPage, read_wet
@@ -36,8 +36,6 @@ MIN_CHARS = 300  # of a page, before anything else (2.3)
 LANGUAGE_STAGE = "commoncrawl.language"
 _BATCH_ROWS = 256
 
-Keys = npt.NDArray[np.uint64]
-
 
 @dataclass(frozen=True, slots=True)
 class CrawlPage:
@@ -46,6 +44,7 @@ class CrawlPage:
     url: str
     text: str
     digest: str  # of the page as it was fetched; of the text where the input has none
+    bucket: str = ""  # of its perplexity, where a run has it
 
 
 @dataclass(frozen=True)
@@ -95,23 +94,20 @@ class CrawlPages:
 
     def _deduplicated(self, text: str) -> str:
         keys = paragraph_keys(text)
-        left = remove_paragraphs(text, keys, is_among(keys, self._duplicates))
+        left = remove_paragraphs(text, keys, among(keys, self._duplicates))
         return left.text if left else ""
 
     @cached_property
     def _duplicates(self) -> Keys:
         """Keys of the lines that two pages hold, sorted."""
-        once, many = [], []
+        claims = []
         for file in self.files:
-            of_pages = [np.unique(paragraph_keys(page.text)) for page in _long_pages(file.path)]
-            keys, counts = np.unique(np.concatenate([_NONE, *of_pages]), return_counts=True)
-            once.append(keys)
-            many.append(keys[counts > 1])
-        keys = np.sort(np.concatenate([_NONE, *once]))
-        return np.unique(np.concatenate([keys[1:][keys[1:] == keys[:-1]], *many]))
-
-
-_NONE: Keys = np.zeros(0, np.uint64)
+            held = UnitKeys("none")
+            for page in _long_pages(file.path):
+                held.add(page.row, paragraph_keys(page.text))
+            once, _, many, _ = held.once_and_many()
+            claims.append((np.concatenate([once, many]), len(many)))
+        return duplicated_keys(claims)
 
 
 def find_crawl_pages(
@@ -173,8 +169,10 @@ def _of_rows(path: str, lang: str) -> Iterator[CrawlPage]:
             if "stage" in present:
                 wanted = pc.and_(wanted, pc.not_equal(batch["stage"], LANGUAGE_STAGE))
             for row in batch.filter(wanted).to_pylist():
-                digest = str(json.loads(row["meta"]).get("digest") or digest_of(row["text"]))
-                yield CrawlPage(row["url"] or "", row["text"], digest)
+                meta = json.loads(row["meta"])
+                digest = str(meta.get("digest") or digest_of(row["text"]))
+                bucket = str(meta.get("bucket") or "")
+                yield CrawlPage(row["url"] or "", row["text"], digest, bucket)
 
 
 def _long_pages(path: str) -> Iterator[WetPage]:
@@ -187,16 +185,6 @@ def _long_pages(path: str) -> Iterator[WetPage]:
 def digest_of(text: str) -> str:
     """Return a digest of a text whose page has none."""
     return hashlib.sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
-
-
-def is_among(keys: Keys, sorted_keys: Keys) -> npt.NDArray[np.bool_]:
-    """Tell which keys are in the sorted ones."""
-    if not len(sorted_keys):
-        return np.zeros(len(keys), bool)
-    at = np.searchsorted(sorted_keys, keys)
-    at[at == len(sorted_keys)] = 0
-    found: npt.NDArray[np.bool_] = sorted_keys[at] == keys
-    return found
 
 
 def rank_of(text: str, seed: int, purpose: str) -> int:

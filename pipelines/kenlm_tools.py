@@ -88,7 +88,9 @@ def build_tools() -> Tools:
             "KenLM's programs need a C++ compiler (g++ or clang++): install one, or name a folder "
             f"that holds {' and '.join(NAMES)} in {VARIABLE}."
         )
-    shutil.rmtree(target, ignore_errors=True)  # what is there is no folder of ours
+    if target.exists() and not _tools_in(target / "bin"):
+        # Ours appear whole, so this one was spoilt. One that another set-up just made is not.
+        shutil.rmtree(target, ignore_errors=True)
     with installing(target) as folder:
         work = folder / "work"
         work.mkdir()

@@ -144,7 +144,7 @@ def duplicated_keys(messages: Sequence[tuple[Keys, int]]) -> Keys:
     return np.unique(np.concatenate([between, *within]))
 
 
-def _among(keys: Keys, sorted_keys: Keys) -> npt.NDArray[np.bool_]:
+def among(keys: Keys, sorted_keys: Keys) -> npt.NDArray[np.bool_]:
     """Tell which keys are in the sorted ones."""
     if not len(sorted_keys):
         return np.zeros(len(keys), bool)
@@ -165,7 +165,7 @@ def decide(packed: Iterable[bytes], keep: KeepPolicy) -> Iterator[tuple[str, Key
     duplicated = duplicated_keys([(keys, int(facts[_MANY])) for keys, _, facts in read])
     taken = np.zeros(len(duplicated), bool)
     for keys, rows, facts in read:  # in the order of ranks: who comes first keeps
-        mine = _among(keys, duplicated)
+        mine = among(keys, duplicated)
         dropped = keys[mine]
         order = np.argsort(dropped)
         dropped = dropped[order]
@@ -196,7 +196,7 @@ class Duplicates:
 
     def among(self, keys: Keys, row: int) -> npt.NDArray[np.bool_]:
         """Tell which lines of the document at ``row`` are duplicates that it must drop."""
-        found = _among(keys, self.keys)
+        found = among(keys, self.keys)
         if self._winners is not None and found.any():
             at = np.searchsorted(self.keys, keys[found])
             found[found] = self._winners[at] != row

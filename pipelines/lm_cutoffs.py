@@ -87,7 +87,11 @@ def make_cutoffs(files: ModelFiles, sample: CutoffSample, say: Callable[[str], N
     if len(found) < FAIR_SAMPLE:
         say(
             f"warning: cutoffs of {len(found):,} pages only; {FAIR_SAMPLE:,} make a fair sample. "
-            "Name more --cutoffs-from, or raise --cutoff-documents."
+            + (
+                "Name more --cutoffs-from."
+                if len(found) < sample.documents
+                else "Raise --cutoff-documents."
+            )
         )
     column = cutoffs_of(found)
     _write_column(files, column, fingerprint)

@@ -4,12 +4,13 @@ Inputs are complete runs of our Wikipedia source, or search dumps as cc_net uses
 (``enwiki-20190225-cirrussearch-content.json.gz``: a line that names a page, a line that holds it).
 """
 
+import bz2
 import gzip
 import json
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from filters.introduction import introduction
 from pipelines import storage
@@ -60,10 +61,7 @@ class LmText:
     def _of_dump(self, path: str) -> Iterator[str]:
         field = _DUMP_FIELD[self.part]
         try:
-            with (
-                storage.open_input(path) as raw,
-                gzip.open(raw) if path.endswith(".gz") else raw as lines,
-            ):
+            with storage.open_input(path) as raw, _decompressed(raw, path) as lines:
                 for line in lines:
                     # The lines that name pages hold no text; to parse them would cost as well.
                     if line.startswith(b'{"index"'):
@@ -92,7 +90,7 @@ def find_lm_text(inputs: Sequence[str], lang: str, part: Part) -> LmText:
     others = [path for path in inputs if not is_run(path)]
     dumps = storage.find_inputs(others) if others else []
     for dump in dumps:
-        if not dump.path.endswith((".json.gz", ".json")):
+        if not dump.path.endswith((".json.gz", ".json.bz2", ".json")):
             raise RunError(
                 f"{dump.path}: neither a run of Wikipedia nor a search dump (.json.gz). Curate a "
                 f"pages-articles dump first: `python -m pipelines wikipedia --input {dump.path} "
@@ -105,6 +103,12 @@ def find_lm_text(inputs: Sequence[str], lang: str, part: Part) -> LmText:
                 "name a run of that."
             )
     return LmText(tuple(runs), tuple(dumps), lang, part)
+
+
+def _decompressed(raw: BinaryIO, path: str) -> BinaryIO | gzip.GzipFile | bz2.BZ2File:
+    if path.endswith(".gz"):
+        return gzip.open(raw)
+    return bz2.open(raw) if path.endswith(".bz2") else raw
 
 
 def is_run(path: str) -> bool:

@@ -131,10 +131,16 @@ def train_ngrams(
         assert first.stdout is not None
         assert second.stderr is not None
         first.stdout.close()  # so that lmplz ends when build_binary does
-        with contextlib.suppress(BrokenPipeError):  # lmplz says why
-            _write_pieces(lines, pieces, first.stdin)
-        with contextlib.suppress(BrokenPipeError):  # what is buffered cannot be written either
-            first.stdin.close()
+        try:
+            with contextlib.suppress(BrokenPipeError):  # lmplz says why
+                _write_pieces(lines, pieces, first.stdin)
+        except BaseException:
+            first.kill()  # or it would make a model of what it has
+            second.kill()
+            raise
+        finally:
+            with contextlib.suppress(BrokenPipeError):  # what is buffered cannot be written
+                first.stdin.close()
         first.wait()
         second.wait()
         binary_told = second.stderr.read().decode("utf-8", "replace")

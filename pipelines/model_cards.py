@@ -79,7 +79,7 @@ def is_made(card: Path, config: Mapping[str, Any]) -> bool:
     if told := tell_differences(json.loads(card.read_bytes())["config"], wanted):
         raise RunError(
             f"{card} tells of a model of another configuration ({told}). Give the same options, "
-            "or name another --out; to replace the model, remove this file first."
+            "or name another --out; to replace the model, remove its files first."
         )
     return True
 
