@@ -50,15 +50,19 @@ def registered_domain(url: str) -> str:
         url: an address, with or without its scheme.
 
     Returns:
-        the host where it has no public suffix (a number, a name in a local network); "" without.
+        the host where it is a number or a single name; "" without one. A last label that is on no
+        list is taken for a suffix, as the list's own default rule says.
 
     >>> registered_domain("https://news.bbc.co.uk/1/hi"), registered_domain("a.github.io")
     ('bbc.co.uk', 'github.io')
+    >>> registered_domain("http://docs.almanac.example/"), registered_domain("http://192.0.2.1/")
+    ('almanac.example', '192.0.2.1')
     """
     found = _extract()(url)
     if found.domain and found.suffix:
         return f"{found.domain}.{found.suffix}".lower()
-    return found.domain.lower()
+    _, _, last = found.subdomain.rpartition(".")
+    return ".".join(filter(None, (last, found.domain))).lower()
 
 
 @functools.cache

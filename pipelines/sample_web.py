@@ -27,6 +27,8 @@ MIN_WORDS = 5  # of a description that is worth a paragraph
 SITE = "https://{name}.example/"  # a name that nobody can register (RFC 2606)
 OTHERS_EACH = 8  # pages of other packages beside each of the standard library
 MIRROR_EVERY = 12  # one page in so many lies at a second address as well
+# Folders beside the standard library's modules that hold programs or other packages.
+_NO_LIBRARY = {"dist-packages", "idlelib", "lib-dynload", "lib2to3", "site-packages", "turtledemo"}
 _MENU = ("Home | Modules | Index", "Search the documentation", "Previous topic | Next topic")
 _FOOTER = ("Was this page helpful?", "Report a mistake in this page.", "Back to the top")
 # Pages that a crawl has and English text does not want, in our own words.
@@ -62,7 +64,7 @@ class WebPage:
 
 def module_url(name: str) -> str:
     """Return the address of the page about a module of the standard library."""
-    return SITE.format(name=name.replace("_", "-").lower())
+    return SITE.format(name=name.replace("_", "-").replace(".", "-").lower())
 
 
 def write_web_crawl(directory: str | os.PathLike[str], *, megabytes: float = 1.0) -> list[Path]:
@@ -102,8 +104,8 @@ def _pages(max_bytes: int) -> Iterator[WebPage]:
     for url, title, text in _OTHERS:
         yield WebPage(url, title, (text,))
     folders = sysconfig.get_paths()
-    own = _modules(Path(folders["stdlib"]), "*.py")
-    others = _modules(Path(folders["purelib"]), "*/**/*.py")
+    own = _modules(standard_modules())
+    others = _modules(_module_files(Path(folders["purelib"]), "*/**/*.py"))
     number = 0
     for module, other in zip(own, _batches(others), strict=False):
         name, about = module
@@ -131,12 +133,24 @@ def _batches(modules: Iterator[Module]) -> Iterator[list[tuple[str, str, tuple[s
         ]
 
 
-def _modules(folder: Path, pattern: str) -> Iterator[Module]:
-    """Yield modules by name with what they say of themselves; read, never imported."""
+def standard_modules() -> Iterator[tuple[str, Path]]:
+    """Yield the public modules of the standard library, by name, and their files."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    for name, path in _module_files(folder, "**/*.py"):
+        if name.partition(".")[0] not in _NO_LIBRARY:
+            yield name, path
+
+
+def _module_files(folder: Path, pattern: str) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.glob(pattern)):
         name = ".".join(path.relative_to(folder).with_suffix("").parts)
-        if "._" in f".{name}" or ".test" in f".{name}":
-            continue
+        if "._" not in f".{name}" and ".test" not in f".{name}":
+            yield name, path
+
+
+def _modules(files: Iterator[tuple[str, Path]]) -> Iterator[Module]:
+    """Yield modules with what they say of themselves; they are read, never imported."""
+    for name, path in files:
         try:
             tree = ast.parse(path.read_text("utf-8"))
         except (OSError, SyntaxError, ValueError):

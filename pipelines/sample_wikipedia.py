@@ -9,14 +9,13 @@ import ast
 import inspect
 import os
 import re
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 from pipelines.sample_dumps import WikiPage, multistream
 from pipelines.sample_pages import LOCAL_NAMES, PAGES
-from pipelines.sample_web import module_url
+from pipelines.sample_web import module_url, standard_modules
 
 WIKIPEDIA_SHARE = 0.25  # of a sample of all sources, at most
 DATE = "20220801"
@@ -62,11 +61,9 @@ def write_wikipedia_dumps(
 def _modules(max_bytes: int) -> Iterator[WikiPage]:
     """Yield articles about modules, in the order of their names."""
     page_id = FIRST_ID
-    for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
-        if path.stem.startswith("_"):
-            continue
+    for name, path in standard_modules():
         try:
-            text = module_article(path.stem, path.read_text("utf-8"))
+            text = module_article(name, path.read_text("utf-8"))
         except (OSError, SyntaxError, ValueError):
             continue
         if not text:
@@ -74,9 +71,11 @@ def _modules(max_bytes: int) -> Iterator[WikiPage]:
         max_bytes -= len(text.encode())
         if max_bytes < 0:
             return
-        title = f"{path.stem} (module)"
+        title = f"{name} (module)"
         yield WikiPage(page_id, title, text)
-        yield WikiPage(page_id + 1, f"{path.stem}.py", f"#REDIRECT [[{title}]]", redirect=title)
+        yield WikiPage(
+            page_id + 1, f"{name.replace('.', '/')}.py", f"#REDIRECT [[{title}]]", redirect=title
+        )
         page_id += 2
 
 
