@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import apache_beam as beam
@@ -47,7 +48,14 @@ from pipelines.commoncrawl_pages import (
 )
 from pipelines.langid_model import find_langid
 from pipelines.line_claims import TOPIC, DuplicateParagraphs, Duplicates, EmitKeys
-from pipelines.models import LanguageModels, classifier, cutoff_table, file_sha256, language_model
+from pipelines.models import (
+    PUBLISHED,
+    LanguageModels,
+    classifier,
+    cutoff_table,
+    file_sha256,
+    language_model,
+)
 from pipelines.output import Output, RejectPolicy
 from pipelines.passes import Committed, Recipe, RunUnits, Units
 from pipelines.plan import Pass, Plan
@@ -256,6 +264,12 @@ def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
     """
     models = config.language_models
     languages = models.languages() if config.every_language else list(config.languages)
+    if models.table != PUBLISHED and not Path(models.table).is_file():
+        raise RunError(
+            f"{models.table}: no cutoffs, which tell what perplexity is good. Measure them: `python "
+            f"-m pipelines lm --lang {' '.join(languages[:1])} --out {config.models} "
+            "--cutoffs-from WET ...`; or give --cutoffs published for cc_net's own models."
+        )
     unit: Literal["line", "document"] = "line" if config.per_line else "document"
     fingerprints = {}
     try:

@@ -256,6 +256,7 @@ def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
         (("--buckets", "heads"), "--buckets heads: give some of"),
         (("--cutoffs", "published"), "made with CCNet's published model"),
         (("--per-line",), "not each line"),
+        (("--cutoffs", "/nowhere.csv"), "Measure them: `python -m pipelines lm --lang en"),
         (("--wikiref", "/nowhere"), "give the path of a file"),
         (("--after", "/nowhere"), "is not a run directory"),
         (("--rejects", "some"), "--rejects=some"),
