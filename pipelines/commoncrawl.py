@@ -266,8 +266,8 @@ def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
     languages = models.languages() if config.every_language else list(config.languages)
     if models.table != PUBLISHED and not Path(models.table).is_file():
         raise RunError(
-            f"{models.table}: no cutoffs, which tell what perplexity is good. Measure them: `python "
-            f"-m pipelines lm --lang {' '.join(languages[:1])} --out {config.models} "
+            f"{models.table}: no cutoffs, which tell what perplexity is good. Measure them: "
+            f"`python -m pipelines lm --lang {' '.join(languages[:1])} --out {config.models} "
             "--cutoffs-from WET ...`; or give --cutoffs published for cc_net's own models."
         )
     unit: Literal["line", "document"] = "line" if config.per_line else "document"

@@ -38,7 +38,7 @@ MENU = "home | about this village | contact the people of the village | a map of
 def wet_record(url: str, text: str, *, digest: str = "", title: str = "A title") -> bytes:
     """Return a conversion record; the first line of its block is the title."""
     body = f"{title}\n{text}\n".encode()
-    digest = digest or f"sha1:{hashlib.sha1(body).hexdigest()}"
+    digest = digest or f"sha256:{hashlib.sha256(body).hexdigest()}"
     head = (
         "WARC/1.0\r\nWARC-Type: conversion\r\n"
         f"WARC-Target-URI: {url}\r\nWARC-Date: 2019-02-15T18:33:19Z\r\n"

@@ -206,7 +206,9 @@ def test_no_damaged_byte_comes_through(at: int, change: int) -> None:
         assert at < 4
         return
     whole = {page.page_id: page for page in _read(WHOLE) if isinstance(page, Page)}
-    assert len(found) >= len(PAGES) - 2
+    assert (
+        len(found) >= len(PAGES) - 2 or at == 0
+    )  # "<": a file that begins like XML is read as such
     assert [page.page_id for page in found] == sorted({page.page_id for page in found})
     assert all(replace(page, row=whole[page.page_id].row) == whole[page.page_id] for page in found)
 
