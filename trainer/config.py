@@ -238,7 +238,7 @@ def load(path: str, overrides: Iterable[str] = ()) -> Config:
     config = from_dict(values, where=path)
     for override in overrides:
         config = _override(config, override.removeprefix("--"))
-    for problem in (*_out_of_range(config), *_problems(config)):
+    for problem in _problems(config):
         raise ConfigError(problem)
     return config
 
@@ -333,7 +333,8 @@ def _out_of_range(config: Config) -> Iterator[str]:
 
 
 def _problems(config: Config) -> Iterator[str]:
-    """Find values that do not fit one another, whatever the number of ranks."""
+    """Find values that no run can have, whatever its ranks."""
+    yield from _out_of_range(config)
     optim, model, data, run = config.optim, config.model, config.data, config.run
     heads = [h for h in range(1, model.dim + 1) if model.dim % h == 0 and model.dim // h % 2 == 0]
     if model.heads not in heads:
