@@ -53,7 +53,7 @@ def _train(config: Config) -> int:
     from trainer import parallel  # noqa: PLC0415 - see above
     from trainer.train import run  # noqa: PLC0415
 
-    world = parallel.start()
+    world = parallel.start(config.parallel)
     try:
         return run(config, world)
     finally:

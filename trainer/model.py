@@ -6,12 +6,15 @@ the meta device, shard, ``to_empty``, then ``initialize`` or load (trainer spec,
 """
 
 import math
+from collections.abc import Callable
 from hashlib import blake2b
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader knows
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor, Partial, Replicate, distribute_tensor
+from torch.utils.checkpoint import checkpoint
 
 from trainer.attention import Attend, attend
 from trainer.config import ModelConfig, TrainConfig
@@ -19,6 +22,9 @@ from trainer.loss import next_token_losses
 
 INIT_STD = 0.02
 _WRAPPERS = ("_checkpoint_wrapped_module.", "_orig_mod.")
+
+# What a block's backward computes again: gives the contexts of forward and recomputation.
+RecomputeContexts = Callable[[], tuple[Any, Any]]
 
 
 class RMSNorm(nn.Module):
@@ -81,9 +87,24 @@ class Block(nn.Module):
         self.attention = Attention(config, attend)
         self.ffn_norm = RMSNorm(config.dim, config.norm_eps)
         self.feed_forward = FeedForward(config)
+        self.recompute: RecomputeContexts | None = None  # set by `trainer.parallel`
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cu_seqlens: Tensor | None) -> Tensor:
         """Map ``x`` (B, T, dim) to the same shape."""
+        if self.recompute is None or not torch.is_grad_enabled():
+            return self.compute(x, cos, sin, cu_seqlens)
+        # Here and not around the block, so that no wrapper changes the names of parameters.
+        output: Tensor = checkpoint(
+            self.compute,
+            *(x, cos, sin, cu_seqlens),
+            use_reentrant=False,
+            preserve_rng_state=False,  # there is no dropout
+            context_fn=self.recompute,
+        )
+        return output
+
+    def compute(self, x: Tensor, cos: Tensor, sin: Tensor, cu_seqlens: Tensor | None) -> Tensor:
+        """Do what ``forward`` does, and keep what backward needs."""
         x = x + self.attention(self.attention_norm(x), cos, sin, cu_seqlens)
         output: Tensor = x + self.feed_forward(self.ffn_norm(x))
         return output
@@ -134,8 +155,13 @@ class Llama(nn.Module):
         if labels is None:
             logits: Tensor = self.output(x)
             return logits
+        weight: Tensor = self.output.weight
+        group = None
+        if isinstance(weight, DTensor):  # tensor parallel: this rank has some rows of it
+            x = x.redistribute(placements=[Replicate()]).to_local(grad_placements=[Partial()])
+            group, weight = weight.device_mesh.get_group(), weight.to_local()
         chunk, z_loss = self.loss.loss_chunk, self.loss.z_loss
-        return next_token_losses(x, self.output.weight, labels, chunk_tokens=chunk, z_loss=z_loss)
+        return next_token_losses(x, weight, labels, group, chunk_tokens=chunk, z_loss=z_loss)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -61,27 +61,34 @@ def memory_plan(config: Config, ranks: int) -> dict[str, float]:
     """Estimate the bytes on one rank, by what they hold.
 
     Weight, gradient and Adam's two moments are float32 and sharded; the blocks in flight and
-    the root are whole. Activations follow section 4: 16 dim + 6 ffn bytes a token and layer in
-    bfloat16, 1.4 times that without fused norms.
+    the root are whole, but for tensor parallel ranks. Activations a token and layer follow section
+    4: without recomputation 16 dim + 6 ffn bytes in bfloat16, 1.4 times that without fused norms.
     """
-    model, train = config.model, config.train
-    width = 2 if config.parallel.param_dtype == "bfloat16" else 4
+    model, train, parallel = config.model, config.train, config.parallel
+    width = 2 if parallel.param_dtype == "bfloat16" else 4
+    shards = ranks // parallel.replicate
     tokens = train.micro_batch * model.context
     root = model.parameters - model.layers * model.block_parameters
-    whole = model.parameters if ranks == 1 or not config.parallel.reshard_after_forward else 0
-    activations = 1.4 * (16 * model.dim + 6 * model.ffn_dim) * model.layers * tokens * width / 2
+    single = shards == parallel.tensor or not parallel.reshard_after_forward
+    flying = model.parameters if single else root + 2 * model.block_parameters
+    layer = {
+        "none": 1.4 * (16 * model.dim + 6 * model.ffn_dim),
+        "full": 2.0 * model.dim,
+    }.get(parallel.recompute, 10.0 * model.dim + 4 * model.ffn_dim)
+    activations = layer * model.layers * tokens * width / 2
     chunk = min(config.train.loss_chunk, tokens)
     return {
-        "weights, gradients, optimizer": 16 * model.parameters / ranks,
-        "parameters in flight": width * (whole or root + 2 * model.block_parameters),
-        "activations of a microbatch": activations,
-        "loss": model.vocab_size * (4 * model.dim + chunk * (4 + 4 + width)),
+        "weights, gradients, optimizer": 16 * model.parameters / shards,
+        "parameters in flight": width * flying / parallel.tensor,
+        "activations of a microbatch": activations / parallel.tensor,
+        "loss": model.vocab_size / parallel.tensor * (4 * model.dim + chunk * (4 + 4 + width)),
     }
 
 
 def describe(config: Config, ranks: int) -> str:
     """Say what a run would be on ``ranks`` ranks; raise ConfigError if it could not be."""
-    plan, memory, model = plan_batch(config, ranks), memory_plan(config, ranks), config.model
+    plan = plan_batch(config, ranks // config.parallel.tensor)
+    memory, model = memory_plan(config, ranks), config.model
     text = f"""\
 model   {model.parameters:,} parameters, {model.flops_per_token:,} FLOPs a token
         dim {model.dim}, {model.layers} layers, {model.heads} heads, ffn {model.ffn_dim}, \

@@ -162,7 +162,7 @@ class Run:
             final = index == self.plan.accumulation - 1
             model.set_is_last_backward(final)
             model.set_requires_gradient_sync(final or parallel.sync_each_microbatch)
-            if self.world.size == 1 or not parallel.reshard_after_forward:
+            if self.world.mesh["dp_shard"].size() == 1 or not parallel.reshard_after_forward:
                 model.set_reshard_after_backward(final)  # whole parameters serve the next too
             starts = None
             if self.config.data.doc_mask:
@@ -174,6 +174,7 @@ class Run:
             nll += losses.nll
         norm = optim.clip_gradients(model.parameters(), self.config.optim.clip)
         dist.all_reduce(nll)
+        nll /= self.world.tensor  # ranks that share a sequence have the same, each in whole
         loss, norm_before = torch.stack((nll / valid, norm)).tolist()  # the step's one host sync
         return loss, norm_before
 
