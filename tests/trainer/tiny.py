@@ -14,7 +14,8 @@ from torch.distributed.tensor import DTensor
 
 from trainer.config import Config, load
 from trainer.parallel import World
-from trainer.train import Run, listening
+from trainer.stop import listening
+from trainer.train import Run
 
 BOS, EOS = 1, 2
 VOCAB = 512
