@@ -32,7 +32,7 @@ from torch.utils.checkpoint import (
     noop_context_fn,
 )
 
-from trainer.attention import choose
+from trainer.attention import Choice, choose
 from trainer.config import Config, ConfigError, ParallelConfig
 from trainer.model import Block, Llama, RecomputeContexts
 
@@ -161,8 +161,8 @@ def stop() -> None:
     time.sleep(0.2)
 
 
-def build_model(config: Config, world: World) -> tuple[Llama, str]:
-    """Build the model spread over ``world``, its weights not yet filled; and its attention's name.
+def build_model(config: Config, world: World) -> tuple[Llama, Choice]:
+    """Build the model spread over ``world``, its weights not yet filled; and choose its attention.
 
     The order matters: on the meta device first; matrices are split before blocks are compiled, and
     blocks are sharded before the root; memory is taken last, for the shards only.
@@ -170,21 +170,23 @@ def build_model(config: Config, world: World) -> tuple[Llama, str]:
     Raises:
         AttentionError: no attention kernel serves this device and configuration.
     """
-    name, attend = choose(config.attention.backend, world.device, documents=config.data.doc_mask)
-    parallel = config.parallel
+    parallel, dtype = config.parallel, getattr(torch, config.parallel.param_dtype)
+    chosen = choose(
+        config.attention.backend, world.device, documents=config.data.doc_mask, dtype=dtype
+    )
     with torch.device("meta"):
-        model = Llama(config.model, attend=attend, train=config.train)
+        model = Llama(config.model, attend=chosen.attend, train=config.train)
     if world.tensor > 1:
         split(model, world.mesh["tp"])
     for block in model.layers:
         assert isinstance(block, Block)
         block.recompute = recomputation(parallel.recompute)
         if parallel.compile:
-            block.compile(fullgraph=True)
+            block.compile(fullgraph=chosen.traceable)
     shard(model, world, parallel)
     model.to_empty(device=world.device)
     model.build_rope()  # not part of a checkpoint, and garbage until now
-    return model, name
+    return model, chosen
 
 
 def split(model: Llama, mesh: DeviceMesh) -> None:

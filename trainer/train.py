@@ -90,7 +90,7 @@ class Run:
         self.loader = Loader(self.corpus, self.plan, world.data_rank, config.data)
         if config.data.verify:
             verify(self.corpus, world.rank, world.size)
-        self.model, kernel = build_model(config, world)
+        self.model, attention = build_model(config, world)
         self.optimizer = optim.build_optimizer(self.model, config.optim)
         if found:
             self.state = self.checkpoints.load(found, self.model, self.optimizer)
@@ -107,10 +107,12 @@ class Run:
         self.metrics.restart(self.state.step)
         self.metrics.say(
             f"{config.model.parameters:,} parameters on {world.size} x {world.device.type}, "
-            f"attention by {kernel}; {self.plan.steps:,} steps of {config.train.batch_tokens:,} "
+            f"{self.plan.steps:,} steps of {config.train.batch_tokens:,} "
             f"tokens, {self.plan.accumulation} x {self.plan.micro_batch} sequences a rank; "
             + (f"going on from {found.name}" if found else "from the beginning")
         )
+        why = f" ({attention.passed_over})" if attention.passed_over else ""
+        self.metrics.say(f"attention by {attention.name}{why}")
 
     def train(self, heard: Sequence[int] = ()) -> int:
         """Train to the end, or until asked to stop; give the exit code (see ``run``)."""
