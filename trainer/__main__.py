@@ -1,28 +1,26 @@
-"""Train a LLaMA on token shards.
+"""Train a LLaMA on token shards, and use it.
 
-    python -m trainer CONFIG.toml [section.key=value ...]
-    torchrun --nproc-per-node 8 -m trainer CONFIG.toml [section.key=value ...]
-
-CONFIG.toml may be the name of a configuration that the package brings, as debug or llama_7b.
-Other commands, each with --help:
-
+    python -m trainer CONFIG [section.key=value ...]
+    torchrun --nproc-per-node 8 -m trainer CONFIG [section.key=value ...]
     python -m trainer inspect TARGET --step N     which documents a step read
     python -m trainer evaluate TARGET             held-out loss of a checkpoint
     python -m trainer export TARGET OUT           for transformers, or in Meta's layout
-    python -m trainer generate TARGET             text after a prompt
-    python -m trainer bench CONFIG.toml           speed on this device, kernel by kernel
+    python -m trainer generate TARGET --prompt T  text after a prompt
+    python -m trainer bench CONFIG                speed on this device, kernel by kernel
 
-TARGET is a checkpoint, a run directory, or a configuration, whose run.dir is meant.
+CONFIG is a TOML file, or the name of one that the package brings, as debug or llama_7b. TARGET is a
+checkpoint, a run directory, or a CONFIG, whose run.dir is meant. Each command has --help.
 """
 
 import argparse
+import inspect as python_inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tokenizer.model import TokenizerError
+from tokenizer.model import Tokenizer, TokenizerError
 from trainer.config import Config, TrainerError, load, override, to_toml
 from trainer.plan import describe
 
@@ -30,120 +28,138 @@ if TYPE_CHECKING:
     from trainer.export import Weights
     from trainer.parallel import World
 
-# torch is imported by the commands that use it, as it takes seconds.
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - torch takes seconds to import, so only what uses it does
 
 
-def train(options: argparse.Namespace) -> int:
-    """Train, or show what a run would be."""
-    config = load(options.target, options.overrides)
-    if options.print_config or options.dry_run:
-        ranks = options.ranks or int(os.environ.get("WORLD_SIZE", "1"))
-        if int(os.environ.get("RANK", "0")) == 0:
-            plan = describe(config, ranks, options.device, options.mfu)
-            print(to_toml(config) if options.print_config else plan)
+def train(
+    config: str,
+    overrides: Sequence[str],
+    *,
+    print_config: bool = False,
+    dry_run: bool = False,
+    ranks: int = 0,
+    device: str = "H100",
+    mfu: float = 0.45,
+) -> int:
+    """Train; --print-config and --dry-run only show what would be.
+
+    A dry run is for so many --ranks of a --device that reach --mfu of their peak.
+    """
+    made = load(config, overrides)
+    if print_config or dry_run:
+        count = ranks or int(os.environ.get("WORLD_SIZE", "1"))
+        shown = to_toml(made) if print_config else describe(made, count, device, mfu)
+        if _rank() == 0:
+            print(shown)
         return 0
     from trainer.train import run
 
-    return _with_ranks(config, lambda world: run(config, world))
+    return _with_ranks(made, lambda world: run(made, world))
 
 
-def inspect(options: argparse.Namespace) -> int:
-    """Show which documents a step read: shard, ids, text."""
-    from tokenizer.model import Tokenizer
+def inspect(target: str, overrides: Sequence[str], *, step: int = 1, chars: int = 200) -> int:
+    """Show which documents a step (1 is the first) read: shard, ids, so many chars of each text."""
     from trainer.saved import open_saved
     from trainer.trace import describe as show
     from trainer.trace import trace
 
-    found = open_saved(options.target, options.overrides)
-    model = found.config.data.tokenizer
+    saved = open_saved(target, overrides)
+    model = saved.config.data.tokenizer
     tokenizer = Tokenizer(model) if model else None
-    for traced in trace(found.config, options.step, found.record):
-        print(show(traced, tokenizer, options.chars))
+    for traced in trace(saved.config, step, saved.record):
+        print(show(traced, tokenizer, chars))
     if tokenizer is None:
         print("ids stand for the text: give data.tokenizer=FILE to read it", file=sys.stderr)
     return 0
 
 
-def evaluate(options: argparse.Namespace) -> int:
+def evaluate(target: str, overrides: Sequence[str]) -> int:
     """Score a checkpoint on the held-out documents."""
-    from trainer import evaluate as module
-    from trainer.data import open_corpus
-    from trainer.parallel import build_model
-    from trainer.plan import plan_batch
+    from trainer import evaluate as scoring
     from trainer.saved import open_saved
 
-    found = open_saved(options.target, options.overrides)
-    config, checkpoint = found.config, found.needed()
+    saved = open_saved(target, overrides)
+    path = saved.needed()
 
     def score(world: "World") -> int:
-        corpus = open_corpus(config, plan_batch(config, 1).sequences)
-        model, _ = build_model(config, world)
-        module.load_weights(checkpoint, model)
-        micro_batch = config.eval.micro_batch or config.train.micro_batch
-        scores = module.evaluate(model, corpus, world, micro_batch, doc_mask=config.data.doc_mask)
+        text = scoring.evaluate_checkpoint(saved.config, path, world)
         if world.rank == 0:
-            text = module.report(scores, corpus, config.model.vocab_size)[1]
-            print(f"{checkpoint}: {text}")
+            print(f"{path}: {text}")
         return 0
 
-    return _with_ranks(config, score)
+    return _with_ranks(saved.config, score)
 
 
-def export(options: argparse.Namespace) -> int:
-    """Write a checkpoint, or another exported folder, in a layout that others read."""
-    from trainer.export import write_hugging_face, write_meta
+def export(
+    target: str,
+    out: str,
+    overrides: Sequence[str],
+    *,
+    layout: str = "hf",
+    dtype: str = "stored",
+    parts: int = 1,
+) -> int:
+    """Write a checkpoint, or an exported folder, in a folder OUT that others read.
 
-    weights = _weights(options)
-    if options.layout == "hf":
-        write_hugging_face(weights, Path(options.out), options.dtype)
-    else:
-        write_meta(weights, Path(options.out), options.dtype, parts=options.parts)
-    print(f"{options.out}: {weights.model.parameters:,} parameters of {weights.path}")
+    --layout is hf, for transformers, or meta, which may be in several --parts. --dtype is float32,
+    bfloat16, float16, or as it is stored.
+    """
+    from trainer.export import write
+
+    weights = _weights(target, overrides)
+    write(weights, Path(out), layout, dtype, parts)
+    print(f"{out}: {weights.model.parameters:,} parameters of {weights.path}")
     if weights.tokenizer is None:
         print("warning: without a tokenizer: give data.tokenizer=FILE", file=sys.stderr)
     return 0
 
 
-def generate(options: argparse.Namespace) -> int:
-    """Write on after a prompt."""
-    import torch
+def generate(
+    target: str,
+    overrides: Sequence[str],
+    *,
+    prompt: str = "",
+    tokens: int = 256,
+    temperature: float = 0.8,
+    top_k: int = 0,
+    top_p: float = 0.95,
+    seed: int = 0,
+    dtype: str = "float32",
+) -> int:
+    """Write on after a prompt, with a checkpoint or an exported folder.
 
-    from tokenizer.model import Tokenizer
-    from trainer import generate as module
-    from trainer.export import DTYPES, ExportError, load_model
+    The next of at most so many --tokens is drawn from the --top-k likeliest (0: all), and of
+    these from the fewest that have probability --top-p; --temperature 0 takes the likeliest.
+    """
+    from trainer.generate import Sampling, complete
 
-    weights = _weights(options)
-    if weights.tokenizer is None:
-        raise ExportError(f"{weights.path}: no tokenizer: give data.tokenizer=FILE")
-    tokenizer = Tokenizer(weights.tokenizer)
-    sampling = module.Sampling(options.temperature, options.top_k, options.top_p, options.seed)
-    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    model = load_model(weights, device, DTYPES.get(options.dtype, torch.float32))
-    prompt = tokenizer.encode(options.prompt, bos=True).tolist()
-    tokens = module.generate(
-        *(model, prompt, sampling), max_new_tokens=options.tokens, eos_id=tokenizer.eos_id
-    )
-    print(options.prompt, end="", flush=True)
-    for text in module.text_of(tokenizer, prompt, tokens):
+    sampling = Sampling(temperature, top_k, top_p, seed)
+    for text in complete(_weights(target, overrides), prompt, sampling, tokens, dtype):
         print(text, end="", flush=True)
     print()
     return 0
 
 
-def bench(options: argparse.Namespace) -> int:
-    """Measure tokens/s, MFU and memory on random tokens, with each attention kernel."""
+def bench(config: str, overrides: Sequence[str], *, steps: int = 5, microbatches: int = 4) -> int:
+    """Measure tokens/s, MFU and memory on random tokens, with each attention kernel.
+
+    So many --steps are timed, after one to warm up, each of --microbatches and an update.
+    """
     from trainer.bench import bench as measure
 
-    config = load(options.target, options.overrides)
+    made = load(config, overrides)
 
     def run(world: "World") -> int:
-        for line in measure(config, world, options.steps, options.microbatches):
+        for line in measure(made, world, steps, microbatches):
             if world.rank == 0:
                 print(line, flush=True)
         return 0
 
-    return _with_ranks(config, run)
+    return _with_ranks(made, run)
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", "0"))
 
 
 def _with_ranks(config: Config, work: "Callable[[World], int]") -> int:
@@ -157,96 +173,53 @@ def _with_ranks(config: Config, work: "Callable[[World], int]") -> int:
         parallel.stop()
 
 
-def _weights(options: argparse.Namespace) -> "Weights":
+def _weights(target: str, overrides: Sequence[str]) -> "Weights":
     """Open an exported folder, or the checkpoint that the target means."""
     from trainer.export import open_weights
     from trainer.saved import open_saved
 
-    folder = Path(options.target)
+    folder = Path(target)
     if any((folder / name).exists() for name in ("config.json", "params.json")):
-        return open_weights(folder, override(Config(), options.overrides).data.tokenizer)
-    found = open_saved(options.target, options.overrides)
-    return open_weights(found.needed(), found.config.data.tokenizer)
+        return open_weights(folder, override(Config(), overrides).data.tokenizer)
+    saved = open_saved(target, overrides)
+    return open_weights(saved.needed(), saved.config.data.tokenizer)
 
 
-# Command: its function, and its options with their defaults and help.
-COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], dict[str, tuple[Any, str]]]] = {
-    "train": (
-        train,
-        {
-            "--print-config": (False, "show the resolved configuration and exit"),
-            "--dry-run": (False, "show sizes, memory, steps, epochs, days and energy, and exit"),
-            "--ranks": (0, "how many --dry-run is to plan for (default: as started)"),
-            "--device": ("H100", "that --dry-run is to plan for"),
-            "--mfu": (0.45, "share of its peak that --dry-run assumes"),
-        },
-    ),
-    "inspect": (
-        inspect,
-        {"--step": (1, "counted from 1"), "--chars": (200, "of each document's text to show")},
-    ),
-    "evaluate": (evaluate, {}),
-    "export": (
-        export,
-        {
-            "--layout": ("hf", "hf for transformers, or meta"),
-            "--dtype": ("", "float32, bfloat16 or float16 (default: as stored)"),
-            "--parts": (1, "files of Meta's layout"),
-        },
-    ),
-    "generate": (
-        generate,
-        {
-            "--prompt": ("", "text to go on from"),
-            "--tokens": (256, "at most so many new ones"),
-            "--temperature": (0.8, "0 takes the likeliest token"),
-            "--top-k": (0, "draw from so many likeliest; 0: from all"),
-            "--top-p": (0.95, "draw from the fewest that have this probability"),
-            "--seed": (0, "of the draw"),
-            "--dtype": ("", "float32, bfloat16 or float16 (default: float32)"),
-        },
-    ),
-    "bench": (
-        bench,
-        {"--steps": (5, "to time, after one"), "--microbatches": (4, "between updates")},
-    ),
-}
-CHOICES = {"--layout": ("hf", "meta"), "--dtype": ("", "float32", "bfloat16", "float16")}
+COMMANDS = {command.__name__: command for command in (inspect, evaluate, export, generate, bench)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, then do what it says; give the exit code."""
+    """Parse the command line, then do what it says; give the exit code.
+
+    A command's parameters are its arguments: those by keyword are options, of their default's type.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    command = given.pop(0) if given and given[0] in COMMANDS else "train"
-    function, flags = COMMANDS[command]
+    command: Callable[..., int] = COMMANDS[given.pop(0)] if {*given[:1]} & {*COMMANDS} else train
     parser = argparse.ArgumentParser(
-        prog="python -m trainer" + (f" {command}" if command != "train" else ""),
-        description=__doc__ if command == "train" else function.__doc__,
+        prog=f"python -m trainer{'' if command is train else f' {command.__name__}'}",
+        description=__doc__ if command is train else command.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    what = "a TOML file, or the name of one of the package's"
-    what += "" if command in {"train", "bench"} else ", a run directory, or a checkpoint"
-    parser.add_argument("target", help=what)
-    if command == "export":
-        parser.add_argument("out", help="folder to make")
-    parser.add_argument("overrides", nargs="*", metavar="section.key=value")
-    for flag, (default, text) in flags.items():
-        if default is False:
-            parser.add_argument(flag, action="store_true", help=text)
+    for name, parameter in python_inspect.signature(command).parameters.items():
+        flag, default = f"--{name.replace('_', '-')}", parameter.default
+        if name == "overrides":
+            parser.add_argument(name, nargs="*", metavar="section.key=value")
+        elif parameter.kind is not parameter.KEYWORD_ONLY:
+            parser.add_argument(name)
+        elif default is False:
+            parser.add_argument(flag, action="store_true")
         else:
-            text += "" if "(default" in text else f" (default: {default})"  # noqa: PLW2901
-            kind, choices = type(default), CHOICES.get(flag)
-            parser.add_argument(flag, type=kind, default=default, choices=choices, help=text)
+            shown = f"default: {default!r}".replace("%", "%%")
+            parser.add_argument(flag, type=type(default), default=default, help=shown)
     options, more = parser.parse_known_intermixed_args(given)
     for text in more:  # --optim.lr=1e-3 is as good as optim.lr=1e-3
         if not text.startswith("--") or "." not in text.partition("=")[0]:
             parser.error(f"unrecognized argument: {text}")
     options.overrides += more
     try:
-        return function(options)
+        return command(**vars(options))
     except (TrainerError, TokenizerError) as error:
-        rank = int(os.environ.get("RANK", "0"))
-        print(f"error{f' on rank {rank}' if rank else ''}: {error}", file=sys.stderr)
+        print(f"error{f' on rank {_rank()}' if _rank() else ''}: {error}", file=sys.stderr)
         return 1
 
 

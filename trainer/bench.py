@@ -38,11 +38,17 @@ def bench(config: Config, world: World, steps: int, microbatches: int) -> Iterat
         f"sequences of {config.model.context} on each, {config.parallel.param_dtype}"
     )
     yield f"{'attention':10} {'tokens/s/device':>16} {'TFLOP/s':>9} {'MFU':>7} {'peak GiB':>9}"
-    named, served = config.attention.backend, 0
-    for kernel in CHOICES["attention.backend"][1:] if named == "auto" else (named,):
+    served = set()
+    backends = [config.attention.backend]
+    if backends == ["auto"]:  # the others, and then what it takes, if that has no name of its own
+        backends = [*CHOICES["attention.backend"][1:], "auto"]
+    for backend in backends:
+        kernel = backend
         try:
-            choose(kernel, device, documents=config.data.doc_mask, dtype=dtype)
-            with_kernel = override(config, [f"attention.backend={kernel}"])
+            kernel = choose(backend, device, documents=config.data.doc_mask, dtype=dtype).name
+            if kernel in served:
+                continue
+            with_kernel = override(config, [f"attention.backend={backend}"])
             rate, peak_gib = _measure(with_kernel, world, steps, microbatches)
         except (AttentionError, NotImplementedError, torch.OutOfMemoryError) as error:
             yield f"{kernel:10} {str(error).splitlines()[0]}"
@@ -50,7 +56,7 @@ def bench(config: Config, world: World, steps: int, microbatches: int) -> Iterat
         flops = rate * config.model.flops_per_token
         mfu = f"{flops / hardware.peak_flops:.1%}" if hardware else "-"
         yield f"{kernel:10} {rate:16,.0f} {flops / 1e12:9.3f} {mfu:>7} {peak_gib:9.2f}"
-        served += 1
+        served.add(kernel)
     if not served:
         raise AttentionError(f"no attention kernel serves on {name}: the lines above say why")
 

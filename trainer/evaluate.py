@@ -20,10 +20,12 @@ from torch.distributed.checkpoint.state_dict import get_model_state_dict, set_mo
 from torch.distributed.checkpoint.state_dict_loader import load
 
 from trainer.checkpoint import CheckpointError
-from trainer.data import Corpus, Reader, Shard, document_starts
+from trainer.config import Config
+from trainer.data import Corpus, Reader, Shard, document_starts, open_corpus
 from trainer.loss import IGNORE
 from trainer.model import Llama
-from trainer.parallel import World
+from trainer.parallel import World, build_model
+from trainer.plan import plan_batch
 
 UNIGRAM_TOKENS = 8_000_000  # of a source, to count: shards are shuffled, so the first will do
 _CHUNK_TOKENS = 1_000_000
@@ -123,14 +125,24 @@ def report(scores: Mapping[str, Score], corpus: Corpus, vocab_size: int) -> tupl
     return row, "  ".join(parts)
 
 
-def load_weights(path: Path, model: Llama) -> None:
-    """Load the weights of a checkpoint into a sharded model, or raise CheckpointError."""
+def evaluate_checkpoint(config: Config, path: Path, world: World) -> str:
+    """Score a checkpoint; give the line of ``report``.
+
+    Raises:
+        CheckpointError: the files do not fit the model.
+        DataError: the shards are not there, or not for this model.
+    """
+    corpus = open_corpus(config, plan_batch(config, 1).sequences)
+    model, _ = build_model(config, world)
     weights = get_model_state_dict(model)
     try:
         load({"model": weights}, checkpoint_id=path)
     except (CheckpointException, OSError, RuntimeError) as error:
         raise CheckpointError(f"{path}: cannot be loaded: {error}") from error
     set_model_state_dict(model, weights)
+    micro_batch = config.eval.micro_batch or config.train.micro_batch
+    scores = evaluate(model, corpus, world, micro_batch, doc_mask=config.data.doc_mask)
+    return report(scores, corpus, config.model.vocab_size)[1]
 
 
 def _count(

@@ -9,8 +9,7 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,31 +33,25 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 TOKENIZER = "tokenizer.model"
 
 _HF_NAMES = {
-    "tok_embeddings": "model.embed_tokens",
-    "norm": "model.norm",
-    "output": "lm_head",
-    "attention_norm": "input_layernorm",
-    "ffn_norm": "post_attention_layernorm",
-    "attention.wq": "self_attn.q_proj",
-    "attention.wk": "self_attn.k_proj",
-    "attention.wv": "self_attn.v_proj",
-    "attention.wo": "self_attn.o_proj",
-    "feed_forward.w1": "mlp.gate_proj",
-    "feed_forward.w2": "mlp.down_proj",
+    "tok_embeddings": "model.embed_tokens", "norm": "model.norm", "output": "lm_head",
+    "attention_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+    "attention.wq": "self_attn.q_proj", "attention.wk": "self_attn.k_proj",
+    "attention.wv": "self_attn.v_proj", "attention.wo": "self_attn.o_proj",
+    "feed_forward.w1": "mlp.gate_proj", "feed_forward.w2": "mlp.down_proj",
     "feed_forward.w3": "mlp.up_proj",
-}
+}  # fmt: skip
 _HF_KEYS = {
-    "dim": "hidden_size",
-    "layers": "num_hidden_layers",
-    "heads": "num_attention_heads",
-    "vocab_size": "vocab_size",
-    "context": "max_position_embeddings",
-    "norm_eps": "rms_norm_eps",
-}
-_HF_FIXED = {"model_type": "llama", "hidden_act": "silu", "attention_bias": False}
-_HF_FIXED |= {"mlp_bias": False, "tie_word_embeddings": False}
-_META_KEYS = {"dim": "dim", "multiple_of": "multiple_of", "heads": "n_heads", "layers": "n_layers"}
-_META_KEYS |= {"norm_eps": "norm_eps", "vocab_size": "vocab_size"}
+    "dim": "hidden_size", "layers": "num_hidden_layers", "heads": "num_attention_heads",
+    "vocab_size": "vocab_size", "context": "max_position_embeddings", "norm_eps": "rms_norm_eps",
+}  # fmt: skip
+_HF_FIXED = {
+    "model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False,
+    "tie_word_embeddings": False,
+}  # fmt: skip
+_META_KEYS = {
+    "dim": "dim", "multiple_of": "multiple_of", "heads": "n_heads", "layers": "n_layers",
+    "norm_eps": "norm_eps", "vocab_size": "vocab_size",
+}  # fmt: skip
 
 _ROTATED = ("attention.wq.weight", "attention.wk.weight")
 # Meta's files of a model are the parts of its tensor parallel ranks; norms are in all of them.
@@ -131,59 +124,80 @@ def load_model(weights: Weights, device: torch.device, dtype: torch.dtype) -> Ll
     return model.eval()
 
 
-def write_hugging_face(
-    weights: Weights, out: Path, dtype: str = "", *, file_bytes: int = FILE_BYTES
-) -> None:
-    """Write ``config.json``, safetensors with their index, and tokenizer files.
-
-    Memory holds one file at a time.
+def write(weights: Weights, out: Path, layout: str, dtype: str = "stored", parts: int = 1) -> None:
+    """Write weights in layout ``hf`` or ``meta``, for which see the next two functions.
 
     Args:
         weights: what to write.
         out: a folder that is not there yet; it appears when it is whole.
-        dtype: a name of `DTYPES`; "" keeps what is stored.
-        file_bytes: limit of a file, unless one tensor alone is larger.
+        layout: see there.
+        dtype: a name of `DTYPES`, or ``stored``.
+        parts: files of Meta's layout.
 
     Raises:
-        ExportError: there is something at ``out``.
+        ExportError: there is something at ``out``, or an argument is wrong.
+    """
+    if dtype not in (*DTYPES, "stored") or layout not in ("hf", "meta"):
+        raise ExportError(
+            f"--layout {layout} --dtype {dtype}: must be hf or meta, and stored or one of "
+            + ", ".join(DTYPES)
+        )
+    if out.exists():
+        raise ExportError(f"{out} exists: give a folder that is not there yet")
+    kind = DTYPES.get(dtype) or weights.read(["norm.weight"])["norm.weight"].dtype
+    temporary = out.with_name(f"{out.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir(parents=True)
+        if layout == "hf":
+            write_hugging_face(weights, temporary, kind)
+        else:
+            write_meta(weights, temporary, kind, parts)
+        temporary.rename(out)
+    except (OSError, SafetensorError) as error:
+        raise ExportError(f"{out}: {error}") from error
+
+
+def write_hugging_face(weights: Weights, folder: Path, dtype: torch.dtype) -> None:
+    """Write ``config.json``, safetensors with their index, and tokenizer files.
+
+    Memory holds one file of `FILE_BYTES`, or of one tensor that is larger.
     """
     model, shapes = weights.model, weights.shapes
-    kind = DTYPES[dtype] if dtype else weights.read(["norm.weight"])["norm.weight"].dtype
-    sizes = {name: shape.numel() * kind.itemsize for name, shape in shapes.items()}
+    sizes = {name: shape.numel() * dtype.itemsize for name, shape in shapes.items()}
     files: list[list[str]] = [[]]
     for name in shapes:
-        if files[-1] and sum(sizes[n] for n in files[-1]) + sizes[name] > file_bytes:
+        if files[-1] and sum(sizes[n] for n in files[-1]) + sizes[name] > FILE_BYTES:
             files.append([])
         files[-1].append(name)
     special = {"bos_token_id": 1, "eos_token_id": 2}
     index: dict[str, str] = {}
-    with _whole(out) as folder:
-        for number, names in enumerate(files, 1):
-            file = f"model-{number:05d}-of-{len(files):05d}.safetensors"
-            tensors = {_hf_name(n): t.to(kind).contiguous() for n, t in weights.read(names).items()}
-            save_file(tensors, folder / file, metadata={"format": "pt"})
-            index |= dict.fromkeys(tensors, file)
-        if weights.tokenizer:
-            special = _write_hf_tokenizer(weights.tokenizer, folder, model.context)
-        config = {
-            "architectures": ["LlamaForCausalLM"],
-            **{theirs: getattr(model, ours) for ours, theirs in _HF_KEYS.items()},
-            "num_key_value_heads": model.heads,
-            "intermediate_size": model.ffn_dim,
-            "rope_theta": model.rope_theta,
-            "torch_dtype": str(kind).removeprefix("torch."),
-        }
-        _write_json(folder / "config.json", config | _HF_FIXED | special)
-        _write_json(folder / "generation_config.json", special)
-        content = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": index}
-        _write_json(folder / "model.safetensors.index.json", content)
+    for number, names in enumerate(files, 1):
+        file = f"model-{number:05d}-of-{len(files):05d}.safetensors"
+        tensors = {_hf_name(n): t.to(dtype).contiguous() for n, t in weights.read(names).items()}
+        save_file(tensors, folder / file, metadata={"format": "pt"})
+        index |= dict.fromkeys(tensors, file)
+    if weights.tokenizer:
+        special = _write_hf_tokenizer(weights.tokenizer, folder, model.context)
+    config = {
+        "architectures": ["LlamaForCausalLM"],
+        **{theirs: getattr(model, ours) for ours, theirs in _HF_KEYS.items()},
+        "num_key_value_heads": model.heads,
+        "intermediate_size": model.ffn_dim,
+        "rope_theta": model.rope_theta,
+        "torch_dtype": str(dtype).removeprefix("torch."),
+    }
+    _write_json(folder / "config.json", config | _HF_FIXED | special)
+    _write_json(folder / "generation_config.json", special)
+    content = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": index}
+    _write_json(folder / "model.safetensors.index.json", content)
 
 
-def write_meta(weights: Weights, out: Path, dtype: str = "", *, parts: int = 1) -> None:
-    """Write ``params.json``, ``consolidated.00.pth`` and so on, and the tokenizer.
+def write_meta(weights: Weights, folder: Path, dtype: torch.dtype, parts: int = 1) -> None:
+    """Write ``params.json``, ``consolidated.00.pth`` and so on, each in memory, and the tokenizer.
 
-    ``parts`` is the number of files; each is made in memory. For the rest see
-    `write_hugging_face`.
+    Raises:
+        ExportError: so many parts do not divide the model.
     """
     model = weights.model
     if uneven := [n for n in ("heads", "ffn_dim", "vocab_size") if getattr(model, n) % parts]:
@@ -191,21 +205,20 @@ def write_meta(weights: Weights, out: Path, dtype: str = "", *, parts: int = 1) 
     params = {theirs: getattr(model, ours) for ours, theirs in _META_KEYS.items()}
     if model.rope_theta != ModelConfig().rope_theta:  # a key that LLaMA-1's code lacks
         params["rope_theta"] = model.rope_theta
-    with _whole(out) as folder:
-        for part in range(parts):
-            content = {}
-            for name in weights.shapes:
-                tensor = weights.read([name])[name]
-                if name.endswith(_ROTATED):
-                    tensor = to_interleaved(tensor, model.heads)
-                if tensor.ndim > 1:
-                    tensor = tensor.chunk(parts, dim=int(name.endswith(_META_COLUMNS)))[part]
-                # A copy: a view would be saved with all of what it is a part of.
-                content[name] = tensor.to(DTYPES.get(dtype, tensor.dtype), copy=True).contiguous()
-            torch.save(content, folder / f"consolidated.{part:02d}.pth")
-        _write_json(folder / "params.json", params)
-        if weights.tokenizer:
-            shutil.copyfile(weights.tokenizer, folder / TOKENIZER)
+    _write_json(folder / "params.json", params)
+    if weights.tokenizer:
+        shutil.copyfile(weights.tokenizer, folder / TOKENIZER)
+    for part in range(parts):
+        content = {}
+        for name in weights.shapes:
+            tensor = weights.read([name])[name]
+            if name.endswith(_ROTATED):
+                tensor = to_interleaved(tensor, model.heads)
+            if tensor.ndim > 1:
+                tensor = tensor.chunk(parts, dim=int(name.endswith(_META_COLUMNS)))[part]
+            # A copy: a view would be saved with all of what it is a part of.
+            content[name] = tensor.to(dtype, copy=True).contiguous()
+        torch.save(content, folder / f"consolidated.{part:02d}.pth")
 
 
 def to_interleaved(weight: Tensor, heads: int) -> Tensor:
@@ -351,15 +364,3 @@ def _tokenizer_in(path: Path, tokenizer: str) -> Path | None:
 
 def _write_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _whole(out: Path) -> Iterator[Path]:
-    """Give a folder to write in, which gets its name when all is there."""
-    if out.exists():
-        raise ExportError(f"{out} exists: give a folder that is not there yet")
-    temporary = out.with_name(f"{out.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    yield temporary
-    temporary.rename(out)

@@ -11,6 +11,7 @@ from torch import Tensor
 from tokenizer.model import Tokenizer
 from trainer.attention import attend
 from trainer.config import TrainerError
+from trainer.export import DTYPES, Weights, load_model
 from trainer.model import Attention, Llama
 
 _UNFINISHED = "\ufffd"  # what the bytes of half a character decode to
@@ -32,6 +33,27 @@ class Sampling:
     def __post_init__(self) -> None:
         if not (self.temperature >= 0 and self.top_k >= 0 and 0 < self.top_p <= 1):
             raise GenerateError(f"{self}: temperature and top_k are 0 or more, top_p in (0, 1]")
+
+
+def complete(
+    weights: Weights, prompt: str, sampling: Sampling, max_new_tokens: int, dtype: str
+) -> Iterator[str]:
+    """Give a prompt and the text after it, as it comes.
+
+    Raises:
+        GenerateError: the prompt is too long, no such dtype, or no tokenizer beside the weights.
+    """
+    if weights.tokenizer is None or dtype not in DTYPES:
+        wrong = f"--dtype {dtype}: must be one of {', '.join(DTYPES)}"
+        raise GenerateError(wrong if weights.tokenizer else "give data.tokenizer=FILE")
+    tokenizer = Tokenizer(weights.tokenizer)
+    device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    model = load_model(weights, device, DTYPES[dtype])
+    ids = tokenizer.encode(prompt, bos=True).tolist()
+    eos_id = tokenizer.eos_id
+    tokens = generate(model, ids, sampling, max_new_tokens=max_new_tokens, eos_id=eos_id)
+    yield prompt
+    yield from text_of(tokenizer, ids, tokens)
 
 
 def generate(

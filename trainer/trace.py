@@ -86,10 +86,8 @@ def describe(traced: Traced, tokenizer: Tokenizer | None, characters: int) -> st
     Without a tokenizer the ids stand for the text; a text is cut after so many characters.
     """
     end = traced.begin + len(traced.ids)
-    lines = [
-        f"sequence {traced.sequence:,}  {traced.source}  {traced.shard.stem}  " +
-        f"tokens {traced.begin:,} to {end - 1:,}"
-    ]
+    where = f"{traced.source}  {traced.shard.stem}  tokens {traced.begin:,} to {end - 1:,}"
+    lines = [f"sequence {traced.sequence:,}  {where}"]
     for span in traced.documents:
         begin, stop = max(span.begin, traced.begin), min(span.end, end)
         ids = traced.ids[begin - traced.begin : stop - traced.begin]

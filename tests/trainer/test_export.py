@@ -20,8 +20,7 @@ from trainer.export import (
     open_weights,
     to_half_rotated,
     to_interleaved,
-    write_hugging_face,
-    write_meta,
+    write,
 )
 from trainer.model import Llama, initialize, rotate
 from trainer.parallel import World
@@ -60,10 +59,13 @@ def assert_equal_bits(left: Weights, right: Weights) -> None:
 
 
 @pytest.mark.parametrize("file_bytes", [20_000, 5_000_000_000])
-def test_logits_are_those_of_transformers(tmp_path: Path, file_bytes: int) -> None:
+def test_logits_are_those_of_transformers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_bytes: int
+) -> None:
     """LlamaForCausalLM loads each tensor and computes the same, from one file or from several."""
     model, weights = drawn()
-    write_hugging_face(weights, tmp_path / "hf", file_bytes=file_bytes)
+    monkeypatch.setattr("trainer.export.FILE_BYTES", file_bytes)
+    write(weights, tmp_path / "hf", "hf")
     assert (len(list((tmp_path / "hf").glob("*.safetensors"))) > 1) == (file_bytes == 20_000)
     theirs, loading = LlamaForCausalLM.from_pretrained(tmp_path / "hf", output_loading_info=True)
     assert not any(loading.values())
@@ -98,13 +100,13 @@ def test_a_model_of_transformers_loads(tmp_path: Path) -> None:
 def test_layouts_turn_into_each_other_bit_for_bit(tmp_path: Path, parts: int) -> None:
     """Ours to Meta's, in one part and in two, to Hugging Face's, to Meta's."""
     _, weights = drawn(replace(SHAPE, context=2048))  # the one that Meta's params do not hold
-    write_meta(weights, tmp_path / "meta", parts=parts)
+    write(weights, tmp_path / "meta", "meta", parts=parts)
     first = open_weights(tmp_path / "meta")
     assert_equal_bits(first, weights)
-    write_hugging_face(first, tmp_path / "hf")
+    write(first, tmp_path / "hf", "hf")
     second = open_weights(tmp_path / "hf")
     assert all(torch.equal(t, all_tensors(weights)[n]) for n, t in all_tensors(second).items())
-    write_meta(second, tmp_path / "again", parts=parts)
+    write(second, tmp_path / "again", "meta", parts=parts)
     for part in range(parts):
         file = f"consolidated.{part:02d}.pth"
         one, two = (torch.load(tmp_path / name / file) for name in ("meta", "again"))
@@ -117,7 +119,7 @@ def test_metas_rows_are_those_of_complex_pairs(tmp_path: Path) -> None:
     Unpermuted rows, or rows that went the other way, give others: the test sees each error.
     """
     model, weights = drawn()
-    write_meta(weights, tmp_path / "meta")
+    write(weights, tmp_path / "meta", "meta")
     saved = torch.load(tmp_path / "meta/consolidated.00.pth")
     ours = all_tensors(weights)
     x = torch.randn(24, 32, generator=torch.Generator().manual_seed(2))
@@ -147,7 +149,7 @@ def test_a_trained_checkpoint_is_exported_with_its_tokenizer(tmp_path: Path, wor
     digest = tiny.train(config, world)
     weights = open_weights(tmp_path / "run/ckpt/step-00000004")
     assert tiny.weights_hash(load_model(weights, CPU, torch.float32)) == digest
-    write_hugging_face(weights, tmp_path / "hf", "bfloat16")
+    write(weights, tmp_path / "hf", "hf", "bfloat16")
     found = all_tensors(open_weights(tmp_path / "hf"))
     for name, tensor in all_tensors(weights).items():
         assert torch.equal(found[name], tensor.bfloat16())
@@ -179,7 +181,7 @@ def test_a_trained_checkpoint_is_exported_with_its_tokenizer(tmp_path: Path, wor
 )
 def test_other_networks_are_refused(tmp_path: Path, key: str, value: object, message: str) -> None:
     """Grouped heads, tied tables, scaled positions: not LLaMA-1, so not silently misread."""
-    write_hugging_face(drawn()[1], tmp_path / "hf")
+    write(drawn()[1], tmp_path / "hf", "hf")
     path = tmp_path / "hf/config.json"
     content = {**json.loads(path.read_text()), key: value}
     path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
@@ -190,11 +192,11 @@ def test_other_networks_are_refused(tmp_path: Path, key: str, value: object, mes
 def test_what_is_not_whole_is_refused(tmp_path: Path) -> None:
     """A missing tensor, one of another shape, a folder of something else, a folder in use."""
     _, weights = drawn()
-    write_meta(weights, tmp_path / "meta")
+    write(weights, tmp_path / "meta", "meta")
     with pytest.raises(ExportError, match="exists: give a folder that is not there yet"):
-        write_meta(weights, tmp_path / "meta")
+        write(weights, tmp_path / "meta", "meta")
     with pytest.raises(ExportError, match="3 parts do not divide the model's heads"):
-        write_meta(weights, tmp_path / "three", parts=3)
+        write(weights, tmp_path / "three", "meta", parts=3)
     saved = torch.load(tmp_path / "meta/consolidated.00.pth")
     saved["norm.weight"] = torch.ones(31)
     del saved["output.weight"]
@@ -216,5 +218,5 @@ def test_a_failed_export_leaves_no_folder(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(ExportError, match="No space left"):
-        write_meta(Weights(tmp_path, SHAPE, None, broken), tmp_path / "meta")
+        write(Weights(tmp_path, SHAPE, None, broken), tmp_path / "meta", "meta")
     assert not (tmp_path / "meta").exists()
