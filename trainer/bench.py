@@ -51,7 +51,8 @@ def bench(config: Config, world: World, steps: int, microbatches: int) -> Iterat
             with_kernel = override(config, [f"attention.backend={backend}"])
             rate, peak_gib = _measure(with_kernel, world, steps, microbatches)
         except (AttentionError, NotImplementedError, torch.OutOfMemoryError) as error:
-            yield f"{kernel:10} {str(error).splitlines()[0]}"
+            reason = str(error).splitlines()[0]
+            yield f"{kernel:10} {reason.partition(f': {kernel} ')[2] or reason}"
             continue
         flops = rate * config.model.flops_per_token
         mfu = f"{flops / hardware.peak_flops:.1%}" if hardware else "-"

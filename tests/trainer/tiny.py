@@ -190,7 +190,7 @@ def weights_hash(model: nn.Module) -> str:
     total = hashlib.sha256()
     for name, parameter in sorted(model.named_parameters()):
         full = parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
-        total.update(name.encode() + full.detach().numpy().tobytes())
+        total.update(name.encode() + full.detach().cpu().numpy().tobytes())
     return total.hexdigest()
 
 
