@@ -295,13 +295,14 @@ def document_starts(tokens: Tensor, bos_id: int) -> Tensor:
         bos_id: of the tokenizer.
 
     Returns:
-        (B * T + 1,) int32: starts among the B * T tokens in a row, then B * T to the end. The
-        length is the same for every microbatch, as compiled code wants it.
+        (N,) int32: starts among the B * T tokens in a row, then B * T to the end. N is a power of
+        two, 64 or more: compiled code sees few shapes, and kernels few documents of no tokens.
     """
     starts = tokens == bos_id
     starts[:, 0] = True
     places = starts.flatten().nonzero().squeeze(-1)
-    bounds = torch.full((tokens.numel() + 1,), tokens.numel(), dtype=torch.int32)
+    size = 1 << max(6, len(places).bit_length())
+    bounds = torch.full((size,), tokens.numel(), dtype=torch.int32)
     bounds[: len(places)] = places
     return bounds
 

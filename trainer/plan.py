@@ -86,6 +86,15 @@ def memory_plan(config: Config, ranks: int) -> dict[str, float]:
     }
 
 
+def memory_advice(config: Config, ranks: int) -> str:
+    """Say what the memory was to hold, and what makes it less, to a run that ran out of it."""
+    sizes = (f"{size / _GIB:.2f} GiB {what}" for what, size in memory_plan(config, ranks).items())
+    return (
+        f"The plan: {', '.join(sizes)}. Lower train.micro_batch, set parallel.recompute=selective "
+        "or full, or shard over more ranks (parallel.replicate=1, reshard_after_forward=true)"
+    )
+
+
 def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
     """Say what a run would be on ``ranks`` devices that reach ``mfu`` of their peak.
 

@@ -229,6 +229,7 @@ def test_a_longer_run_keeps_its_order_before_the_last_block(corpus: list[str]) -
 
 
 def test_documents_begin_at_bos_and_at_each_row() -> None:
-    """Padded to a fixed length with the number of tokens."""
+    """Padded with the number of tokens, to a power of two."""
     tokens = torch.tensor([[5, 6, 1, 7], [1, 8, 1, 1]])
-    assert document_starts(tokens, 1).tolist() == [0, 2, 4, 6, 7, 8, 8, 8, 8]
+    assert document_starts(tokens, 1).tolist() == [0, 2, 4, 6, 7, *[8] * 59]
+    assert len(document_starts(torch.ones(1, 64, dtype=torch.int64), 1)) == 128  # 64, and the end
