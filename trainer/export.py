@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load
 
 from tokenizer.hugging_face import tokenizer_json
@@ -69,27 +70,26 @@ class Weights:
     path: Path
     model: ModelConfig
     tokenizer: Path | None
-    tensors: Callable[[Iterable[str]], dict[str, Tensor]]
+    read: Callable[[str], Tensor]  # what ``tensor`` gives, not checked
 
     @property
     def shapes(self) -> dict[str, torch.Size]:
         """Shape by name, in the order of the network."""
         return _shapes(self.model)
 
-    def read(self, names: Sequence[str]) -> dict[str, Tensor]:
-        """Read tensors by our names, rows in our order, in the precision that is stored.
+    def tensor(self, name: str) -> Tensor:
+        """Read a tensor by our name, rows in our order, in the precision that is stored.
 
         Raises:
-            ExportError: one is not there, or has not the shape of the model.
+            ExportError: it is not there, or has not the shape of the model.
         """
         try:
-            found = self.tensors(names)
+            tensor = self.read(name)
         except (OSError, LookupError, RuntimeError, CheckpointException, SafetensorError) as error:
-            raise ExportError(f"{self.path}: {', '.join(names)}: {error}") from error
-        for name in names:
-            if found[name].shape != self.shapes[name]:
-                raise ExportError(f"{self.path}: {name} has shape {tuple(found[name].shape)}")
-        return found
+            raise ExportError(f"{self.path}: {name}: {error}") from error
+        if tensor.shape != self.shapes[name]:
+            raise ExportError(f"{self.path}: {name} has shape {tuple(tensor.shape)}")
+        return tensor
 
 
 def open_weights(path: Path, tokenizer: str = "") -> Weights:
@@ -120,7 +120,7 @@ def load_model(weights: Weights, device: torch.device, dtype: torch.dtype) -> Ll
     model.build_rope()  # float32, whatever the weights are
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            parameter.copy_(weights.read([name])[name])
+            parameter.copy_(weights.tensor(name))
     return model.eval()
 
 
@@ -144,7 +144,7 @@ def write(weights: Weights, out: Path, layout: str, dtype: str = "stored", parts
         )
     if out.exists():
         raise ExportError(f"{out} exists: give a folder that is not there yet")
-    kind = DTYPES.get(dtype) or weights.read(["norm.weight"])["norm.weight"].dtype
+    kind = DTYPES.get(dtype) or weights.tensor("norm.weight").dtype
     temporary = out.with_name(f"{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
@@ -174,7 +174,7 @@ def write_hugging_face(weights: Weights, folder: Path, dtype: torch.dtype) -> No
     index: dict[str, str] = {}
     for number, names in enumerate(files, 1):
         file = f"model-{number:05d}-of-{len(files):05d}.safetensors"
-        tensors = {_hf_name(n): t.to(dtype).contiguous() for n, t in weights.read(names).items()}
+        tensors = {_hf_name(n): weights.tensor(n).to(dtype).contiguous() for n in names}
         save_file(tensors, folder / file, metadata={"format": "pt"})
         index |= dict.fromkeys(tensors, file)
     if weights.tokenizer:
@@ -211,7 +211,7 @@ def write_meta(weights: Weights, folder: Path, dtype: torch.dtype, parts: int = 
     for part in range(parts):
         content = {}
         for name in weights.shapes:
-            tensor = weights.read([name])[name]
+            tensor = weights.tensor(name)
             if name.endswith(_ROTATED):
                 tensor = to_interleaved(tensor, model.heads)
             if tensor.ndim > 1:
@@ -245,15 +245,19 @@ def _checkpoint(path: Path, tokenizer: str) -> Weights:
                 f"{trained[:12]}..): give its path as data.tokenizer=FILE"
             )
 
-    def read(names: Iterable[str]) -> dict[str, Tensor]:
-        tensors = {name: torch.empty(weights.shapes[name]) for name in names}
+    shapes = _shapes(config.model)
+    reader = FileSystemReader(path)
+    metadata = reader.read_metadata()  # large after many ranks, so it is read once
+    reader.read_metadata = lambda *_, **__: metadata  # type: ignore[method-assign]  # on purpose
+
+    def read(name: str) -> Tensor:
+        tensor = torch.empty(shapes[name])
         with warnings.catch_warnings():  # it warns of what no_dist asks for
             warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
-            load({"model": tensors}, checkpoint_id=path, no_dist=True)
-        return tensors
+            load({"model": {name: tensor}}, storage_reader=reader, no_dist=True)
+        return tensor
 
-    weights = Weights(path, config.model, Path(tokenizer) if tokenizer else None, read)
-    return weights
+    return Weights(path, config.model, Path(tokenizer) if tokenizer else None, read)
 
 
 def _hugging_face(path: Path, tokenizer: str) -> Weights:
@@ -273,13 +277,11 @@ def _hugging_face(path: Path, tokenizer: str) -> Weights:
     if index.exists():
         files = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
 
-    def read(names: Iterable[str]) -> dict[str, Tensor]:
-        tensors = {}
-        for name in names:
-            file = path / files.get(_hf_name(name), "model.safetensors")
-            with safe_open(file, framework="pt") as opened:
-                tensors[name] = opened.get_tensor(_hf_name(name))
-        return tensors
+    def read(name: str) -> Tensor:
+        file = path / files.get(_hf_name(name), "model.safetensors")
+        with safe_open(file, framework="pt") as opened:
+            tensor: Tensor = opened.get_tensor(_hf_name(name))
+        return tensor
 
     model = ModelConfig(**values, rope_theta=float(rope["rope_theta"]))
     return Weights(path, model, _tokenizer_in(path, tokenizer), read)
@@ -296,15 +298,11 @@ def _meta(path: Path, tokenizer: str) -> Weights:
         for file in sorted(path.glob("consolidated.*.pth"))
     ]
 
-    def read(names: Iterable[str]) -> dict[str, Tensor]:
-        tensors = {}
-        for name in names:
-            tensor = parts[0][name]
-            if tensor.ndim > 1:
-                tensor = torch.cat([p[name] for p in parts], int(name.endswith(_META_COLUMNS)))
-            rotated = name.endswith(_ROTATED)
-            tensors[name] = to_half_rotated(tensor, values["heads"]) if rotated else tensor
-        return tensors
+    def read(name: str) -> Tensor:
+        tensor = parts[0][name]
+        if tensor.ndim > 1:
+            tensor = torch.cat([part[name] for part in parts], int(name.endswith(_META_COLUMNS)))
+        return to_half_rotated(tensor, values["heads"]) if name.endswith(_ROTATED) else tensor
 
     values["vocab_size"] = len(parts[0]["tok_embeddings.weight"])  # the released files say -1
     ffn = sum(len(part["layers.0.feed_forward.w1.weight"]) for part in parts)

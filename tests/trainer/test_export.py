@@ -41,14 +41,12 @@ def drawn(shape: ModelConfig = SHAPE) -> tuple[Llama, Weights]:
     with torch.no_grad():
         for weight in weights.values():
             weight.mul_(4) if weight.ndim > 1 else weight.uniform_(0.5, 1.5, generator=generator)
-    return model, Weights(
-        Path("drawn"), shape, None, lambda names: {n: weights[n].detach() for n in names}
-    )
+    return model, Weights(Path("drawn"), shape, None, lambda name: weights[name].detach())
 
 
 def all_tensors(weights: Weights) -> dict[str, Tensor]:
     """Read all of a model."""
-    return weights.read(list(weights.shapes))
+    return {name: weights.tensor(name) for name in weights.shapes}
 
 
 def assert_equal_bits(left: Weights, right: Weights) -> None:
@@ -203,9 +201,9 @@ def test_what_is_not_whole_is_refused(tmp_path: Path) -> None:
     torch.save(saved, tmp_path / "meta/consolidated.00.pth")
     opened = open_weights(tmp_path / "meta")
     with pytest.raises(ExportError, match=r"norm\.weight has shape \(31,\)"):
-        opened.read(["norm.weight"])
+        opened.tensor("norm.weight")
     with pytest.raises(ExportError, match=r"meta: output\.weight: 'output\.weight'"):
-        opened.read(["output.weight"])
+        opened.tensor("output.weight")
     shutil.rmtree(tmp_path / "meta")
     with pytest.raises(ExportError, match="no model; the folder of one has train_state"):
         open_weights(tmp_path / "meta")
@@ -214,7 +212,7 @@ def test_what_is_not_whole_is_refused(tmp_path: Path) -> None:
 def test_a_failed_export_leaves_no_folder(tmp_path: Path) -> None:
     """The folder has its name when it is whole, and not before."""
 
-    def broken(_names: object) -> dict[str, Tensor]:
+    def broken(_name: str) -> Tensor:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(ExportError, match="No space left"):
