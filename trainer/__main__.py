@@ -197,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[..., int] = COMMANDS[given.pop(0)] if {*given[:1]} & {*COMMANDS} else train
     parser = argparse.ArgumentParser(
         prog=f"python -m trainer{'' if command is train else f' {command.__name__}'}",
-        description=__doc__ if command is train else command.__doc__,
+        description=__doc__ if command is train else python_inspect.getdoc(command),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for name, parameter in python_inspect.signature(command).parameters.items():
@@ -221,6 +221,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TrainerError, TokenizerError) as error:
         print(f"error{f' on rank {_rank()}' if _rank() else ''}: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader, as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

@@ -269,7 +269,7 @@ def _hugging_face(path: Path, tokenizer: str) -> Weights:
     fixed = {**_HF_FIXED, "num_key_value_heads": values["heads"]}
     fixed["head_dim"] = values["dim"] // values["heads"]
     wrong = [key for key, value in fixed.items() if content.get(key, value) != value]
-    wrong += ["rope_type"] if rope["rope_type"] != "default" else []
+    wrong += [key for key in ("rope_type", "type") if rope.get(key, "default") != "default"]
     if wrong:
         raise ExportError(f"{path}: not LLaMA-1, which has no other {wrong[0]} in its config.json")
     values["multiple_of"] = _multiple_of(values["dim"], content["intermediate_size"], path)

@@ -43,9 +43,10 @@ def complete(
     Raises:
         GenerateError: the prompt is too long, no such dtype, or no tokenizer beside the weights.
     """
-    if weights.tokenizer is None or dtype not in DTYPES:
-        wrong = f"--dtype {dtype}: must be one of {', '.join(DTYPES)}"
-        raise GenerateError(wrong if weights.tokenizer else "give data.tokenizer=FILE")
+    if dtype not in DTYPES:
+        raise GenerateError(f"--dtype {dtype}: must be one of {', '.join(DTYPES)}")
+    if weights.tokenizer is None:
+        raise GenerateError(f"{weights.path}: no tokenizer there: give data.tokenizer=FILE")
     tokenizer = Tokenizer(weights.tokenizer)
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     model = load_model(weights, device, DTYPES[dtype])

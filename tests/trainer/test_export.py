@@ -173,6 +173,7 @@ def test_a_trained_checkpoint_is_exported_with_its_tokenizer(tmp_path: Path, wor
         ("num_key_value_heads", 2, "no other num_key_value_heads"),
         ("tie_word_embeddings", True, "no other tie_word_embeddings"),
         ("rope_scaling", {"rope_type": "llama3"}, "no other rope_type"),
+        ("rope_scaling", {"type": "linear", "factor": 2.0}, "no other type"),
         ("intermediate_size", 64, "a feed-forward width of 64 is under 8/3 of 32"),
         ("hidden_size", None, "not a whole model: KeyError"),
     ],

@@ -9,7 +9,16 @@ from torch import Tensor
 from tests.trainer import tiny
 from tests.trainer.test_export import SHAPE, drawn
 from tokenizer.model import Tokenizer
-from trainer.generate import GenerateError, Sampling, _kept_keys, _run, generate, pick, text_of
+from trainer.generate import (
+    GenerateError,
+    Sampling,
+    _kept_keys,
+    _run,
+    complete,
+    generate,
+    pick,
+    text_of,
+)
 
 GREEDY = Sampling(temperature=0)
 PROMPT = [1, 17, 5, 80]
@@ -104,6 +113,17 @@ def test_a_prompt_must_leave_room(length: int) -> None:
     """Neither none nor all of the context."""
     with pytest.raises(GenerateError, match=f"a prompt of {length} tokens: it must have 1 to 23"):
         next(generate(drawn()[0], [1] * length, GREEDY, max_new_tokens=1, eos_id=2))
+
+
+def test_a_prompt_needs_a_tokenizer() -> None:
+    """Weights without one say where it is to be given; another precision is none of these."""
+    weights = drawn()[1]
+    with pytest.raises(
+        GenerateError, match=r"drawn: no tokenizer there: give data\.tokenizer=FILE"
+    ):
+        next(complete(weights, "x", GREEDY, 1, "float32"))
+    with pytest.raises(GenerateError, match="--dtype int8: must be one of float32, bfloat16"):
+        next(complete(weights, "x", GREEDY, 1, "int8"))
 
 
 def test_text_comes_in_whole_characters(tmp_path: Path) -> None:
