@@ -166,6 +166,8 @@ class MetricsConfig:
     """Progress lines and metrics.jsonl (section 9)."""
 
     every: int = 10  # steps
+    tensorboard: bool = False  # mirror them in run.dir/tensorboard
+    wandb: str = ""  # project at Weights & Biases that mirrors them; "": none
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +237,13 @@ def load(path: str, overrides: Iterable[str] = ()) -> Config:
     except (OSError, ValueError) as error:
         known = ", ".join(sorted(config.stem for config in CONFIGS.glob("*.toml")))
         raise ConfigError(f"{path}: {error} (the package has: {known})") from error
-    config = from_dict(values, where=path)
-    for override in overrides:
-        config = _override(config, override.removeprefix("--"))
+    return override(from_dict(values, where=path), overrides)
+
+
+def override(config: Config, overrides: Iterable[str]) -> Config:
+    """Apply ``section.key=value`` overrides, and check what comes out; for the rest see `load`."""
+    for text in overrides:
+        config = _override(config, text.removeprefix("--"))
     for problem in _problems(config):
         raise ConfigError(problem)
     return config

@@ -12,6 +12,7 @@ from mixtures.mixture import MixtureError
 from mixtures.order import OrderError
 from mixtures.plan import make_plan
 from trainer.config import Config, ConfigError
+from trainer.hardware import HARDWARE, PUE, co2_kg, energy_wh, find_hardware
 
 _GIB = 1 << 30
 
@@ -94,9 +95,20 @@ def memory_advice(config: Config, ranks: int) -> str:
     )
 
 
-def describe(config: Config, ranks: int) -> str:
-    """Say what a run would be on ``ranks`` ranks; raise ConfigError if it could not be."""
+def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
+    """Say what a run would be on ``ranks`` devices that reach ``mfu`` of their peak.
+
+    Raises:
+        ConfigError: it could not be, or no such device is known.
+    """
+    hardware = find_hardware(device)
+    if hardware is None or not 0 < mfu <= 1:
+        names = ", ".join(h.pattern.replace(r"\b", "").replace(".*", " ") for h in HARDWARE)
+        raise ConfigError(f"--device {device} --mfu {mfu}: must be one of {names}, and in (0, 1]")
     plan = plan_batch(config, ranks // config.parallel.tensor)
+    flops = config.model.flops_per_token * plan.sequences * plan.context
+    hours = flops / (hardware.peak_flops * mfu) / 3600  # of one device
+    energy = energy_wh(hours, hardware.watts)
     memory, model = memory_plan(config, ranks), config.model
     text = f"""\
 model   {model.parameters:,} parameters, {model.flops_per_token:,} FLOPs a token
@@ -105,7 +117,12 @@ vocabulary {model.vocab_size:,}, context {model.context:,}
 batch   {config.train.batch_tokens:,} tokens: {plan.batch_sequences:,} sequences on {ranks} \
 ranks, {plan.accumulation} x {plan.micro_batch} on each
 run     {plan.steps:,} steps, {plan.sequences * plan.context:,} tokens
-memory  {sum(memory.values()) / _GIB:.2f} GiB on each rank, estimated"""
+time    {hours / ranks / 24:,.1f} days on {ranks:,} x {device} at {mfu:.0%} of their peak, \
+{hours:,.0f} GPU-hours
+energy  {energy / 1e6:,.2f} MWh at {hardware.watts:.0f} W x {PUE}, {co2_kg(energy) / 1e3:,.2f} t \
+CO2eq
+memory  {sum(memory.values()) / _GIB:.2f} of {hardware.gib:.0f} GiB on each rank, \
+estimated"""
     sizes = (f"        {size / _GIB:8.2f} GiB  {what}" for what, size in memory.items())
     return "\n".join([text, *sizes, *_describe_sources(config, plan)])
 

@@ -33,7 +33,7 @@ from trainer.data import (
     resume_corpus,
     verify,
 )
-from trainer.evaluate import evaluate, weighted_nll
+from trainer.evaluate import evaluate, report
 from trainer.metrics import Metrics
 from trainer.model import initialize
 from trainer.parallel import World, build_model, limit_waiting
@@ -125,6 +125,7 @@ class Run:
                 if stopping and not state.bad_in_a_row:
                     # This batch is not trained on: the run reads it again when it goes on.
                     self._save(must=True)
+                    self.metrics.finish()
                     stop.obeyed()
                     say(f"stopped as asked after step {state.step:,}; all is saved")
                     return 0
@@ -150,6 +151,7 @@ class Run:
                     self._save(must=state.step == last)
                 if state.step % _COLLECT_GARBAGE_STEPS == 0:
                     gc.collect()
+        self.metrics.finish()
         if self.world.rank == 0:
             finished.touch()  # what restarts a job that was stopped asks for it
         say(f"all {last:,} steps are done")
@@ -257,11 +259,9 @@ class Run:
             scores = evaluate(
                 self.model, self.corpus, self.world, micro_batch, doc_mask=config.data.doc_mask
             )
-        mean = weighted_nll(scores, self.corpus.weights)
-        rows = {name: dataclasses.asdict(score) for name, score in scores.items()}
-        self.metrics.write({"step": self.state.step, "eval_nll": mean, "eval": rows})
-        shown = (f"{n} {s.nll:.4f} ({s.bits_per_byte:.3f} bits/byte)" for n, s in scores.items())
-        self.metrics.say(f"held out at step {self.state.step:,}: {mean:.4f}  {'  '.join(shown)}")
+            row, text = report(scores, self.corpus, config.model.vocab_size)
+        self.metrics.write({"step": self.state.step, **row})
+        self.metrics.say(f"held out at step {self.state.step:,}: {text}")
 
     def _save(self, *, must: bool) -> None:
         """Write a checkpoint, or begin an asynchronous one that need not be there at once."""
