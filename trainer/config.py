@@ -341,6 +341,7 @@ def _out_of_range(config: Config) -> Iterator[str]:
 def _problems(config: Config) -> Iterator[str]:
     """Find values that no run can have, whatever its ranks."""
     yield from _out_of_range(config)
+    yield from _parallel_problems(config.model, config.parallel)
     optim, model, data, run = config.optim, config.model, config.data, config.run
     heads = [h for h in range(1, model.dim + 1) if model.dim % h == 0 and model.dim // h % 2 == 0]
     if model.heads not in heads:
@@ -348,13 +349,6 @@ def _problems(config: Config) -> Iterator[str]:
         yield (
             f"model.dim = {model.dim} does not split into {model.heads} heads of an even width; "
             f"nearest: model.heads = {' or '.join(map(str, near))}"
-        )
-    common = math.gcd(model.heads, model.context, model.ffn_dim, model.vocab_size)
-    if common % config.parallel.tensor:
-        legal = [str(n) for n in range(1, common + 1) if common % n == 0]
-        yield (
-            f"parallel.tensor = {config.parallel.tensor} does not divide the model's heads, "
-            f"context, ffn and vocabulary; it may be {' or '.join(legal)}"
         )
     if len(optim.betas) != 2 or not all(0 <= beta < 1 for beta in optim.betas):
         yield f"optim.betas = {list(optim.betas)}: must be two numbers in [0, 1)"
@@ -377,3 +371,19 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"run.resume = {run.resume}: must be auto, never, or a checkpoint as step-00001000"
     for key in set(run.allow_change) - set(flatten(config)):
         yield f"run.allow_change = {key}: no such key{nearest(key, flatten(config))}"
+
+
+def _parallel_problems(model: ModelConfig, parallel: ParallelConfig) -> Iterator[str]:
+    """Find layouts that the model cannot have."""
+    common = math.gcd(model.heads, model.context, model.ffn_dim, model.vocab_size)
+    if common % parallel.tensor:
+        legal = [str(n) for n in range(1, common + 1) if common % n == 0]
+        yield (
+            f"parallel.tensor = {parallel.tensor} does not divide the model's heads, context, ffn "
+            f"and vocabulary; it may be {' or '.join(legal)}"
+        )
+    if parallel.tensor > 1 and parallel.compile and parallel.recompute == "full":
+        yield (
+            "parallel.recompute = full: PyTorch does not compile it with parallel.tensor > 1; take "
+            "selective"
+        )

@@ -6,7 +6,6 @@ the meta device, shard, ``to_empty``, then ``initialize`` or load (trainer spec,
 """
 
 import math
-from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
@@ -22,9 +21,6 @@ from trainer.loss import next_token_losses
 
 INIT_STD = 0.02
 _WRAPPERS = ("_checkpoint_wrapped_module.", "_orig_mod.")
-
-# What a block's backward computes again: gives the contexts of forward and recomputation.
-RecomputeContexts = Callable[[], tuple[Any, Any]]
 
 
 class RMSNorm(nn.Module):
@@ -87,7 +83,7 @@ class Block(nn.Module):
         self.attention = Attention(config, attend)
         self.ffn_norm = RMSNorm(config.dim, config.norm_eps)
         self.feed_forward = FeedForward(config)
-        self.recompute: RecomputeContexts | None = None  # set by `trainer.parallel`
+        self.recompute: dict[str, Any] | None = None  # of `checkpoint`, set by `trainer.parallel`
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cu_seqlens: Tensor | None) -> Tensor:
         """Map ``x`` (B, T, dim) to the same shape."""
@@ -99,7 +95,7 @@ class Block(nn.Module):
             *(x, cos, sin, cu_seqlens),
             use_reentrant=False,
             preserve_rng_state=False,  # there is no dropout
-            context_fn=self.recompute,
+            **self.recompute,
         )
         return output
 

@@ -26,15 +26,12 @@ from torch.distributed.tensor.parallel import (
     SequenceParallel,
     parallelize_module,
 )
-from torch.utils.checkpoint import (
-    CheckpointPolicy,
-    create_selective_checkpoint_contexts,
-    noop_context_fn,
-)
+from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 
 from trainer.attention import Choice, choose
-from trainer.config import Config, ConfigError, ParallelConfig
-from trainer.model import Block, Llama, RecomputeContexts
+from trainer.config import Config, ParallelConfig
+from trainer.model import Block, Llama
+from trainer.plan import shards
 
 T = TypeVar("T")
 c10d: Any = dist  # for public names that its typed list lacks
@@ -137,13 +134,8 @@ def arrange(config: ParallelConfig) -> World:
     device = torch.device("cpu")
     if kind is not None:
         device = torch.device(kind.type, torch.accelerator.current_device_index())
-    copies, rest = divmod(size, config.replicate * config.tensor)
-    if rest:
-        raise ConfigError(
-            f"{size} ranks are no multiple of parallel.replicate {config.replicate} x "
-            f"parallel.tensor {config.tensor}"
-        )
-    shape = {"dp_replicate": config.replicate, "dp_shard": copies, "tp": config.tensor}
+    count = shards(config, size)
+    shape = {"dp_replicate": config.replicate, "dp_shard": count, "tp": config.tensor}
     shape = {name: n for name, n in shape.items() if n > 1 or name == "dp_shard"}
     mesh = init_device_mesh(device.type, tuple(shape.values()), mesh_dim_names=tuple(shape))
     return World(dist.get_rank(), size, device, mesh)
@@ -225,17 +217,20 @@ def split(model: Llama, mesh: DeviceMesh) -> None:
     for name in ("attention.wo", "feed_forward.w2"):
         plan[f"layers.*.{name}"] = RowwiseParallel(output_layouts=sequence)
     parallelize_module(model, mesh, plan)
+    # The embedding's result is still under way. A compiled block that is given it so gives back no
+    # gradient (PyTorch 2.13); a copy waits for it.
+    model.tok_embeddings.register_forward_hook(lambda _, __, output: output.clone())
 
 
-def recomputation(mode: str) -> RecomputeContexts | None:
-    """Say what a block's backward computes again instead of keeping it: `ParallelConfig.recompute`.
+def recomputation(mode: str) -> dict[str, Any] | None:
+    """Give the options of ``checkpoint`` for `ParallelConfig.recompute`, which every block takes.
 
     ``selective:2`` keeps every second matrix product only.
     """
     if mode == "none":
         return None
     if mode == "full":
-        return noop_context_fn
+        return {}
     matmuls, kept = _operators(_MATMULS), _operators(_KEPT)
     every = 2 if mode == "selective:2" else 1
 
@@ -253,7 +248,7 @@ def recomputation(mode: str) -> RecomputeContexts | None:
         made: tuple[Any, Any] = create_selective_checkpoint_contexts(policy)  # type: ignore[no-untyped-call]  # untyped in torch
         return made
 
-    return contexts
+    return {"context_fn": contexts}
 
 
 def _operators(names: tuple[str, ...]) -> set[Any]:

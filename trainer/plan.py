@@ -11,7 +11,7 @@ from mixtures import mixture as mixture_files
 from mixtures.mixture import MixtureError
 from mixtures.order import OrderError
 from mixtures.plan import make_plan
-from trainer.config import Config, ConfigError
+from trainer.config import Config, ConfigError, ParallelConfig
 from trainer.hardware import HARDWARE, PUE, co2_kg, energy_wh, find_hardware
 
 _GIB = 1 << 30
@@ -58,6 +58,21 @@ def plan_batch(config: Config, data_ranks: int) -> BatchPlan:
     return BatchPlan(data_ranks, train.micro_batch, accumulation, sequences, config.steps, context)
 
 
+def shards(parallel: ParallelConfig, ranks: int) -> int:
+    """Give the number of ranks over which FSDP shards one copy of the model.
+
+    Raises:
+        ConfigError: they do not divide so.
+    """
+    count, rest = divmod(ranks, parallel.replicate * parallel.tensor)
+    if rest or not count:
+        raise ConfigError(
+            f"{ranks} ranks are no multiple of parallel.replicate {parallel.replicate} x "
+            f"parallel.tensor {parallel.tensor}"
+        )
+    return count
+
+
 def memory_plan(config: Config, ranks: int) -> dict[str, float]:
     """Estimate the bytes on one rank, by what they hold.
 
@@ -67,11 +82,11 @@ def memory_plan(config: Config, ranks: int) -> dict[str, float]:
     """
     model, train, parallel = config.model, config.train, config.parallel
     width = 2 if parallel.param_dtype == "bfloat16" else 4
-    shards = ranks // parallel.replicate
+    parts = shards(parallel, ranks)
     tokens = train.micro_batch * model.context
     root = model.parameters - model.layers * model.block_parameters
-    single = shards == parallel.tensor or not parallel.reshard_after_forward
-    flying = model.parameters if single else root + 2 * model.block_parameters
+    whole = parts == 1 or not parallel.reshard_after_forward
+    flying = model.parameters if whole else root + 2 * model.block_parameters
     layer = {
         "none": 1.4 * (16 * model.dim + 6 * model.ffn_dim),
         "full": 2.0 * model.dim,
@@ -79,7 +94,7 @@ def memory_plan(config: Config, ranks: int) -> dict[str, float]:
     activations = layer * model.layers * tokens * width / 2
     chunk = min(config.train.loss_chunk, tokens)
     return {
-        "weights, gradients, optimizer": 16 * model.parameters / shards,
+        "weights, gradients, optimizer": 16 * model.parameters / parts / parallel.tensor,
         "parameters in flight": width * flying / parallel.tensor,
         "activations of a microbatch": activations / parallel.tensor,
         "loss": model.vocab_size / parallel.tensor * (4 * model.dim + chunk * (4 + 4 + width)),
@@ -105,11 +120,11 @@ def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
     if hardware is None or not 0 < mfu <= 1:
         names = ", ".join(h.pattern.replace(r"\b", "").replace(".*", " ") for h in HARDWARE)
         raise ConfigError(f"--device {device} --mfu {mfu}: must be one of {names}, and in (0, 1]")
+    memory, model = memory_plan(config, ranks), config.model
     plan = plan_batch(config, ranks // config.parallel.tensor)
     flops = config.model.flops_per_token * plan.sequences * plan.context
     hours = flops / (hardware.peak_flops * mfu) / 3600  # of one device
     energy = energy_wh(hours, hardware.watts)
-    memory, model = memory_plan(config, ranks), config.model
     text = f"""\
 model   {model.parameters:,} parameters, {model.flops_per_token:,} FLOPs a token
         dim {model.dim}, {model.layers} layers, {model.heads} heads, ffn {model.ffn_dim}, \

@@ -52,7 +52,7 @@ _COLLECT_GARBAGE_STEPS = 1000
 def run(config: Config, world: World) -> int:
     """Train as ``config`` says, from the beginning or from the run's checkpoint.
 
-    Gives the exit code: 0, or 3 after too many steps in a row without a finite loss. Raises
+    Gives the exit code: 0, or 3 after too many steps in a row that made no update. Raises
     TrainerError for what the user can put right.
     """
     with listening() as heard:
@@ -138,24 +138,30 @@ class Run:
                     patient = False
                 if state.bad_in_a_row >= config.run.max_bad_steps:
                     self._finish_save()
+                    self.metrics.finish()
                     say(
                         f"stopped: {state.bad_in_a_row} steps in a row made no update; "
                         f"what they read is in {self.directory / BAD_BATCHES}"
                     )
                     return EXIT_BAD_STEPS
-                if _due(state.step, config.eval.every, last):
-                    self._evaluate()
-                self._save_due |= _due(state.step, config.checkpoint.every, last)
-                # A bad step is not saved, unless it is the last: the weights are those before it.
-                if self._save_due and (not state.bad_in_a_row or state.step == last):
-                    self._save(must=state.step == last)
-                if state.step % _COLLECT_GARBAGE_STEPS == 0:
-                    gc.collect()
+                self._do_what_is_due(state.step)
         self.metrics.finish()
         if self.world.rank == 0:
             finished.touch()  # what restarts a job that was stopped asks for it
         say(f"all {last:,} steps are done")
         return 0
+
+    def _do_what_is_due(self, step: int) -> None:
+        """Evaluate, save, and collect garbage after a step, where it is time to."""
+        config, last = self.config, self.plan.steps
+        if _due(step, config.eval.every, last):
+            self._evaluate()
+        self._save_due |= _due(step, config.checkpoint.every, last)
+        # A bad step is not saved, unless it is the last: the weights are those before it.
+        if self._save_due and (not self.state.bad_in_a_row or step == last):
+            self._save(must=step == last)
+        if step % _COLLECT_GARBAGE_STEPS == 0:
+            gc.collect()
 
     def gradients(self, batch: StepBatch, valid: int) -> tuple[float, float]:
         """Run forward and backward over a step; give its mean loss and its norm before clipping.

@@ -22,7 +22,7 @@ not finite, spikes     test_train ..without_a_finite_loss.., ..too_many_bad_step
 failures               hung rank: test_parallel ..does_not_come..; died rank: ..torchrun_restarts..;
                        memory: test_train ..running_out_of_memory..; full disk, wrong latest, NaN in
                        a checkpoint: test_checkpoint
-compile                test_train ..compiled_blocks.. (slow)
+compile                test_train ..compiled_blocks.., test_parallel ..more_layouts.. (slow)
 learning               test_train ..it_learns
 energy, MFU            test_metrics
 =====================  =============================================================================

@@ -26,6 +26,7 @@ from tests.trainer import tiny
 from tests.trainer.worker import LAYOUTS, RECOMPUTED
 from trainer.config import ConfigError, ParallelConfig
 from trainer.parallel import World, arrange
+from trainer.plan import shards
 from trainer.train import Run
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -68,7 +69,7 @@ def launch(root: Path, mode: str, ranks: int) -> dict[str, str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     processes = [start(root, mode, rank, ranks, port) for rank in range(ranks)]
-    codes = [process.wait(timeout=180) for process in processes]
+    codes = [process.wait(timeout=280) for process in processes]
     assert codes == [0] * ranks, (root / f"{mode}-0.log").read_text()[-3000:]
     result: dict[str, str] = json.loads((root / "result.json").read_text())
     return result
@@ -90,7 +91,8 @@ def launched(tmp_path_factory: pytest.TempPathFactory, world: World) -> Launched
 
 def compare(launched: Launched, world: World, name: str, overrides: list[str], root: Path) -> None:
     """Train a layout's run on one rank, and compare what the two wrote."""
-    same = [text for text in overrides if "replicate" not in text and "tensor" not in text]
+    layout = ("replicate", "tensor", "compile", "recompute")
+    same = [text for text in overrides if not any(word in text for word in layout)]
     loss_error, norm_error = (2e-4, 5e-3) if "bfloat16" in name else (1e-6, 1e-5)
     tiny.train(launched.config(f"one-{name}", *same), world)
     rows = (tiny.rows(path) for path in (launched.root / f"one-{name}", root / name))
@@ -111,27 +113,30 @@ def compare(launched: Launched, world: World, name: str, overrides: list[str], r
         )
 
 
-@pytest.mark.parametrize("name", LAYOUTS[2])
+@pytest.mark.parametrize("name", LAYOUTS["two-ranks"])
 def test_two_ranks_train_as_one(launched: Launched, world: World, name: str) -> None:
     """Losses, norms, counters and held-out scores of four steps: sums, not averages, over ranks."""
-    compare(launched, world, name, LAYOUTS[2][name], launched.root)
+    compare(launched, world, name, LAYOUTS["two-ranks"][name], launched.root)
 
 
-@pytest.mark.parametrize("name", LAYOUTS[2])
+@pytest.mark.parametrize("name", LAYOUTS["two-ranks"])
 def test_every_layout_begins_with_the_same_weights(
     launched: Launched, world: World, name: str
 ) -> None:
     """The hash of the gathered initial weights is that of one rank."""
-    run = Run(launched.config("initial-one", *LAYOUTS[2][name][1:]), world)
+    run = Run(launched.config("initial-one", *LAYOUTS["two-ranks"][name][1:]), world)
     assert tiny.weights_hash(run.model) == launched.result[f"initial {name}"]
 
 
 @pytest.mark.slow
-def test_four_ranks_train_as_one(launched: Launched, world: World, tmp_path: Path) -> None:
-    """Two copies of two shards; two shards of two tensor ranks; two copies of two tensor ranks."""
+@pytest.mark.parametrize(("mode", "ranks"), [("four-ranks", 4), ("compiled", 2)])
+def test_more_layouts_train_as_one(
+    launched: Launched, world: World, tmp_path: Path, mode: str, ranks: int
+) -> None:
+    """HSDP, TP and both on four ranks; compiled blocks with TP, and with documents, on two."""
     (tmp_path / "overrides.json").write_text(json.dumps(launched.overrides))
-    result = launch(tmp_path, "four-ranks", 4)
-    for name, overrides in LAYOUTS[4].items():
+    result = launch(tmp_path, mode, ranks)
+    for name, overrides in LAYOUTS[mode].items():
         compare(launched, world, name, overrides, tmp_path)
         assert result[f"initial {name}"] == launched.result["initial dp"]
 
@@ -255,6 +260,7 @@ def test_a_kill_during_a_save_loses_nothing(
 def test_ranks_that_do_not_divide_are_refused(world: World) -> None:
     """One rank is not two copies of three; the message names both numbers."""
     assert world.size == 1
+    assert shards(ParallelConfig(replicate=2, tensor=4), 64) == 8
     with pytest.raises(ConfigError, match=r"1 ranks are no multiple of parallel\.replicate 2 x"):
         arrange(ParallelConfig(replicate=2, tensor=3))
 

@@ -24,8 +24,9 @@ from trainer.parallel import World
 from trainer.train import Run
 
 Z_LOSS = "train.z_loss=0.01"
-LAYOUTS = {  # that train as one rank does, by the number of ranks
-    2: {
+COMPILED = ("parallel.compile=true", "parallel.recompute=selective")
+LAYOUTS = {  # that train as one rank does, by mode
+    "two-ranks": {
         "dp": [],
         "bfloat16": ["parallel.param_dtype=bfloat16"],
         "one-reduction": ["parallel.sync_each_microbatch=false"],
@@ -35,7 +36,11 @@ LAYOUTS = {  # that train as one rank does, by the number of ranks
         "tensor-z": ["parallel.tensor=2", Z_LOSS],
         "tensor-documents": ["parallel.tensor=2", "data.doc_mask=true"],
     },
-    4: {
+    "compiled": {  # by two ranks
+        "compiled-tensor": ["parallel.tensor=2", *COMPILED],
+        "compiled-documents": ["data.doc_mask=true", *COMPILED],
+    },
+    "four-ranks": {
         "replicate": ["parallel.replicate=2"],
         "tensor": ["parallel.tensor=2"],
         "replicate-tensor": ["parallel.replicate=2", "parallel.tensor=2"],
@@ -66,10 +71,10 @@ class Rank:
         return tiny.weights_hash(Run(config, parallel.arrange(config.parallel)).model)
 
 
-def layouts(rank: Rank) -> dict[str, Any]:
+def layouts(rank: Rank, mode: str) -> dict[str, Any]:
     """Train four steps in each layout."""
     made = {}
-    for name, overrides in LAYOUTS[rank.world.size].items():
+    for name, overrides in LAYOUTS[mode].items():
         made[f"initial {name}"] = rank.initial(f"initial-{name}", *overrides)
         made[name] = rank.train(name, *overrides)
     return made
@@ -81,7 +86,7 @@ def two_ranks(rank: Rank) -> dict[str, Any]:
     stop_after = 2 if rank.world.rank == 1 else 0
     background = ["checkpoint.asynchronous=true", "checkpoint.every=1"]
     made = {
-        **layouts(rank),
+        **layouts(rank, "two-ranks"),
         **{mode: rank.train(mode, f"parallel.recompute={mode}") for mode in RECOMPUTED},
         "stopped": rank.train("stopped", stop_after=stop_after),
         "resumed": rank.train("stopped"),
@@ -144,7 +149,7 @@ def main() -> None:
     if mode.startswith("killed"):
         train_until_killed(rank, mode)
     else:
-        result = two_ranks(rank) if mode == "two-ranks" else layouts(rank)
+        result = two_ranks(rank) if mode == "two-ranks" else layouts(rank, mode)
         if rank.world.rank == 0:
             (root / "result.json").write_text(json.dumps(result))
     sys.stdout.flush()
