@@ -37,6 +37,7 @@ from trainer.config import Config, ConfigError, ParallelConfig
 from trainer.model import Block, Llama, RecomputeContexts
 
 T = TypeVar("T")
+c10d: Any = dist  # for public names that its typed list lacks
 
 # What "selective" keeps, where it exists: linear layers, attention, and what costs communication.
 # All else (norms, rotation, SwiGLU's product) is cheap, and computed again.
@@ -116,10 +117,13 @@ def start(config: ParallelConfig | None = None) -> World:
         backend = "gloo"
     timeout = timedelta(minutes=config.first_timeout_minutes)
     if "RANK" in os.environ:
-        dist.init_process_group(backend, timeout=timeout)
+        # torchrun keeps its store when it restarts the ranks. Without a prefix of their own they
+        # would find the addresses of those before them there, and wait for them.
+        store, rank, size = next(c10d.rendezvous("env://", timeout=timeout))
+        store = c10d.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
     else:
-        store = dist.HashStore()  # type: ignore[attr-defined]  # public, but not exported
-        dist.init_process_group(backend, store=store, rank=0, world_size=1, timeout=timeout)
+        store, rank, size = c10d.HashStore(), 0, 1
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
     return arrange(config)
 
 
@@ -210,9 +214,13 @@ def split(model: Llama, mesh: DeviceMesh) -> None:
             input_layouts=sequence, desired_input_layouts=whole
         ),
     }
-    for name in ("attention.wq", "attention.wk", "attention.wv"):
-        plan[f"layers.*.{name}"] = ColwiseParallel()
-    for name in ("feed_forward.w1", "feed_forward.w3"):
+    for name in (
+        "attention.wq",
+        "attention.wk",
+        "attention.wv",
+        "feed_forward.w1",
+        "feed_forward.w3",
+    ):
         plan[f"layers.*.{name}"] = ColwiseParallel()
     for name in ("attention.wo", "feed_forward.w2"):
         plan[f"layers.*.{name}"] = RowwiseParallel(output_layouts=sequence)

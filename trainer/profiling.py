@@ -1,6 +1,7 @@
 """Traces of chosen steps, by PyTorch's profiler (trainer spec, section 9)."""
 
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch.profiler import profile
@@ -37,11 +38,18 @@ class Profiler:
             self._directory.mkdir(exist_ok=True)
             path = self._directory / f"trace-rank{self._rank}.json.gz"
             self._profile.export_chrome_trace(str(path))
-            self.dump_memory()
+            self._dump_memory()
             self._profile, self._steps = None, ()
 
-    def dump_memory(self) -> None:
-        """Write what the accelerator's memory held, if it was recorded."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write what the memory held when an error ended the run: it may have run out."""
+        if kind:
+            self._dump_memory()
+
+    def _dump_memory(self) -> None:
         if self._profile and self._memory:
             self._directory.mkdir(exist_ok=True)
             path = self._directory / f"memory-rank{self._rank}.pickle"

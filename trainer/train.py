@@ -109,7 +109,8 @@ class Run:
         finished = self.directory / COMPLETED
         finished.unlink(missing_ok=True)  # a longer run may go on from a finished one
         patient = True  # the first step may compile
-        with contextlib.closing(self.loader.steps(state.step, state.sequences)) as batches:
+        steps = self.loader.steps(state.step, state.sequences)
+        with self.profiler, contextlib.closing(steps) as batches:
             while state.step < last:
                 with self.metrics.timed("data"):
                     batch = next(batches)
@@ -171,6 +172,7 @@ class Run:
             final = index == self.plan.accumulation - 1
             model.set_is_last_backward(final)
             model.set_requires_gradient_sync(final or parallel.sync_each_microbatch)
+            model.set_requires_all_reduce(final)  # over the copies of the model, once a step
             if self.world.mesh["dp_shard"].size() == 1 or not parallel.reshard_after_forward:
                 model.set_reshard_after_backward(final)  # whole parameters serve the next too
             starts = None

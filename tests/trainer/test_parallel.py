@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -258,17 +259,22 @@ def test_ranks_that_do_not_divide_are_refused(world: World) -> None:
         arrange(ParallelConfig(replicate=2, tensor=3))
 
 
-def test_torchrun_passes_sigterm_on_and_all_is_saved(tmp_path: Path) -> None:
-    """Two ranks under torchrun, stopped by a signal to it, leave a checkpoint of one step."""
-    overrides = ["checkpoint.every=0", "metrics.every=1", "train.total_tokens=8192000"]
+def test_torchrun_restarts_what_dies_and_passes_sigterm_on(tmp_path: Path) -> None:
+    """One of two ranks is killed: both go on from the last checkpoint; then a signal stops both."""
+    overrides = ["checkpoint.every=2", "metrics.every=1", "train.total_tokens=8192000"]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += ["-m", "trainer", "debug", *tiny.write_corpus(tmp_path), *overrides]
+    command += ["--max-restarts=1", "-m", "trainer", "debug", *tiny.write_corpus(tmp_path)]
     with (tmp_path / "log").open("w") as log:
-        agent = subprocess.Popen(command, env=environment(), stdout=log, stderr=log)
-    metrics = tmp_path / "run/metrics.jsonl"
-    while not (metrics.exists() and '"step": 3' in metrics.read_text()):
-        assert agent.poll() is None, (tmp_path / "log").read_text()[-3000:]
-        time.sleep(0.05)
+        agent = subprocess.Popen([*command, *overrides], env=environment(), stdout=log, stderr=log)
+
+    def wait_for(text: str, path: Path) -> None:
+        while not (path.exists() and text in path.read_text()):
+            assert agent.poll() is None, (tmp_path / "log").read_text()[-3000:]
+            time.sleep(0.05)
+
+    wait_for("step-", tmp_path / "run/ckpt/latest")
+    psutil.Process(agent.pid).children()[1].kill()
+    wait_for("going on from step-", tmp_path / "log")
     agent.send_signal(signal.SIGTERM)
     agent.wait(timeout=60)
     done = tiny.rows(tmp_path / "run")[-1]["step"]
