@@ -20,7 +20,6 @@ from trainer.config import ModelConfig, TrainConfig
 from trainer.loss import next_token_losses
 
 INIT_STD = 0.02
-_WRAPPERS = ("_checkpoint_wrapped_module.", "_orig_mod.")
 
 
 class RMSNorm(nn.Module):
@@ -168,13 +167,6 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return turned.to(x.dtype)
 
 
-def canonical_name(name: str) -> str:
-    """Strip what wrappers (activation checkpointing, compile) insert into a parameter's name."""
-    for wrapper in _WRAPPERS:
-        name = name.replace(wrapper, "")
-    return name
-
-
 @torch.no_grad()
 def initialize(model: Llama, seed: int) -> None:
     """Fill the weights, the same for every layout over ranks.
@@ -182,10 +174,10 @@ def initialize(model: Llama, seed: int) -> None:
     Matrices are normal with deviation 0.02, cut at three deviations; what writes to the residual
     stream (wo, w2) is narrower by sqrt(2 layers). Each tensor is drawn whole, on the CPU, from
     a generator seeded by its name, and each rank keeps its part: DTensors filled in place would
-    hold the same numbers on every rank.
+    hold the same numbers on every rank. So nothing may wrap a module, which changes names.
     """
     for name, parameter in model.named_parameters():
-        full = initial_tensor(canonical_name(name), parameter.shape, model.config.layers, seed)
+        full = initial_tensor(name, parameter.shape, model.config.layers, seed)
         if isinstance(parameter, DTensor):
             mesh, placements = parameter.device_mesh, parameter.placements
             full = full.to(parameter.device)

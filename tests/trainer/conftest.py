@@ -5,6 +5,10 @@ What the trainer promises (trainer spec, section 13), and where it is tested:
 =====================  =============================================================================
 counts, widths, FLOPs  test_model ..parameters_are_counted_on_the_meta_device, test_config ..sizes
 it is LLaMA            test_model ..later_tokens.., ..rotation.., ..norm..; test_export
+                       ..those_of_transformers, ..of_transformers_loads, ..complex_pairs,
+                       ..bit_for_bit
+sampling               test_generate ..kept_keys.., ..cached_equals.., ..a_seed_repeats..
+a step's documents     test_trace ..what_the_loader_reads, ..those_of_the_tokens
 loss in chunks         test_loss; split over ranks: test_parallel [tensor], [tensor-z]
 attention backends     test_attention; documents also test_parallel [tensor-documents]
 1 rank = 2 ranks       test_parallel ..every_layout_begins.., ..train_as_one [dp, bfloat16]
@@ -23,7 +27,8 @@ failures               hung rank: test_parallel ..does_not_come..; died rank: ..
                        memory: test_train ..running_out_of_memory..; full disk, wrong latest, NaN in
                        a checkpoint: test_checkpoint
 compile                test_train ..compiled_blocks.., test_parallel ..more_layouts.. (slow)
-learning               test_train ..it_learns
+learning               test_train ..it_learns; test_evaluate ..context_teaches_more..
+on an accelerator      test_gpu
 energy, MFU            test_metrics
 =====================  =============================================================================
 """
