@@ -234,7 +234,7 @@ _KERNELS = (
     _Kernel("flash2", lambda: _flash("flash_attn"), library="flash_attn", capability=range(8, 100)),
     _Kernel("sdpa", lambda: _sdpa, documents=False, device=""),
     _Kernel("varlen", lambda: _varlen, plain=False, capability=range(8, 100)),
-    _Kernel("flex", _flex, plain=False),  # it has no backward on a CPU
+    _Kernel("flex", _flex, plain=False, traceable=False),  # it has no backward on a CPU
     _Kernel("xformers", _xformers, library="xformers.ops", traceable=False),
     _Kernel("sdpa-mask", lambda: _masked_sdpa, device="cpu"),
 )
