@@ -22,7 +22,10 @@ ALLOWED = {
         *("apache_beam", "pyarrow", "numpy", "fastavro", "rich", "jinja2"),
         *("fastwarc", "resiliparse", "trafilatura", "sentencepiece"),
     },
-    "trainer": {"trainer", "tokenizer", "mixtures", "torch", "numpy"},
+    "trainer": {
+        *("trainer", "tokenizer", "mixtures", "torch", "numpy", "safetensors"),
+        *("pynvml", "wandb"),  # optional: used where they are installed
+    },
 }
 # Readers are plain generators: bytes in, rows out, without Beam (DESIGN 2).
 READERS_MAY_NOT = {"apache_beam"}

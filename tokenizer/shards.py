@@ -9,6 +9,7 @@ import hashlib
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -33,6 +34,14 @@ DOCS_SCHEMA: Final = pa.schema(
         pa.field("sha1_text", pa.string(), nullable=False),  # of the UTF-8, hexadecimal
     ]
 )
+
+
+class Span(NamedTuple):
+    """Where a document lies in a shard: its tokens ``begin`` to ``end``, exclusive."""
+
+    id: str
+    begin: int
+    end: int
 
 
 class Placement(NamedTuple):
@@ -200,6 +209,27 @@ def encode_shard(documents: Sequence[TokenizedDocument], dtype: str) -> ShardFil
         tokens=len(tokens),
         text_bytes=sum(text_bytes),
     )
+
+
+def documents_between(docs: str | Path, begin: int, end: int) -> list[Span]:
+    """Find the documents of which tokens ``begin`` to ``end`` (exclusive) of a shard are.
+
+    Args:
+        docs: the shard's ``.docs.parquet``.
+        begin: token of the shard.
+        end: token of the shard, after ``begin``.
+
+    Raises:
+        ValueError: the file cannot be read.
+    """
+    try:
+        table = pq.read_table(docs, columns=["id", "offset", "n_tokens"])
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{docs}: cannot be read ({error})") from None
+    offsets = table["offset"].to_numpy()
+    first = int(np.searchsorted(offsets, begin, side="right")) - 1
+    found = table.slice(first, int(np.searchsorted(offsets, end)) - first).to_pylist()
+    return [Span(row["id"], row["offset"], row["offset"] + row["n_tokens"]) for row in found]
 
 
 def _check_range(document: TokenizedDocument, dtype: np.dtype[Any]) -> None:

@@ -1,63 +1,229 @@
-"""Train a LLaMA on token shards.
+"""Train a LLaMA on token shards, and use it.
 
-    python -m trainer CONFIG.toml [section.key=value ...]
-    torchrun --nproc-per-node 8 -m trainer CONFIG.toml [section.key=value ...]
+    python -m trainer CONFIG [section.key=value ...]
+    torchrun --nproc-per-node 8 -m trainer CONFIG [section.key=value ...]
+    python -m trainer inspect TARGET --step N     which documents a step read
+    python -m trainer evaluate TARGET             held-out loss of a checkpoint
+    python -m trainer export TARGET OUT           for transformers, or in Meta's layout
+    python -m trainer generate TARGET --prompt T  text after a prompt
+    python -m trainer bench CONFIG                speed on this device, kernel by kernel
 
-CONFIG.toml may be the name of a configuration that the package brings, as debug or llama_7b.
+CONFIG is a TOML file, or the name of one that the package brings, as debug or llama_7b. TARGET is a
+checkpoint, a run directory, or a CONFIG, whose run.dir is meant. Each command has --help.
 """
 
 import argparse
+import inspect as python_inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from trainer.config import Config, TrainerError, load, to_toml
+from tokenizer.model import Tokenizer, TokenizerError
+from trainer.config import Config, TrainerError, load, override, to_toml
 from trainer.plan import describe
+
+if TYPE_CHECKING:
+    from trainer.export import Weights
+    from trainer.parallel import World
+
+# ruff: noqa: PLC0415 - torch takes seconds to import, so only what uses it does
+
+
+def train(
+    config: str,
+    overrides: Sequence[str],
+    *,
+    print_config: bool = False,
+    dry_run: bool = False,
+    ranks: int = 0,
+    device: str = "H100",
+    mfu: float = 0.45,
+) -> int:
+    """Train; --print-config and --dry-run only show what would be.
+
+    A dry run is for so many --ranks of a --device that reach --mfu of their peak.
+    """
+    made = load(config, overrides)
+    if print_config or dry_run:
+        count = ranks or int(os.environ.get("WORLD_SIZE", "1"))
+        shown = to_toml(made) if print_config else describe(made, count, device, mfu)
+        if _rank() == 0:
+            print(shown)
+        return 0
+    from trainer.train import run
+
+    return _with_ranks(made, lambda world: run(made, world))
+
+
+def inspect(target: str, overrides: Sequence[str], *, step: int = 1, chars: int = 200) -> int:
+    """Show which documents a step (1 is the first) read: shard, ids, so many chars of each text."""
+    from trainer.saved import open_saved
+    from trainer.trace import describe as show
+    from trainer.trace import trace
+
+    saved = open_saved(target, overrides)
+    model = saved.config.data.tokenizer
+    tokenizer = Tokenizer(model) if model else None
+    for traced in trace(saved.config, step, saved.record):
+        print(show(traced, tokenizer, chars))
+    if tokenizer is None:
+        print("ids stand for the text: give data.tokenizer=FILE to read it", file=sys.stderr)
+    return 0
+
+
+def evaluate(target: str, overrides: Sequence[str]) -> int:
+    """Score a checkpoint on the held-out documents."""
+    from trainer import evaluate as scoring
+    from trainer.saved import open_saved
+
+    saved = open_saved(target, overrides)
+    path = saved.needed()
+
+    def score(world: "World") -> int:
+        text = scoring.evaluate_checkpoint(saved.config, path, world)
+        if world.rank == 0:
+            print(f"{path}: {text}")
+        return 0
+
+    return _with_ranks(saved.config, score)
+
+
+def export(
+    target: str,
+    out: str,
+    overrides: Sequence[str],
+    *,
+    layout: str = "hf",
+    dtype: str = "stored",
+    parts: int = 1,
+) -> int:
+    """Write a checkpoint, or an exported folder, in a folder OUT that others read.
+
+    --layout is hf, for transformers, or meta, which may be in several --parts. --dtype is float32,
+    bfloat16, float16, or as it is stored.
+    """
+    from trainer.export import write
+
+    weights = _weights(target, overrides)
+    write(weights, Path(out), layout, dtype, parts)
+    print(f"{out}: {weights.model.parameters:,} parameters of {weights.path}")
+    if weights.tokenizer is None:
+        print("warning: without a tokenizer: give data.tokenizer=FILE", file=sys.stderr)
+    return 0
+
+
+def generate(
+    target: str,
+    overrides: Sequence[str],
+    *,
+    prompt: str = "",
+    tokens: int = 256,
+    temperature: float = 0.8,
+    top_k: int = 0,
+    top_p: float = 0.95,
+    seed: int = 0,
+    dtype: str = "float32",
+) -> int:
+    """Write on after a prompt, with a checkpoint or an exported folder.
+
+    The next of at most so many --tokens is drawn from the --top-k likeliest (0: all), and of
+    these from the fewest that have probability --top-p; --temperature 0 takes the likeliest.
+    """
+    from trainer.generate import Sampling, complete
+
+    sampling = Sampling(temperature, top_k, top_p, seed)
+    for text in complete(_weights(target, overrides), prompt, sampling, tokens, dtype):
+        print(text, end="", flush=True)
+    print()
+    return 0
+
+
+def bench(config: str, overrides: Sequence[str], *, steps: int = 5, microbatches: int = 4) -> int:
+    """Measure tokens/s, MFU and memory on random tokens, with each attention kernel.
+
+    So many --steps are timed, after one to warm up, each of --microbatches and an update.
+    """
+    from trainer.bench import bench as measure
+
+    made = load(config, overrides)
+
+    def run(world: "World") -> int:
+        for line in measure(made, world, steps, microbatches):
+            if world.rank == 0:
+                print(line, flush=True)
+        return 0
+
+    return _with_ranks(made, run)
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", "0"))
+
+
+def _with_ranks(config: Config, work: "Callable[[World], int]") -> int:
+    """Do work in the ranks' group that ``torchrun`` describes, or in one of this process."""
+    from trainer import parallel
+
+    world = parallel.start(config.parallel)
+    try:
+        return work(world)
+    finally:
+        parallel.stop()
+
+
+def _weights(target: str, overrides: Sequence[str]) -> "Weights":
+    """Open an exported folder, or the checkpoint that the target means."""
+    from trainer.export import open_weights
+    from trainer.saved import open_saved
+
+    folder = Path(target)
+    if any((folder / name).exists() for name in ("config.json", "params.json")):
+        return open_weights(folder, override(Config(), overrides).data.tokenizer)
+    saved = open_saved(target, overrides)
+    return open_weights(saved.needed(), saved.config.data.tokenizer)
+
+
+COMMANDS = {command.__name__: command for command in (inspect, evaluate, export, generate, bench)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, then show or run; give the exit code."""
+    """Parse the command line, then do what it says; give the exit code.
+
+    A command's parameters are its arguments: those by keyword are options, of their default's type.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command: Callable[..., int] = COMMANDS[given.pop(0)] if {*given[:1]} & {*COMMANDS} else train
     parser = argparse.ArgumentParser(
-        prog="python -m trainer",
-        description=__doc__,
+        prog=f"python -m trainer{'' if command is train else f' {command.__name__}'}",
+        description=__doc__ if command is train else python_inspect.getdoc(command),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("config", help="a TOML file, or the name of one of the package's")
-    parser.add_argument("overrides", nargs="*", metavar="section.key=value")
-    for flag, what in (
-        ("--print-config", "show the resolved configuration and exit"),
-        ("--dry-run", "show sizes, memory, steps and epochs, and exit"),
-    ):
-        parser.add_argument(flag, action="store_true", help=what)
-    parser.add_argument("--ranks", type=int, help="how many --dry-run is to plan for")
-    options, more = parser.parse_known_intermixed_args(arguments)
+    for name, parameter in python_inspect.signature(command).parameters.items():
+        flag, default = f"--{name.replace('_', '-')}", parameter.default
+        if name == "overrides":
+            parser.add_argument(name, nargs="*", metavar="section.key=value")
+        elif parameter.kind is not parameter.KEYWORD_ONLY:
+            parser.add_argument(name)
+        elif default is False:
+            parser.add_argument(flag, action="store_true")
+        else:
+            shown = f"default: {default!r}".replace("%", "%%")
+            parser.add_argument(flag, type=type(default), default=default, help=shown)
+    options, more = parser.parse_known_intermixed_args(given)
     for text in more:  # --optim.lr=1e-3 is as good as optim.lr=1e-3
         if not text.startswith("--") or "." not in text.partition("=")[0]:
             parser.error(f"unrecognized argument: {text}")
-    rank = int(os.environ.get("RANK", "0"))
+    options.overrides += more
     try:
-        config = load(options.config, [*options.overrides, *more])
-        if options.print_config or options.dry_run:
-            ranks = options.ranks or int(os.environ.get("WORLD_SIZE", "1"))
-            if rank == 0:
-                print(to_toml(config) if options.print_config else describe(config, ranks))
-            return 0
-        return _train(config)
-    except TrainerError as error:
-        print(f"error{f' on rank {rank}' if rank else ''}: {error}", file=sys.stderr)
+        return command(**vars(options))
+    except (TrainerError, TokenizerError) as error:
+        print(f"error{f' on rank {_rank()}' if _rank() else ''}: {error}", file=sys.stderr)
         return 1
-
-
-def _train(config: Config) -> int:
-    """Start the ranks' group and train; torch is imported only now, as it takes seconds."""
-    from trainer import parallel  # noqa: PLC0415 - see above
-    from trainer.train import run  # noqa: PLC0415
-
-    world = parallel.start()
-    try:
-        return run(config, world)
-    finally:
-        parallel.stop()
+    except BrokenPipeError:  # the reader, as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

@@ -5,16 +5,27 @@ accelerator fails with the reasons instead of falling back to a slow path in sil
 T x T is built on the CPU only, where it is the reference that other kernels are tested against.
 """
 
+import functools
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from types import ModuleType
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader knows
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+from torch.nn.attention.varlen import varlen_attn
 
 from trainer.config import TrainerError
+
+_INSTALL = {
+    "flash_attn_interface": "build it in the folder hopper of Dao-AILab/flash-attention",
+    "flash_attn": "pip install flash-attn --no-build-isolation",
+    "xformers.ops": "pip install xformers",
+}
 
 
 class AttentionError(TrainerError):
@@ -25,8 +36,8 @@ class Attend(Protocol):
     """Causal attention of a kernel.
 
     ``q, k, v`` are (B, T, H, D), and so is the result; the scale is 1/sqrt(D). ``cu_seqlens``
-    (int32) holds where each document begins among the B * T tokens in a row, then B * T, repeated
-    to a fixed length; attention then stays inside documents.
+    (int32) holds where each document begins among the B * T tokens in a row, then B * T once or
+    more; attention then stays inside documents.
     """
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
@@ -34,47 +45,163 @@ class Attend(Protocol):
         ...
 
 
+class Choice(NamedTuple):
+    """The kernel of a run."""
+
+    name: str
+    attend: Attend
+    traceable: bool  # a compiled block takes it without a break of its graph
+    passed_over: str  # the kernels before it, with their reasons
+
+
 @dataclass(frozen=True, slots=True)
 class _Kernel:
     name: str
-    why_not: Callable[[torch.device, bool], str]  # (device, documents) -> "" if it can serve
-    attend: Attend
+    make: Callable[[], Attend]
+    plain: bool = True  # serves attention without documents,
+    documents: bool = True  # and with them
+    device: str = "cuda"  # "": any
+    library: str = ""  # that it needs beside PyTorch
+    capability: range = range(100)  # major compute capabilities; a kernel that names any wants
+    traceable: bool = True  # 16 bits. See `Choice`.
+
+    def why_not(self, device: torch.device, dtype: torch.dtype, *, documents: bool) -> str:
+        """Say why it cannot serve; nothing if it can."""
+        if not (self.documents if documents else self.plain):
+            return f"serves attention {'without' if documents else 'inside'} documents only"
+        if self.device not in ("", device.type):
+            return f"is for {self.device} only"
+        if self.capability[0]:
+            if torch.cuda.get_device_capability(device)[0] not in self.capability:
+                return f"is for compute capability {self.capability[0]}, not this device's"
+            if dtype not in (torch.bfloat16, torch.float16):
+                return "needs parallel.param_dtype=bfloat16"
+        try:
+            importlib.import_module(self.library or "torch")
+        except ImportError as error:
+            return f"cannot be imported ({error}): {_INSTALL[self.library]}"
+        return ""
 
 
-def choose(backend: str, device: torch.device, *, documents: bool) -> tuple[str, Attend]:
-    """Find the kernel for a run: its name, for the log, and the function.
+@functools.cache
+def choose(
+    backend: str, device: torch.device, *, documents: bool, dtype: torch.dtype = torch.bfloat16
+) -> Choice:
+    """Find the kernel for a run.
 
     Args:
         backend: ``auto``, or the name of the only one to use.
         device: where the tensors will be.
         documents: whether ``cu_seqlens`` will be given.
+        dtype: of the tensors.
 
     Raises:
         AttentionError: no kernel, or not the one that was asked for, can serve.
     """
-    reasons = []
+    reasons: list[str] = []
     for kernel in _KERNELS:
-        reason = kernel.why_not(device, documents)
         if backend not in ("auto", kernel.name):
-            reason = f"attention.backend is {backend}"
+            continue
+        reason = kernel.why_not(device, dtype, documents=documents)
         if not reason:
-            return kernel.name, kernel.attend
-        reasons.append(f"{kernel.name}: {reason}")
+            return Choice(kernel.name, kernel.make(), kernel.traceable, "; ".join(reasons))
+        reasons.append(f"{kernel.name} {reason}")
     wanted = "attention inside documents" if documents else "attention"
-    raise AttentionError(f"no kernel for {wanted} on {device.type} ({'; '.join(reasons)})")
+    raise AttentionError(
+        f"attention.backend = {backend}: no kernel for {wanted} on {device.type}: "
+        + ("; ".join(reasons) or "there is none of this name")
+    )
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
     """Attend with the first kernel that serves; see `Attend` for shapes."""
-    return choose("auto", q.device, documents=cu_seqlens is not None)[1](q, k, v, cu_seqlens)
+    choice = choose("auto", q.device, documents=cu_seqlens is not None, dtype=q.dtype)
+    return choice.attend(q, k, v, cu_seqlens)
+
+
+def documents_of(cu_seqlens: Tensor, batch: int, length: int) -> Tensor:
+    """Number the documents of (B, T) tokens by where they begin."""
+    places = torch.arange(batch * length, device=cu_seqlens.device, dtype=cu_seqlens.dtype)
+    return torch.searchsorted(cu_seqlens, places, right=True).view(batch, length)
 
 
 def document_mask(cu_seqlens: Tensor, batch: int, length: int) -> Tensor:
     """Build the (B, 1, T, T) mask, true where a query may see a key, from document starts."""
-    places = torch.arange(batch * length, device=cu_seqlens.device, dtype=cu_seqlens.dtype)
-    document = torch.searchsorted(cu_seqlens, places, right=True).view(batch, 1, length)
+    document = documents_of(cu_seqlens, batch, length).unsqueeze(1)
     same = document.unsqueeze(-1) == document.unsqueeze(-2)
     return same & torch.ones(length, length, dtype=torch.bool, device=same.device).tril()
+
+
+def _flash(library: str) -> Attend:
+    """Make attention of FlashAttention 2 or 3, whose functions take the same names."""
+    flash: ModuleType = importlib.import_module(library)
+
+    def attend(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
+        scale, length = q.shape[-1] ** -0.5, q.shape[1]
+        if cu_seqlens is None:
+            result = flash.flash_attn_func(q, k, v, softmax_scale=scale, causal=True)
+        else:
+            result = flash.flash_attn_varlen_func(
+                *(x.flatten(0, 1) for x in (q, k, v)),
+                cu_seqlens_q=cu_seqlens,
+                cu_seqlens_k=cu_seqlens,
+                max_seqlen_q=length,
+                max_seqlen_k=length,
+                softmax_scale=scale,
+                causal=True,
+            )
+        mixed: Tensor = result[0] if isinstance(result, tuple) else result  # early 3: with the lse
+        return mixed.view(q.shape)
+
+    return attend
+
+
+def _xformers() -> Attend:
+    """Make attention of xformers. Its document mask is made from numbers on the host: a wait."""
+    ops: ModuleType = importlib.import_module("xformers.ops")
+    masks: ModuleType = importlib.import_module("xformers.ops.fmha.attn_bias")
+
+    def attend(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
+        scale, mask = q.shape[-1] ** -0.5, masks.LowerTriangularMask()
+        if cu_seqlens is None:
+            plain: Tensor = ops.memory_efficient_attention(q, k, v, attn_bias=mask, scale=scale)
+            return plain
+        lengths = [length for length in cu_seqlens.diff().tolist() if length]
+        mask = masks.BlockDiagonalCausalMask.from_seqlens(lengths)
+        row = [x.reshape(1, -1, *x.shape[2:]) for x in (q, k, v)]
+        mixed: Tensor = ops.memory_efficient_attention(*row, attn_bias=mask, scale=scale)
+        return mixed.view(q.shape)
+
+    return attend
+
+
+def _varlen(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
+    """Attend with PyTorch's own kernel for documents in a row."""
+    assert cu_seqlens is not None, "choose() gives this kernel documents only"
+    bounds, longest = (cu_seqlens, cu_seqlens), (q.shape[1], q.shape[1])
+    flat_q, flat_k, flat_v = (x.flatten(0, 1) for x in (q, k, v))
+    mixed = varlen_attn(flat_q, flat_k, flat_v, *bounds, *longest, window_size=(-1, 0))  # causal
+    assert isinstance(mixed, Tensor)
+    return mixed.view(q.shape)
+
+
+def _flex() -> Attend:
+    """Make attention of a kernel that PyTorch compiles; uncompiled it would hold T x T scores."""
+    compiled = torch.compile(flex_attention)
+
+    def attend(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
+        assert cu_seqlens is not None, "choose() gives this kernel documents only"
+        batch, length = q.shape[:2]
+        document = documents_of(cu_seqlens, batch, length)
+
+        def sees(b: Tensor, _: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            return (query >= key) & (document[b, query] == document[b, key])
+
+        mask = create_block_mask(sees, batch, None, length, length, device=q.device)
+        q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+        return compiled(q, k, v, block_mask=mask).transpose(1, 2)
+
+    return attend
 
 
 def _sdpa(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
@@ -96,10 +223,18 @@ def _masked_sdpa(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = No
 
 
 _KERNELS = (
-    _Kernel("sdpa", lambda _, documents: "it knows no documents" if documents else "", _sdpa),
+    # Its earlier releases register no operators: a compiled block may break its graph there.
     _Kernel(
-        "sdpa-mask",
-        lambda device, _: "" if device.type == "cpu" else "its T x T mask is for the CPU only",
-        _masked_sdpa,
+        "flash3",
+        lambda: _flash("flash_attn_interface"),
+        library="flash_attn_interface",
+        capability=range(9, 10),
+        traceable=False,
     ),
+    _Kernel("flash2", lambda: _flash("flash_attn"), library="flash_attn", capability=range(8, 100)),
+    _Kernel("sdpa", lambda: _sdpa, documents=False, device=""),
+    _Kernel("varlen", lambda: _varlen, plain=False, capability=range(8, 100)),
+    _Kernel("flex", _flex, plain=False, traceable=False),  # it has no backward on a CPU
+    _Kernel("xformers", _xformers, library="xformers.ops", traceable=False),
+    _Kernel("sdpa-mask", lambda: _masked_sdpa, device="cpu"),
 )

@@ -2,23 +2,26 @@
 
 A checkpoint is a directory of DCP shards, each rank's own, with ``train_state.json``. It is written
 under a temporary name; rank 0 renames it when every rank is done, then moves ``latest``. A process
-killed at any moment leaves the checkpoint before it in place.
+killed at any moment leaves the checkpoint before it in place. An asynchronous one is copied to the
+host, and written by a thread while training goes on; the ranks commit it at one and the same step.
 """
 
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.checkpoint.state_dict_saver import save
+from torch.distributed.checkpoint.state_dict_saver import async_save, save
 from torch.distributed.tensor import DTensor
 
 from trainer.config import CheckpointConfig, TrainerError
@@ -41,8 +44,10 @@ class TrainState:
     sequences: int = 0  # read or passed over: the loader's state
     tokens: int = 0  # labels trained on
     skipped: int = 0  # steps without an update
-    bad_in_a_row: int = 0  # of them, those since the last finite loss
+    bad_in_a_row: int = 0  # of them, those since the last good step
     loss_ema: float | None = None
+    recent_losses: list[float] = field(default_factory=list)  # of the last good steps,
+    recent_norms: list[float] = field(default_factory=list)  # from which a spike stands out
     source_sequences: dict[str, int] = field(default_factory=dict)  # trained on, by source
 
 
@@ -51,6 +56,15 @@ class Checkpoints:
 
     def __init__(self, root: Path, world: World, config: CheckpointConfig) -> None:
         self.root, self._world, self._config = root, world, config
+        self.step = 0  # of the newest checkpoint, whole or still being written
+        self._begun: tuple[Path, str, Future[Any] | None] | None = None  # name, record, writer
+        # The writer's collectives must not mix with those of training.
+        self._group = dist.new_group(backend="gloo") if config.asynchronous else None
+
+    @property
+    def written(self) -> bool:
+        """Whether this rank's part of an asynchronous save is on the disk, or has failed."""
+        return self._begun is not None and (self._begun[2] is None or self._begun[2].done())
 
     def find(self, resume: str) -> Path | None:
         """Find the checkpoint to resume from; rank 0 looks and all ranks get its answer.
@@ -87,16 +101,18 @@ class Checkpoints:
             local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
             if not torch.isfinite(local).all():
                 raise CheckpointError(f"{path}: {name} holds a number that is not finite")
-        return TrainState(**read_record(path)["state"])
+        state = TrainState(**read_record(path)["state"])
+        self.step = state.step
+        return state
 
-    def save(
+    def begin(
         self,
         model: Llama,
         optimizer: torch.optim.Optimizer,
         state: TrainState,
         record: Mapping[str, Any],
     ) -> None:
-        """Write a checkpoint of all ranks, commit it, and delete those that are not kept.
+        """Write a checkpoint of all ranks, or start to: ``finish`` makes it one that counts.
 
         ``train_state.json`` gets the record (configuration, data, versions) and the state.
 
@@ -104,15 +120,37 @@ class Checkpoints:
             CheckpointError: on every rank, if one could not write; nothing is left of it then.
         """
         final = self.root / f"step-{state.step:08d}"
-        temporary = final.with_suffix(".tmp")
+        content = json.dumps({**record, "state": asdict(state)}, indent=1)
         weights, moments = get_state_dict(model, optimizer)
+        tensors, path = {"model": weights, "optimizer": moments}, final.with_suffix(".tmp")
+        writer = None
         with self._together(final):
-            save({"model": weights, "optimizer": moments}, checkpoint_id=temporary)
+            if self._group is None:
+                save(tensors, checkpoint_id=path)
+            else:
+                future = async_save(tensors, checkpoint_id=path, process_group=self._group)
+                assert isinstance(future, Future)
+                writer = future
+        self._begun, self.step = (final, content, writer), state.step
+
+    def finish(self) -> bool:
+        """Commit the checkpoint that was begun, and delete those that are not kept.
+
+        It waits for the writer. Tells whether there was one; raises as ``begin`` does.
+        """
+        if self._begun is None:
+            return False
+        final, content, writer = self._begun
+        self._begun, self.step = None, -1
+        with self._together(final):
+            if writer:
+                writer.result()
         with self._together(final):
             if self._world.rank == 0:
-                content = json.dumps({**record, "state": asdict(state)}, indent=1)
-                _write(temporary / STATE_FILE, content)
-                self._commit(temporary, final)
+                _write(final.with_suffix(".tmp") / STATE_FILE, content)
+                self._commit(final)
+        self.step = int(final.name.removeprefix("step-"))
+        return True
 
     @contextmanager
     def _together(self, final: Path) -> Iterator[None]:
@@ -127,8 +165,9 @@ class Checkpoints:
                 self._clean()
             raise CheckpointError(f"cannot save {final}: {message or 'another rank failed'}")
 
-    def _commit(self, temporary: Path, final: Path) -> None:
+    def _commit(self, final: Path) -> None:
         """Give a complete directory its name, point ``latest`` at it, prune."""
+        temporary = final.with_suffix(".tmp")
         _sync(temporary)
         if final.exists():  # from before a restart that did not begin with it
             _delete(final)

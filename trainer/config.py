@@ -33,7 +33,12 @@ class RunConfig:
     dir: str = "runs/llama"
     resume: str = "auto"  # "auto", "never", or a checkpoint's name, as step-00001000
     allow_change: tuple[str, ...] = ()  # keys that may differ from the checkpoint's
-    max_bad_steps: int = 3  # abort after so many in a row without a finite loss and norm
+    max_hours: float = 0.0  # save and stop after so long; 0: no limit
+    margin_minutes: float = 10.0  # save and stop so long before a SLURM job ends
+    max_bad_steps: int = 3  # abort after so many in a row that make no update
+    on_spike: str = "warn"  # or "skip", as a step without a finite loss is skipped
+    spike_sigmas: float = 6.0  # above the mean of the window, of the loss or of the gradient norm
+    spike_window: int = 128  # good steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +125,22 @@ class OptimConfig:
 class ParallelConfig:
     """Layout over ranks (section 4)."""
 
+    replicate: int = 1  # copies of the sharded model (HSDP); the ranks of one copy share it
+    tensor: int = 1  # ranks that share each matrix and each sequence; keep them in one node
     param_dtype: str = "bfloat16"  # or "float32"; stored parameters are float32 in both
     reshard_after_forward: bool = True  # False keeps whole parameters until backward (ZeRO-2)
     sync_each_microbatch: bool = True  # False: one reduction a step, 4 more bytes a parameter
+    recompute: str = "none"  # "selective" saves linear layers and attention only; "full" nothing
+    compile: bool = False  # each block by torch.compile
+    first_timeout_minutes: float = 30.0  # of a collective, until the first step is done,
+    timeout_minutes: float = 10.0  # and after it
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionConfig:
     """Attention kernel (section 5)."""
 
-    backend: str = "auto"
+    backend: str = "auto"  # or one of CHOICES, which then must serve
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,7 @@ class CheckpointConfig:
     every: int = 1000  # steps; 0 saves at the end only
     keep: int = 3  # the newest so many are kept,
     keep_every: int = 0  # and every step that is a multiple of this; 0: none
+    asynchronous: bool = False  # write while training goes on; takes host memory for the shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +166,16 @@ class MetricsConfig:
     """Progress lines and metrics.jsonl (section 9)."""
 
     every: int = 10  # steps
+    tensorboard: bool = False  # mirror them in run.dir/tensorboard
+    wandb: str = ""  # project at Weights & Biases that mirrors them; "": none
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileConfig:
+    """Traces of some steps, for the PyTorch profiler's viewers (section 9)."""
+
+    steps: tuple[int, ...] = ()  # first and last; of an accelerator also the memory's history
+    ranks: tuple[int, ...] = (0,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +192,7 @@ class Config:
     eval: EvalConfig = field(default_factory=EvalConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    profile: ProfileConfig = field(default_factory=ProfileConfig)
 
     @property
     def steps(self) -> int:
@@ -177,18 +200,23 @@ class Config:
         return -(-self.train.total_tokens // self.train.batch_tokens)
 
 
-# What moves no number of the training beyond rounding, so that a resumed run may change it. Of
-# the data only paths are among it: what they lead to is compared by its hash.
-MAY_CHANGE = {"run", "attention", "eval", "checkpoint", "metrics", "train.micro_batch"}
-MAY_CHANGE |= {"train.loss_chunk", "parallel.reshard_after_forward"}
-MAY_CHANGE |= {"parallel.sync_each_microbatch", "data.shards", "data.mixture", "data.tokenizer"}
-MAY_CHANGE |= {"data.prefetch", "data.verify", "data.on_bad_shard", "data.skip"}
+# What a resumed run may not change: sections and keys that move more than rounding. Data is
+# compared apart from this, by the hashes of what its paths lead to.
+MATHS = {"model", "optim", "data.doc_mask", "parallel.param_dtype"}
+MATHS |= {"train.total_tokens", "train.batch_tokens", "train.seed", "train.z_loss"}
 
-MAY_BE_ZERO = {"train.seed", "train.z_loss", "optim.weight_decay", "optim.clip", "eval.every"}
-MAY_BE_ZERO |= {"optim.warmup_steps", "optim.final_lr_fraction", "eval.micro_batch"}
-MAY_BE_ZERO |= {"checkpoint.every", "checkpoint.keep_every"}
+# Sections and keys whose numbers are more than 0; all others may be 0.
+POSITIVE = {"model", "train.total_tokens", "train.batch_tokens", "train.micro_batch"}
+POSITIVE |= {"train.loss_chunk", "optim.lr", "optim.eps", "parallel", "metrics"}
+POSITIVE |= {"checkpoint.keep", "run.max_bad_steps", "run.spike_sigmas", "run.spike_window"}
 
-CHOICES = {"data.on_bad_shard": ("raise", "skip"), "parallel.param_dtype": ("bfloat16", "float32")}
+CHOICES = {
+    "attention.backend": ("auto", "flash3", "flash2", "sdpa", "varlen", "flex", "xformers"),
+    "data.on_bad_shard": ("raise", "skip"),
+    "parallel.param_dtype": ("bfloat16", "float32"),
+    "parallel.recompute": ("none", "selective", "selective:2", "full"),
+    "run.on_spike": ("warn", "skip"),
+}
 
 
 def load(path: str, overrides: Iterable[str] = ()) -> Config:
@@ -209,9 +237,13 @@ def load(path: str, overrides: Iterable[str] = ()) -> Config:
     except (OSError, ValueError) as error:
         known = ", ".join(sorted(config.stem for config in CONFIGS.glob("*.toml")))
         raise ConfigError(f"{path}: {error} (the package has: {known})") from error
-    config = from_dict(values, where=path)
-    for override in overrides:
-        config = _apply(config, override.removeprefix("--"))
+    return override(from_dict(values, where=path), overrides)
+
+
+def override(config: Config, overrides: Iterable[str]) -> Config:
+    """Apply ``section.key=value`` overrides, and check what comes out; for the rest see `load`."""
+    for text in overrides:
+        config = _override(config, text.removeprefix("--"))
     for problem in _problems(config):
         raise ConfigError(problem)
     return config
@@ -263,11 +295,11 @@ def changed_maths(saved: Mapping[str, Any], config: Config) -> dict[str, str]:
     return {
         key: f"{before[key]} -> {value}"
         for key, value in flatten(config).items()
-        if value != before[key] and not {key, key.partition(".")[0]} & MAY_CHANGE
+        if value != before[key] and _among(key, MATHS)
     }
 
 
-def _apply(config: Config, override: str) -> Config:
+def _override(config: Config, override: str) -> Config:
     """Set one ``section.key=value``."""
     key, equals, text = override.partition("=")
     before = flatten(config)
@@ -282,15 +314,34 @@ def _apply(config: Config, override: str) -> Config:
             value = tomllib.loads(f"x = [{text}]" if bare else f"x = {text}")["x"]
         except tomllib.TOMLDecodeError:
             value = text.split(",") if bare else text
-    values = asdict(config)
     section, _, name = key.partition(".")
+    values = asdict(config)
     values[section][name] = value
     return from_dict(values, where=override)
 
 
+def _among(key: str, keys: set[str]) -> bool:
+    """Tell whether a dotted key, or its section, is among ``keys``."""
+    return key in keys or key.partition(".")[0] in keys
+
+
+def _out_of_range(config: Config) -> Iterator[str]:
+    """Find numbers and words that are wrong by themselves."""
+    for key, value in flatten(config).items():
+        if value not in CHOICES.get(key, [value]):
+            yield f"{key} = {value}: must be {' or '.join(CHOICES[key])}"
+        if type(value) not in (int, float):
+            continue
+        positive = _among(key, POSITIVE)
+        if not math.isfinite(value) or value < 0 or (positive and value == 0):
+            least = "more than 0" if positive else "not negative"
+            yield f"{key} = {value}: must be {least}, and finite"
+
+
 def _problems(config: Config) -> Iterator[str]:
     """Find values that no run can have, whatever its ranks."""
-    yield from _out_of_range(flatten(config))
+    yield from _out_of_range(config)
+    yield from _parallel_problems(config.model, config.parallel)
     optim, model, data, run = config.optim, config.model, config.data, config.run
     heads = [h for h in range(1, model.dim + 1) if model.dim % h == 0 and model.dim // h % 2 == 0]
     if model.heads not in heads:
@@ -301,8 +352,11 @@ def _problems(config: Config) -> Iterator[str]:
         )
     if len(optim.betas) != 2 or not all(0 <= beta < 1 for beta in optim.betas):
         yield f"optim.betas = {list(optim.betas)}: must be two numbers in [0, 1)"
-    if any(len(pair) != 2 or not 1 <= pair[0] <= pair[1] for pair in data.skip):
-        yield f"data.skip = {data.skip}: must be pairs of steps [first, last], counted from 1"
+    steps = [("data.skip", pair) for pair in data.skip]
+    steps += [("profile.steps", config.profile.steps)] if config.profile.steps else []
+    for key, pair in steps:
+        if len(pair) != 2 or not 1 <= pair[0] <= pair[1]:
+            yield f"{key} = {pair}: steps are [first, last], counted from 1"
     if optim.warmup_steps >= config.steps:
         yield (
             f"optim.warmup_steps = {optim.warmup_steps} leaves nothing of the {config.steps} steps "
@@ -319,12 +373,17 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"run.allow_change = {key}: no such key{nearest(key, flatten(config))}"
 
 
-def _out_of_range(values: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in values.items():
-        if value not in CHOICES.get(key, [value]):
-            yield f"{key} = {value}: must be {' or '.join(CHOICES[key])}"
-        may_be_zero = key in MAY_BE_ZERO
-        good = type(value) not in (int, float) or 0 < value < math.inf
-        if not good and not (value == 0 and may_be_zero):
-            least = "not negative" if may_be_zero else "more than 0"
-            yield f"{key} = {value}: must be {least}, and finite"
+def _parallel_problems(model: ModelConfig, parallel: ParallelConfig) -> Iterator[str]:
+    """Find layouts that the model cannot have."""
+    common = math.gcd(model.heads, model.context, model.ffn_dim, model.vocab_size)
+    if common % parallel.tensor:
+        legal = [str(n) for n in range(1, common + 1) if common % n == 0]
+        yield (
+            f"parallel.tensor = {parallel.tensor} does not divide the model's heads, context, ffn "
+            f"and vocabulary; it may be {' or '.join(legal)}"
+        )
+    if parallel.tensor > 1 and parallel.compile and parallel.recompute == "full":
+        yield (
+            "parallel.recompute = full: PyTorch does not compile it with parallel.tensor > 1; take "
+            "selective"
+        )

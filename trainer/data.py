@@ -251,36 +251,43 @@ class Loader:
             pool.shutdown(cancel_futures=True)
             self._reader.close()
 
-    def batch(self, step: int, first: int) -> StepBatch:
-        """Read this rank's share of the step whose first sequence is ``first``.
+    def sequences(self, first: int) -> list[int]:
+        """Number what this rank reads of the step whose first sequence is ``first``, in order.
 
         Microbatch a, rank r, row m is sequence first + (a * ranks + r) * micro batch + m: the set
         of sequences of a step does not depend on the number of ranks.
         """
+        micro, ranks = self._plan.micro_batch, self._plan.data_ranks
+        starts = [(a * ranks + self._rank) * micro for a in range(self._plan.accumulation)]
+        return [first + start + m for start in starts for m in range(micro)]
+
+    def batch(self, step: int, first: int) -> StepBatch:
+        """Read this rank's share of the step whose first sequence is ``first``."""
         plan = self._plan
         passed_over = any(low <= step <= high for low, high in self._config.skip)
-        shape = (0 if passed_over else plan.accumulation, plan.micro_batch)
-        windows = np.zeros((*shape, plan.context + 1), np.int64)
-        readable = np.ones(shape, np.bool_)
+        sequences = [] if passed_over else self.sequences(first)
+        windows = np.zeros((len(sequences), plan.context + 1), np.int64)
+        readable = np.ones(len(sequences), np.bool_)
         counts = dict.fromkeys(self._corpus.sources, 0)
-        for a, m in np.ndindex(shape):
-            sequence = first + (a * plan.data_ranks + self._rank) * plan.micro_batch + m
+        for row, sequence in enumerate(sequences):
             source, shard, offset = self._corpus.locate(sequence)
             counts[source] += 1
             try:
-                windows[a, m] = self._reader.read(shard, offset, plan.context + 1)
+                windows[row] = self._reader.read(shard, offset, plan.context + 1)
             except DataError as error:
                 if self._config.on_bad_shard == "raise":
                     raise
-                readable[a, m] = False
+                readable[row] = False
                 if shard.path not in self._warned:
                     print(f"warning: {error}; its sequences teach nothing", file=sys.stderr)
                     self._warned.add(shard.path)
+        labels = np.where(readable[:, None], windows[:, 1:], IGNORE)
+        shape = (-1, plan.micro_batch, plan.context)
         return StepBatch(
             step=step,
             first=first,
-            tokens=_host_tensor(windows[..., :-1]),
-            labels=_host_tensor(np.where(readable[..., None], windows[..., 1:], IGNORE)),
+            tokens=_host_tensor(windows[:, :-1]).view(shape),
+            labels=_host_tensor(labels).view(shape),
             source_sequences=tuple(counts.values()),
             bad_sequences=int((~readable).sum()),
             passed_over=passed_over,
@@ -295,13 +302,14 @@ def document_starts(tokens: Tensor, bos_id: int) -> Tensor:
         bos_id: of the tokenizer.
 
     Returns:
-        (B * T + 1,) int32: starts among the B * T tokens in a row, then B * T to the end. The
-        length is the same for every microbatch, as compiled code wants it.
+        (N,) int32: starts among the B * T tokens in a row, then B * T to the end. N is a power of
+        two, 64 or more: compiled code sees few shapes, and kernels few documents of no tokens.
     """
     starts = tokens == bos_id
     starts[:, 0] = True
     places = starts.flatten().nonzero().squeeze(-1)
-    bounds = torch.full((tokens.numel() + 1,), tokens.numel(), dtype=torch.int32)
+    size = 1 << max(6, len(places).bit_length())
+    bounds = torch.full((size,), tokens.numel(), dtype=torch.int32)
     bounds[: len(places)] = places
     return bounds
 

@@ -1,20 +1,34 @@
 """Loss on held-out documents, source by source (trainer spec, section 8).
 
-Held-out shards are the documents that a hash kept out of training when they were tokenized. Sums
-run in float64 over all ranks, so the result does not depend on their number beyond rounding.
+Beside it stands what a model would lose that knows how frequent each token is, and nothing else: a
+loss below this has learned from context. Held-out shards are the documents that a hash kept out of
+training when they were tokenized. Sums run in float64 over all ranks, so the result does not
+depend on their number beyond rounding.
 """
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.state_dict import get_model_state_dict, set_model_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
 
-from trainer.data import Corpus, Reader, Shard, document_starts
+from trainer.checkpoint import CheckpointError
+from trainer.config import Config
+from trainer.data import Corpus, Reader, Shard, document_starts, open_corpus
 from trainer.loss import IGNORE
 from trainer.model import Llama
-from trainer.parallel import World
+from trainer.parallel import World, build_model
+from trainer.plan import plan_batch
+
+UNIGRAM_TOKENS = 8_000_000  # of a source, to count: shards are shuffled, so the first will do
+_CHUNK_TOKENS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +82,80 @@ def evaluate(
     return scores
 
 
-def weighted_nll(scores: Mapping[str, Score], weights: Mapping[str, float]) -> float:
+def weighted(values: Mapping[str, float], weights: Mapping[str, float]) -> float:
     """Average over sources by their share of the training tokens."""
-    return sum(weights[name] * score.nll for name, score in scores.items())
+    return sum(weights[name] * value for name, value in values.items())
+
+
+def unigram_nll(corpus: Corpus, vocab_size: int) -> dict[str, float]:
+    """Give the nats a held-out token that token frequencies alone cost, by source.
+
+    Frequencies are the mixture's: those of each source's train tokens, by its weight. Each token is
+    counted once more than it occurs, so that none is impossible. Scored are the tokens that
+    ``evaluate`` scores, all but a shard's first.
+    """
+    reader = Reader(corpus.dtype)
+    frequencies, counted = np.zeros(vocab_size), 0
+    for name, source in corpus.sources.items():
+        counts = _count(reader, source.train, vocab_size, UNIGRAM_TOKENS)
+        frequencies += corpus.weights[name] * counts / counts.sum()
+        counted += int(counts.sum())
+    nats = -np.log((frequencies * counted + 1) / (counted + vocab_size))
+    scored = {
+        name: _count(reader, source.heldout, vocab_size, skip=1)
+        for name, source in corpus.sources.items()
+    }
+    reader.close()
+    return {name: float(counts @ nats / counts.sum()) for name, counts in scored.items()}
+
+
+def report(scores: Mapping[str, Score], corpus: Corpus, vocab_size: int) -> tuple[Any, str]:
+    """Put the scores, beside `unigram_nll`, in a row of metrics.jsonl and in a line to read."""
+    unigram = unigram_nll(corpus, vocab_size)
+    row = {
+        "eval_nll": weighted({name: score.nll for name, score in scores.items()}, corpus.weights),
+        "unigram_nll": weighted(unigram, corpus.weights),
+        "eval": {name: asdict(s) | {"unigram_nll": unigram[name]} for name, s in scores.items()},
+    }
+    parts = [f"{row['eval_nll']:.4f} nats a token ({row['unigram_nll']:.4f} by frequency alone)"]
+    parts += [
+        f"{name} {score.nll:.4f} ({unigram[name]:.4f}), {score.bits_per_byte:.3f} bits/byte"
+        for name, score in scores.items()
+    ]
+    return row, "  ".join(parts)
+
+
+def evaluate_checkpoint(config: Config, path: Path, world: World) -> str:
+    """Score a checkpoint; give the line of ``report``.
+
+    Raises:
+        CheckpointError: the files do not fit the model.
+        DataError: the shards are not there, or not for this model.
+    """
+    corpus = open_corpus(config, plan_batch(config, 1).sequences)
+    model, _ = build_model(config, world)
+    weights = get_model_state_dict(model)
+    try:
+        load({"model": weights}, checkpoint_id=path)
+    except (CheckpointException, OSError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: cannot be loaded: {error}") from error
+    set_model_state_dict(model, weights)
+    micro_batch = config.eval.micro_batch or config.train.micro_batch
+    scores = evaluate(model, corpus, world, micro_batch, doc_mask=config.data.doc_mask)
+    return report(scores, corpus, config.model.vocab_size)[1]
+
+
+def _count(
+    reader: Reader, shards: tuple[Shard, ...], vocab_size: int, most: int = 1 << 62, skip: int = 0
+) -> NDArray[np.int64]:
+    """Count each id in the shards, from token ``skip`` of each on, about ``most`` in all."""
+    counts = np.zeros(vocab_size, np.int64)
+    for shard in shards:
+        for start in range(skip, shard.tokens, _CHUNK_TOKENS):
+            if counts.sum() < most:
+                ids = reader.read(shard, start, min(_CHUNK_TOKENS, shard.tokens - start))
+                counts += np.bincount(ids, minlength=vocab_size)
+    return counts
 
 
 def _batches(

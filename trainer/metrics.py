@@ -1,37 +1,27 @@
-"""What a run tells: metrics.jsonl, the record of truth, and a line to read (trainer spec, 9)."""
+"""What a run tells: metrics.jsonl, the record of truth, and a line to read (trainer spec, 9).
 
+TensorBoard and Weights & Biases mirror the record where they are asked for.
+"""
+
+import contextlib
+import hashlib
 import json
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from trainer.config import Config
+from trainer.config import Config, ConfigError
+from trainer.hardware import PUE, co2_kg, energy_wh, find_hardware
 from trainer.parallel import World
 from trainer.plan import BatchPlan
 
-# FLOP/s of dense bfloat16 by device name; the vendors' doubled figures are for sparse matrices.
-PEAKS = (
-    (r"\bA100\b", 312e12),
-    (r"\bH100 PCIe\b", 756e12),
-    (r"\bH100 NVL\b", 835e12),
-    (r"\bH[12]00\b", 989e12),
-    (r"\bB200\b", 2.25e15),
-)
-
-
-def peak_flops(device_name: str) -> float | None:
-    """Give the dense bfloat16 peak of an accelerator; None if it is not known, never a guess.
-
-    >>> peak_flops("NVIDIA H100 80GB HBM3") == 989e12, peak_flops("cpu")
-    (True, None)
-    """
-    return next((peak for pattern, peak in PEAKS if re.search(pattern, device_name)), None)
+_PROCESS_START = time.monotonic()  # nearly: of the import of this module
 
 
 class Metrics:
@@ -43,8 +33,11 @@ class Metrics:
     def __init__(self, directory: Path, config: Config, plan: BatchPlan, world: World) -> None:
         self._path = directory / "metrics.jsonl" if world.rank == 0 else None
         self._config, self._plan, self._world = config, plan, world
-        cuda = world.device.type == "cuda" and config.parallel.param_dtype == "bfloat16"
-        self._peak = peak_flops(torch.cuda.get_device_name(world.device)) if cuda else None
+        cuda = world.device.type == "cuda"
+        self._hardware = find_hardware(torch.cuda.get_device_name(world.device)) if cuda else None
+        self._meter = _energy_meter(world)
+        self._before = dict.fromkeys(("gpu_hours", "energy_measured_wh"), 0.0)  # of earlier starts
+        self._mirrors = _open_mirrors(directory, config, primary=world.rank == 0)
         self._begin(-1)
 
     def _begin(self, steps: int) -> None:
@@ -63,9 +56,11 @@ class Metrics:
         if self._path is None or not self._path.exists():
             return
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith("\n")]
+        whole = {line: json.loads(line) for line in lines if line.endswith("\n")}
+        for name in self._before:  # also what was spent on steps that are done again
+            self._before[name] = max([row.get(name) or 0.0 for row in whole.values()], default=0.0)
         temporary = self._path.with_suffix(".tmp")
-        kept = [line for line in whole if json.loads(line)["step"] <= step]
+        kept = [line for line, row in whole.items() if row["step"] <= step]
         temporary.write_text("".join(kept), encoding="utf-8")
         temporary.replace(self._path)
 
@@ -84,17 +79,20 @@ class Metrics:
         step_s = seconds / steps if steps > 0 else None
         tok_s = self._plan.batch_sequences * self._plan.context / step_s if step_s else None
         flops = tok_s * self._config.model.flops_per_token / world.size if tok_s else None
+        bfloat16 = self._config.parallel.param_dtype == "bfloat16"
+        peak = self._hardware.peak_flops if self._hardware and bfloat16 else None
         full = {
             **row,
             "tok_s": tok_s,
             "tok_s_gpu": tok_s and tok_s / world.size,
             "tflops_gpu": flops and flops / 1e12,
-            "mfu": flops / self._peak if flops and self._peak else None,
+            "mfu": flops / peak if flops and peak else None,
             "step_s": step_s,
             "data_wait_s": wait / steps if steps > 0 else None,
             "eta_s": step_s and step_s * (last - row["step"]),
             "apart_s": self._seconds,
             **_memory(world.device),
+            **self._energy(),
         }
         self.write(full)
         self.say(_line(full, last))
@@ -105,11 +103,116 @@ class Metrics:
         if self._path is not None:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
+        for mirror in self._mirrors:
+            mirror(dict(_scalars(row)), row["step"])
 
     def say(self, text: str) -> None:
         """Print for the reader, once for all ranks."""
         if self._world.rank == 0:
             print(text, flush=True)
+
+    def finish(self) -> None:
+        """Report the energy of the run so far, where the accelerator is known."""
+        spent = self._energy()
+        if self._hardware is not None:
+            measured = spent["energy_measured_wh"]
+            self.say(
+                f"energy: {spent['gpu_hours']:,.1f} GPU-hours x {self._hardware.watts:.0f} W x "
+                f"{PUE} = {spent['energy_wh'] / 1000:,.1f} kWh, {spent['co2_kg']:,.1f} kg CO2eq"
+                + (f"; {measured / 1000:,.1f} kWh measured at the GPUs" if measured else "")
+            )
+
+    def _energy(self) -> dict[str, Any]:
+        """Give what the run used, from its first start on: all ranks call it together.
+
+        Hours are those that devices were reserved for, working or not.
+        """
+        hours = measured = energy = None
+        if self._world.device.type == "cuda":
+            seconds = (time.monotonic() - _PROCESS_START) * self._world.size
+            hours = self._before["gpu_hours"] + seconds / 3600
+            energy = energy_wh(hours, self._hardware.watts) if self._hardware else None
+        if self._meter is not None:
+            joules = self._world.sum([self._meter()])[0] * self._world.tensor
+            measured = self._before["energy_measured_wh"] + joules / 3600
+        return {
+            "gpu_hours": hours,
+            "energy_wh": energy,
+            "co2_kg": co2_kg(energy) if energy is not None else None,
+            "energy_measured_wh": measured,
+        }
+
+
+def _energy_meter(world: World) -> Callable[[], float] | None:
+    """Give a function for the joules that this rank's device has drawn from now on.
+
+    None if NVML does not count them on every rank.
+    """
+    meter: Callable[[], float] | None = None
+    if world.device.type == "cuda":
+        with contextlib.suppress(Exception):  # absent, or any of NVML's errors: then no meter
+            import pynvml  # noqa: PLC0415 - optional
+
+            pynvml.nvmlInit()
+            uuid = f"GPU-{torch.cuda.get_device_properties(world.device).uuid}"
+            handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+            first = pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)  # millijoules
+
+            def meter() -> float:
+                return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) - first) / 1000
+
+        if world.sum([meter is not None])[0] != world.data_ranks:
+            return None
+    return meter
+
+
+Mirror = Callable[[dict[str, float], int], object]  # takes numbers by name, and the step
+
+
+def _open_mirrors(directory: Path, config: Config, *, primary: bool) -> list[Mirror]:
+    """Open what mirrors the metrics; every rank sees what is missing, only rank 0 writes."""
+    mirrors: list[Mirror] = []
+    try:
+        if config.metrics.tensorboard:
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional
+
+            if primary:
+                writer = SummaryWriter(str(directory / "tensorboard"))
+
+                def write(numbers: dict[str, float], step: int) -> None:
+                    for name, number in numbers.items():
+                        writer.add_scalar(name, number, step)
+                    writer.flush()
+
+                mirrors.append(write)
+        if config.metrics.wandb:
+            import wandb  # noqa: PLC0415 - optional
+
+            if primary:
+                run = wandb.init(
+                    project=config.metrics.wandb,
+                    name=directory.name,
+                    id=hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:16],
+                    resume="allow",
+                    dir=str(directory),
+                    config=asdict(config),
+                )
+                mirrors.append(lambda numbers, step: run.log(numbers, step=step))
+    except ImportError as error:
+        raise ConfigError(
+            f"metrics.tensorboard or metrics.wandb is set, but {error.name} is not installed: "
+            "install it, or leave the key out"
+        ) from error
+    return mirrors
+
+
+def _scalars(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """List the numbers of a row; those of nested tables under names with slashes."""
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            yield from _scalars(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float):
+            yield f"{prefix}{name}", value
 
 
 def _memory(device: torch.device) -> dict[str, int | None]:

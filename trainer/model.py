@@ -7,18 +7,19 @@ the meta device, shard, ``to_empty``, then ``initialize`` or load (trainer spec,
 
 import math
 from hashlib import blake2b
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader knows
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor, Partial, Replicate, distribute_tensor
+from torch.utils.checkpoint import checkpoint
 
 from trainer.attention import Attend, attend
 from trainer.config import ModelConfig, TrainConfig
 from trainer.loss import next_token_losses
 
 INIT_STD = 0.02
-_WRAPPERS = ("_checkpoint_wrapped_module.", "_orig_mod.")
 
 
 class RMSNorm(nn.Module):
@@ -81,9 +82,24 @@ class Block(nn.Module):
         self.attention = Attention(config, attend)
         self.ffn_norm = RMSNorm(config.dim, config.norm_eps)
         self.feed_forward = FeedForward(config)
+        self.recompute: dict[str, Any] | None = None  # of `checkpoint`, set by `trainer.parallel`
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cu_seqlens: Tensor | None) -> Tensor:
         """Map ``x`` (B, T, dim) to the same shape."""
+        if self.recompute is None or not torch.is_grad_enabled():
+            return self.compute(x, cos, sin, cu_seqlens)
+        # Here and not around the block, so that no wrapper changes the names of parameters.
+        output: Tensor = checkpoint(
+            self.compute,
+            *(x, cos, sin, cu_seqlens),
+            use_reentrant=False,
+            preserve_rng_state=False,  # there is no dropout
+            **self.recompute,
+        )
+        return output
+
+    def compute(self, x: Tensor, cos: Tensor, sin: Tensor, cu_seqlens: Tensor | None) -> Tensor:
+        """Do what ``forward`` does, and keep what backward needs."""
         x = x + self.attention(self.attention_norm(x), cos, sin, cu_seqlens)
         output: Tensor = x + self.feed_forward(self.ffn_norm(x))
         return output
@@ -134,8 +150,13 @@ class Llama(nn.Module):
         if labels is None:
             logits: Tensor = self.output(x)
             return logits
+        weight: Tensor = self.output.weight
+        group = None
+        if isinstance(weight, DTensor):  # tensor parallel: this rank has some rows of it
+            x = x.redistribute(placements=[Replicate()]).to_local(grad_placements=[Partial()])
+            group, weight = weight.device_mesh.get_group(), weight.to_local()
         chunk, z_loss = self.loss.loss_chunk, self.loss.z_loss
-        return next_token_losses(x, self.output.weight, labels, chunk_tokens=chunk, z_loss=z_loss)
+        return next_token_losses(x, weight, labels, group, chunk_tokens=chunk, z_loss=z_loss)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -146,13 +167,6 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return turned.to(x.dtype)
 
 
-def canonical_name(name: str) -> str:
-    """Strip what wrappers (activation checkpointing, compile) insert into a parameter's name."""
-    for wrapper in _WRAPPERS:
-        name = name.replace(wrapper, "")
-    return name
-
-
 @torch.no_grad()
 def initialize(model: Llama, seed: int) -> None:
     """Fill the weights, the same for every layout over ranks.
@@ -160,10 +174,10 @@ def initialize(model: Llama, seed: int) -> None:
     Matrices are normal with deviation 0.02, cut at three deviations; what writes to the residual
     stream (wo, w2) is narrower by sqrt(2 layers). Each tensor is drawn whole, on the CPU, from
     a generator seeded by its name, and each rank keeps its part: DTensors filled in place would
-    hold the same numbers on every rank.
+    hold the same numbers on every rank. So nothing may wrap a module, which changes names.
     """
     for name, parameter in model.named_parameters():
-        full = initial_tensor(canonical_name(name), parameter.shape, model.config.layers, seed)
+        full = initial_tensor(name, parameter.shape, model.config.layers, seed)
         if isinstance(parameter, DTensor):
             mesh, placements = parameter.device_mesh, parameter.placements
             full = full.to(parameter.device)

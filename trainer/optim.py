@@ -8,7 +8,6 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from trainer.config import OptimConfig
-from trainer.model import canonical_name
 
 _EMBEDDINGS = ("tok_embeddings.weight", "output.weight")
 
@@ -21,7 +20,7 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.AdamW:
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        exempt = canonical_name(name) in _EMBEDDINGS and not config.decay_embeddings
+        exempt = name in _EMBEDDINGS and not config.decay_embeddings
         (plain if parameter.ndim < 2 or exempt else decayed).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": config.weight_decay},

@@ -1,25 +1,57 @@
-"""Ranks, their mesh, and the model sharded over them with FSDP2 (trainer spec, sections 3 and 4).
+"""Ranks, their mesh, and the model spread over them (trainer spec, sections 3 and 4).
 
-One rank without ``torchrun`` takes the same path as two thousand: a process group of one and FSDP
-over a mesh of one, which changes no bit of the result.
+Up to three dimensions: copies of the model (``parallel.replicate``), each sharded with FSDP2, and
+inside of that tensor and sequence parallel ranks (``parallel.tensor``), which share each matrix and
+each sequence. One rank without ``torchrun`` takes the same path as two thousand: a process group of
+one and FSDP over a mesh of one, which changes no bit of the result.
 """
 
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.distributed_c10d import _set_pg_timeout
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import Replicate, Shard
+from torch.distributed.tensor.parallel import (
+    ColwiseParallel,
+    PrepareModuleInput,
+    RowwiseParallel,
+    SequenceParallel,
+    parallelize_module,
+)
+from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 
-from trainer.attention import choose
+from trainer.attention import Choice, choose
 from trainer.config import Config, ParallelConfig
-from trainer.model import Llama
+from trainer.model import Block, Llama
+from trainer.plan import shards
 
 T = TypeVar("T")
+c10d: Any = dist  # for public names that its typed list lacks
+
+# What "selective" keeps, where it exists: linear layers, attention, and what costs communication.
+# All else (norms, rotation, SwiGLU's product) is cheap, and computed again.
+_MATMULS = ("aten.mm", "aten.addmm", "aten.linear")
+_KEPT = (
+    "aten._scaled_dot_product_flash_attention",
+    "aten._scaled_dot_product_efficient_attention",
+    "aten._scaled_dot_product_cudnn_attention",
+    "aten._scaled_dot_product_flash_attention_for_cpu",
+    "torch_attn._varlen_attn",
+    "flash_attn._flash_attn_forward",
+    "flash_attn._flash_attn_varlen_forward",
+    "flash_attn_3._flash_attn_forward",
+    "xformers_flash.flash_fwd",
+    "xformers.efficient_attention_forward_cutlass",
+    "_c10d_functional.reduce_scatter_tensor",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +61,32 @@ class World:
     rank: int
     size: int
     device: torch.device
-    mesh: DeviceMesh
+    mesh: DeviceMesh  # dp_replicate, dp_shard, tp; of those with one rank only dp_shard is there
+
+    @property
+    def tensor(self) -> int:
+        """How many ranks share each sequence."""
+        names = self.mesh.mesh_dim_names or ()
+        return self.mesh["tp"].size() if "tp" in names else 1
 
     @property
     def data_rank(self) -> int:
         """Which share of each batch this rank reads."""
-        return self.rank
+        return self.rank // self.tensor
 
     @property
     def data_ranks(self) -> int:
         """In how many shares a batch is read."""
-        return self.size
+        return self.size // self.tensor
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        """Add numbers up over the ranks, on the CPU in float64: counts below 2**53 stay exact."""
+        """Add numbers up over the data ranks, on the CPU in float64: counts stay exact.
+
+        Ranks that share their sequences count them once, by the mean of what each has.
+        """
         total = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(total)
-        return [float(value) for value in total]
+        return [float(value) for value in total / self.tensor]
 
     def agree(self, value: T) -> T:
         """Give every rank the value of rank 0."""
@@ -54,28 +95,56 @@ class World:
         return box[0]
 
 
-def start() -> World:
+def start(config: ParallelConfig | None = None) -> World:
     """Join the process group that ``torchrun`` describes, or make one of this process alone.
 
     The backend follows the device; a CPU backend (gloo) is always there, for numbers that live
     on the host. Call ``stop`` at the end.
+
+    Raises:
+        ConfigError: see ``arrange``.
     """
+    config = config or ParallelConfig()
     if torch.accelerator.is_available():
         torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", "0")))
         kind = torch.accelerator.current_accelerator()
         assert kind is not None
-        device = torch.device(kind.type, torch.accelerator.current_device_index())
         backend = f"cpu:gloo,{kind.type}:{dist.get_default_backend_for_device(kind)}"
     else:
-        device, backend = torch.device("cpu"), "gloo"
+        backend = "gloo"
+    timeout = timedelta(minutes=config.first_timeout_minutes)
     if "RANK" in os.environ:
-        dist.init_process_group(backend)
+        # torchrun keeps its store when it restarts the ranks. Without a prefix of their own they
+        # would find the addresses of those before them there, and wait for them.
+        store, rank, size = next(c10d.rendezvous("env://", timeout=timeout))
+        store = c10d.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
     else:
-        store = dist.HashStore()  # type: ignore[attr-defined]  # public, but not exported
-        dist.init_process_group(backend, store=store, rank=0, world_size=1)
-    size = dist.get_world_size()
-    mesh = init_device_mesh(device.type, (size,), mesh_dim_names=("dp_shard",))
+        store, rank, size = c10d.HashStore(), 0, 1
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
+    return arrange(config)
+
+
+def arrange(config: ParallelConfig) -> World:
+    """Lay the ranks of the process group out in a mesh, tensor parallel ranks side by side.
+
+    Raises:
+        ConfigError: the ranks do not divide so.
+    """
+    size, kind = dist.get_world_size(), torch.accelerator.current_accelerator(check_available=True)
+    device = torch.device("cpu")
+    if kind is not None:
+        device = torch.device(kind.type, torch.accelerator.current_device_index())
+    count = shards(config, size)
+    shape = {"dp_replicate": config.replicate, "dp_shard": count, "tp": config.tensor}
+    shape = {name: n for name, n in shape.items() if n > 1 or name == "dp_shard"}
+    mesh = init_device_mesh(device.type, tuple(shape.values()), mesh_dim_names=tuple(shape))
     return World(dist.get_rank(), size, device, mesh)
+
+
+def limit_waiting(world: World, minutes: float) -> None:
+    """Let collectives fail after so long: a hung rank then ends the run instead of stalling it."""
+    for group in (dist.group.WORLD, *world.mesh.get_all_groups()):
+        _set_pg_timeout(timedelta(minutes=minutes), group)  # private, and the only way there is
 
 
 def stop() -> None:
@@ -88,22 +157,108 @@ def stop() -> None:
     time.sleep(0.2)
 
 
-def build_model(config: Config, world: World) -> tuple[Llama, str]:
-    """Build the model sharded over ``world``, its weights not yet filled; and its attention's name.
+def build_model(config: Config, world: World) -> tuple[Llama, Choice]:
+    """Build the model spread over ``world``, its weights not yet filled; and choose its attention.
 
-    The order matters: on the meta device first, blocks are sharded before the root, and memory is
-    taken last, for the shards only.
+    The order matters: on the meta device first; matrices are split before blocks are compiled, and
+    blocks are sharded before the root; memory is taken last, for the shards only.
 
     Raises:
         AttentionError: no attention kernel serves this device and configuration.
     """
-    name, attend = choose(config.attention.backend, world.device, documents=config.data.doc_mask)
+    parallel, dtype = config.parallel, getattr(torch, config.parallel.param_dtype)
+    chosen = choose(
+        config.attention.backend, world.device, documents=config.data.doc_mask, dtype=dtype
+    )
     with torch.device("meta"):
-        model = Llama(config.model, attend=attend, train=config.train)
-    shard(model, world, config.parallel)
+        model = Llama(config.model, attend=chosen.attend, train=config.train)
+    if world.tensor > 1:
+        split(model, world.mesh["tp"])
+    for block in model.layers:
+        assert isinstance(block, Block)
+        block.recompute = recomputation(parallel.recompute)
+        if parallel.compile:
+            block.compile(fullgraph=chosen.traceable)
+    shard(model, world, parallel)
     model.to_empty(device=world.device)
     model.build_rope()  # not part of a checkpoint, and garbage until now
-    return model, name
+    return model, chosen
+
+
+def split(model: Llama, mesh: DeviceMesh) -> None:
+    """Split matrices over the tensor parallel ranks, and between them each sequence.
+
+    Attention and feed-forward see whole sequences and some of the heads and channels; norms and
+    the residual stream see all channels of a part of the sequence.
+    """
+    sequence, whole = Shard(1), Replicate()
+    plan: dict[str, Any] = {
+        "tok_embeddings": RowwiseParallel(input_layouts=whole, output_layouts=sequence),
+        "norm": SequenceParallel(),
+        "output": ColwiseParallel(input_layouts=sequence, output_layouts=whole),
+        "layers.*.attention_norm": SequenceParallel(),
+        "layers.*.ffn_norm": SequenceParallel(),
+        "layers.*.attention": PrepareModuleInput(
+            input_layouts=(sequence, None, None, None),
+            desired_input_layouts=(whole, None, None, None),
+        ),
+        "layers.*.feed_forward": PrepareModuleInput(
+            input_layouts=sequence, desired_input_layouts=whole
+        ),
+    }
+    for name in (
+        "attention.wq",
+        "attention.wk",
+        "attention.wv",
+        "feed_forward.w1",
+        "feed_forward.w3",
+    ):
+        plan[f"layers.*.{name}"] = ColwiseParallel()
+    for name in ("attention.wo", "feed_forward.w2"):
+        plan[f"layers.*.{name}"] = RowwiseParallel(output_layouts=sequence)
+    parallelize_module(model, mesh, plan)
+    # The embedding's result is still under way. A compiled block that is given it so gives back no
+    # gradient (PyTorch 2.13); a copy waits for it.
+    model.tok_embeddings.register_forward_hook(lambda _, __, output: output.clone())
+
+
+def recomputation(mode: str) -> dict[str, Any] | None:
+    """Give the options of ``checkpoint`` for `ParallelConfig.recompute`, which every block takes.
+
+    ``selective:2`` keeps every second matrix product only.
+    """
+    if mode == "none":
+        return None
+    if mode == "full":
+        return {}
+    matmuls, kept = _operators(_MATMULS), _operators(_KEPT)
+    every = 2 if mode == "selective:2" else 1
+
+    def contexts() -> tuple[Any, Any]:
+        seen = {True: 0, False: 0}  # matrix products, in the recomputation and in the forward
+
+        def policy(context: Any, operator: Any, *_: Any, **__: Any) -> CheckpointPolicy:
+            if operator in matmuls:
+                seen[context.is_recompute] += 1
+            keep = operator in kept or (
+                operator in matmuls and seen[context.is_recompute] % every == 0
+            )
+            return CheckpointPolicy.MUST_SAVE if keep else CheckpointPolicy.PREFER_RECOMPUTE
+
+        made: tuple[Any, Any] = create_selective_checkpoint_contexts(policy)  # type: ignore[no-untyped-call]  # untyped in torch
+        return made
+
+    return {"context_fn": contexts}
+
+
+def _operators(names: tuple[str, ...]) -> set[Any]:
+    """Find operators by name; those of libraries that are not loaded are left out."""
+    found = set()
+    for name in names:
+        namespace, _, operator = name.partition(".")
+        packet = getattr(getattr(torch.ops, namespace), operator, None)
+        found |= {getattr(packet, overload) for overload in packet.overloads()} if packet else set()
+    return found
 
 
 def shard(model: Llama, world: World, config: ParallelConfig) -> None:
@@ -118,13 +273,15 @@ def shard(model: Llama, world: World, config: ParallelConfig) -> None:
         reduce_dtype=torch.float32,
         cast_forward_inputs=False,
     )
-    reshard = config.reshard_after_forward and world.size > 1
+    replicas = "dp_replicate" in (world.mesh.mesh_dim_names or ())
+    mesh = world.mesh["dp_replicate", "dp_shard"] if replicas else world.mesh["dp_shard"]
+    reshard = config.reshard_after_forward and world.mesh["dp_shard"].size() > 1
     last = len(model.layers) - 1
     for index, block in enumerate(model.layers):
         # Backward begins with the last block and the root: they are needed again at once.
         again = reshard and index < last
-        fully_shard(block, mesh=world.mesh, mp_policy=precision, reshard_after_forward=again)
-    fully_shard(model, mesh=world.mesh, mp_policy=precision, reshard_after_forward=False)
+        fully_shard(block, mesh=mesh, mp_policy=precision, reshard_after_forward=again)
+    fully_shard(model, mesh=mesh, mp_policy=precision, reshard_after_forward=False)
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)

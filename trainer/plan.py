@@ -11,7 +11,8 @@ from mixtures import mixture as mixture_files
 from mixtures.mixture import MixtureError
 from mixtures.order import OrderError
 from mixtures.plan import make_plan
-from trainer.config import Config, ConfigError
+from trainer.config import Config, ConfigError, ParallelConfig
+from trainer.hardware import HARDWARE, PUE, co2_kg, energy_wh, find_hardware
 
 _GIB = 1 << 30
 
@@ -57,31 +58,73 @@ def plan_batch(config: Config, data_ranks: int) -> BatchPlan:
     return BatchPlan(data_ranks, train.micro_batch, accumulation, sequences, config.steps, context)
 
 
+def shards(parallel: ParallelConfig, ranks: int) -> int:
+    """Give the number of ranks over which FSDP shards one copy of the model.
+
+    Raises:
+        ConfigError: they do not divide so.
+    """
+    count, rest = divmod(ranks, parallel.replicate * parallel.tensor)
+    if rest or not count:
+        raise ConfigError(
+            f"{ranks} ranks are no multiple of parallel.replicate {parallel.replicate} x "
+            f"parallel.tensor {parallel.tensor}"
+        )
+    return count
+
+
 def memory_plan(config: Config, ranks: int) -> dict[str, float]:
     """Estimate the bytes on one rank, by what they hold.
 
     Weight, gradient and Adam's two moments are float32 and sharded; the blocks in flight and
-    the root are whole. Activations follow section 4: 16 dim + 6 ffn bytes a token and layer in
-    bfloat16, 1.4 times that without fused norms.
+    the root are whole, but for tensor parallel ranks. Activations a token and layer follow section
+    4: without recomputation 16 dim + 6 ffn bytes in bfloat16, 1.4 times that without fused norms.
     """
-    model, train = config.model, config.train
-    width = 2 if config.parallel.param_dtype == "bfloat16" else 4
+    model, train, parallel = config.model, config.train, config.parallel
+    width = 2 if parallel.param_dtype == "bfloat16" else 4
+    parts = shards(parallel, ranks)
     tokens = train.micro_batch * model.context
     root = model.parameters - model.layers * model.block_parameters
-    whole = model.parameters if ranks == 1 or not config.parallel.reshard_after_forward else 0
-    activations = 1.4 * (16 * model.dim + 6 * model.ffn_dim) * model.layers * tokens * width / 2
+    whole = parts == 1 or not parallel.reshard_after_forward
+    flying = model.parameters if whole else root + 2 * model.block_parameters
+    layer = {
+        "none": 1.4 * (16 * model.dim + 6 * model.ffn_dim),
+        "full": 2.0 * model.dim,
+    }.get(parallel.recompute, 10.0 * model.dim + 4 * model.ffn_dim)
+    activations = layer * model.layers * tokens * width / 2
     chunk = min(config.train.loss_chunk, tokens)
     return {
-        "weights, gradients, optimizer": 16 * model.parameters / ranks,
-        "parameters in flight": width * (whole or root + 2 * model.block_parameters),
-        "activations of a microbatch": activations,
-        "loss": model.vocab_size * (4 * model.dim + chunk * (4 + 4 + width)),
+        "weights, gradients, optimizer": 16 * model.parameters / parts / parallel.tensor,
+        "parameters in flight": width * flying / parallel.tensor,
+        "activations of a microbatch": activations / parallel.tensor,
+        "loss": model.vocab_size / parallel.tensor * (4 * model.dim + chunk * (4 + 4 + width)),
     }
 
 
-def describe(config: Config, ranks: int) -> str:
-    """Say what a run would be on ``ranks`` ranks; raise ConfigError if it could not be."""
-    plan, memory, model = plan_batch(config, ranks), memory_plan(config, ranks), config.model
+def memory_advice(config: Config, ranks: int) -> str:
+    """Say what the memory was to hold, and what makes it less, to a run that ran out of it."""
+    sizes = (f"{size / _GIB:.2f} GiB {what}" for what, size in memory_plan(config, ranks).items())
+    return (
+        f"The plan: {', '.join(sizes)}. Lower train.micro_batch, set parallel.recompute=selective "
+        "or full, or shard over more ranks (parallel.replicate=1, reshard_after_forward=true)"
+    )
+
+
+def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
+    """Say what a run would be on ``ranks`` devices that reach ``mfu`` of their peak.
+
+    Raises:
+        ConfigError: it could not be, or no such device is known.
+    """
+    hardware = find_hardware(device)
+    if hardware is None or not 0 < mfu <= 1:
+        names = ", ".join(h.pattern.replace(r"\b", "").replace(".*", " ") for h in HARDWARE)
+        raise ConfigError(f"--device {device} --mfu {mfu}: must be one of {names}, and in (0, 1]")
+    memory, model = memory_plan(config, ranks), config.model
+    plan = plan_batch(config, ranks // config.parallel.tensor)
+    flops = config.model.flops_per_token * plan.sequences * plan.context
+    hours = flops / (hardware.peak_flops * mfu) / 3600  # of one device
+    energy = energy_wh(hours, hardware.watts)
     text = f"""\
 model   {model.parameters:,} parameters, {model.flops_per_token:,} FLOPs a token
         dim {model.dim}, {model.layers} layers, {model.heads} heads, ffn {model.ffn_dim}, \
@@ -89,7 +132,12 @@ vocabulary {model.vocab_size:,}, context {model.context:,}
 batch   {config.train.batch_tokens:,} tokens: {plan.batch_sequences:,} sequences on {ranks} \
 ranks, {plan.accumulation} x {plan.micro_batch} on each
 run     {plan.steps:,} steps, {plan.sequences * plan.context:,} tokens
-memory  {sum(memory.values()) / _GIB:.2f} GiB on each rank, estimated"""
+time    {hours / ranks / 24:,.1f} days on {ranks:,} x {device} at {mfu:.0%} of their peak, \
+{hours:,.0f} GPU-hours
+energy  {energy / 1e6:,.2f} MWh at {hardware.watts:.0f} W x {PUE}, {co2_kg(energy) / 1e3:,.2f} t \
+CO2eq
+memory  {sum(memory.values()) / _GIB:.2f} of {hardware.gib:.0f} GiB on each rank, \
+estimated"""
     sizes = (f"        {size / _GIB:8.2f} GiB  {what}" for what, size in memory.items())
     return "\n".join([text, *sizes, *_describe_sources(config, plan)])
 

@@ -10,7 +10,7 @@ import dataclasses
 import gc
 import json
 import math
-import signal
+import statistics
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from torch.distributed.fsdp import FSDPModule
 
 from trainer import optim
 from trainer.checkpoint import CheckpointError, Checkpoints, TrainState, read_record
-from trainer.config import Config, changed_maths, to_toml
+from trainer.config import Config, TrainerError, changed_maths, to_toml
 from trainer.data import (
     Corpus,
     Loader,
@@ -33,46 +33,34 @@ from trainer.data import (
     resume_corpus,
     verify,
 )
-from trainer.evaluate import evaluate, weighted_nll
+from trainer.evaluate import evaluate, report
 from trainer.metrics import Metrics
 from trainer.model import initialize
-from trainer.parallel import World, build_model
-from trainer.plan import BatchPlan, plan_batch
+from trainer.parallel import World, build_model, limit_waiting
+from trainer.plan import BatchPlan, memory_advice, plan_batch
+from trainer.profiling import Profiler
+from trainer.stop import Stop, listening
 
 EXIT_BAD_STEPS = 3
 BAD_BATCHES = "bad_batches.jsonl"
+COMPLETED = "COMPLETED"
 LOSS_EMA_DECAY = 0.98
 MAX_FAILED_SAVES = 2
 _COLLECT_GARBAGE_STEPS = 1000
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
-
-
-@contextlib.contextmanager
-def listening() -> Iterator[list[int]]:
-    """List the signals that ask to stop (SIGTERM, SIGINT, SIGUSR1) as they come in.
-
-    A handler does no more, and takes no lock; the ranks compare their lists at the next step.
-    """
-    heard: list[int] = []
-    before = {number: signal.signal(number, lambda n, _: heard.append(n)) for number in _SIGNALS}
-    try:
-        yield heard
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def run(config: Config, world: World) -> int:
     """Train as ``config`` says, from the beginning or from the run's checkpoint.
 
-    Gives the exit code: 0, or 3 after too many steps in a row without a finite loss. Raises
+    Gives the exit code: 0, or 3 after too many steps in a row that made no update. Raises
     TrainerError for what the user can put right.
     """
     with listening() as heard:
-        training = Run(config, world)
         gc.disable()  # ranks that collect at different times wait for one another
         try:
-            return training.train(heard)
+            return Run(config, world).train(heard)
+        except torch.OutOfMemoryError as error:
+            raise TrainerError(f"{error} {memory_advice(config, world.size)}") from error
         finally:
             gc.enable()
 
@@ -90,15 +78,15 @@ class Run:
         self.loader = Loader(self.corpus, self.plan, world.data_rank, config.data)
         if config.data.verify:
             verify(self.corpus, world.rank, world.size)
-        self.model, kernel = build_model(config, world)
+        self.model, attention = build_model(config, world)
         self.optimizer = optim.build_optimizer(self.model, config.optim)
         if found:
             self.state = self.checkpoints.load(found, self.model, self.optimizer)
         else:
             initialize(self.model, config.train.seed)
             self.state = TrainState()
-        self._saved_step = self.state.step  # nothing is saved twice, nor before the first step
-        self._failed_saves = 0
+        self._save_due, self._failed_saves = False, 0
+        self.profiler = Profiler(self.directory, config.profile, world)
 
         if world.rank == 0:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -107,45 +95,73 @@ class Run:
         self.metrics.restart(self.state.step)
         self.metrics.say(
             f"{config.model.parameters:,} parameters on {world.size} x {world.device.type}, "
-            f"attention by {kernel}; {self.plan.steps:,} steps of {config.train.batch_tokens:,} "
+            f"{self.plan.steps:,} steps of {config.train.batch_tokens:,} "
             f"tokens, {self.plan.accumulation} x {self.plan.micro_batch} sequences a rank; "
             + (f"going on from {found.name}" if found else "from the beginning")
         )
+        why = f" ({attention.passed_over})" if attention.passed_over else ""
+        self.metrics.say(f"attention by {attention.name}{why}")
 
     def train(self, heard: Sequence[int] = ()) -> int:
         """Train to the end, or until asked to stop; give the exit code (see ``run``)."""
         config, state, last, say = self.config, self.state, self.plan.steps, self.metrics.say
-        save_due = False
-        with contextlib.closing(self.loader.steps(state.step, state.sequences)) as batches:
+        stop = Stop(self.directory, config.run, heard)
+        finished = self.directory / COMPLETED
+        finished.unlink(missing_ok=True)  # a longer run may go on from a finished one
+        patient = True  # the first step may compile
+        steps = self.loader.steps(state.step, state.sequences)
+        with self.profiler, contextlib.closing(steps) as batches:
             while state.step < last:
                 with self.metrics.timed("data"):
                     batch = next(batches)
-                stopping, valid, bad, *sources = self.world.sum(
-                    [bool(heard), batch.valid, batch.bad_sequences, *batch.source_sequences]
+                stopping, written, valid, bad, *sources = self.world.sum(
+                    [
+                        *(stop.asked, self.checkpoints.written),
+                        *(batch.valid, batch.bad_sequences, *batch.source_sequences),
+                    ]
                 )
+                if written == self.world.data_ranks:
+                    self._finish_save()
                 if stopping and not state.bad_in_a_row:
                     # This batch is not trained on: the run reads it again when it goes on.
                     self._save(must=True)
+                    self.metrics.finish()
+                    stop.obeyed()
                     say(f"stopped as asked after step {state.step:,}; all is saved")
                     return 0
+                self.profiler.begin(batch.step)
                 row = self._step(batch, int(valid), sources)
+                self.profiler.end(batch.step)
                 self.metrics.step({**row, "bad_sequences": int(bad)})
+                if patient and not batch.passed_over:
+                    limit_waiting(self.world, config.parallel.timeout_minutes)
+                    patient = False
                 if state.bad_in_a_row >= config.run.max_bad_steps:
+                    self._finish_save()
+                    self.metrics.finish()
                     say(
-                        f"stopped: {state.bad_in_a_row} steps in a row without a finite loss and "
-                        f"norm; what they read is in {self.directory / BAD_BATCHES}"
+                        f"stopped: {state.bad_in_a_row} steps in a row made no update; "
+                        f"what they read is in {self.directory / BAD_BATCHES}"
                     )
                     return EXIT_BAD_STEPS
-                if _due(state.step, config.eval.every, last):
-                    self._evaluate()
-                save_due = save_due or _due(state.step, config.checkpoint.every, last)
-                # A bad step is not saved, unless it is the last: the weights are those before it.
-                if save_due and (not state.bad_in_a_row or state.step == last):
-                    save_due = not self._save(must=state.step == last)
-                if state.step % _COLLECT_GARBAGE_STEPS == 0:
-                    gc.collect()
+                self._do_what_is_due(state.step)
+        self.metrics.finish()
+        if self.world.rank == 0:
+            finished.touch()  # what restarts a job that was stopped asks for it
         say(f"all {last:,} steps are done")
         return 0
+
+    def _do_what_is_due(self, step: int) -> None:
+        """Evaluate, save, and collect garbage after a step, where it is time to."""
+        config, last = self.config, self.plan.steps
+        if _due(step, config.eval.every, last):
+            self._evaluate()
+        self._save_due |= _due(step, config.checkpoint.every, last)
+        # A bad step is not saved, unless it is the last: the weights are those before it.
+        if self._save_due and (not self.state.bad_in_a_row or step == last):
+            self._save(must=step == last)
+        if step % _COLLECT_GARBAGE_STEPS == 0:
+            gc.collect()
 
     def gradients(self, batch: StepBatch, valid: int) -> tuple[float, float]:
         """Run forward and backward over a step; give its mean loss and its norm before clipping.
@@ -162,7 +178,8 @@ class Run:
             final = index == self.plan.accumulation - 1
             model.set_is_last_backward(final)
             model.set_requires_gradient_sync(final or parallel.sync_each_microbatch)
-            if self.world.size == 1 or not parallel.reshard_after_forward:
+            model.set_requires_all_reduce(final)  # over the copies of the model, once a step
+            if self.world.mesh["dp_shard"].size() == 1 or not parallel.reshard_after_forward:
                 model.set_reshard_after_backward(final)  # whole parameters serve the next too
             starts = None
             if self.config.data.doc_mask:
@@ -174,6 +191,7 @@ class Run:
             nll += losses.nll
         norm = optim.clip_gradients(model.parameters(), self.config.optim.clip)
         dist.all_reduce(nll)
+        nll /= self.world.tensor  # ranks that share a sequence have the same, each in whole
         loss, norm_before = torch.stack((nll / valid, norm)).tolist()  # the step's one host sync
         return loss, norm_before
 
@@ -191,14 +209,17 @@ class Run:
             state.tokens += valid
             for name, count in zip(self.corpus.sources, sources, strict=True):
                 state.source_sequences[name] = state.source_sequences.get(name, 0) + int(count)
-            if math.isfinite(loss) and math.isfinite(norm):
+            if self._is_good(batch, loss, norm):
                 optim.set_learning_rate(self.optimizer, rate)
                 self.optimizer.step()
                 state.bad_in_a_row = 0
                 ema = loss if state.loss_ema is None else state.loss_ema
                 state.loss_ema = LOSS_EMA_DECAY * ema + (1 - LOSS_EMA_DECAY) * loss
+                for recent, value in ((state.recent_losses, loss), (state.recent_norms, norm)):
+                    recent[:] = [*recent, value][-self.config.run.spike_window :]
             else:
-                self._note_bad(batch, loss, norm)
+                state.skipped += 1
+                state.bad_in_a_row += 1
                 loss = norm = None
             self.optimizer.zero_grad()
         return {
@@ -214,15 +235,27 @@ class Run:
             },
         }
 
-    def _note_bad(self, batch: StepBatch, loss: float, norm: float) -> None:
-        """Count a step without a finite loss and norm, and write down what it read."""
-        self.state.skipped += 1
-        self.state.bad_in_a_row += 1
-        if self.world.rank == 0:
-            row = {"step": batch.step, "loss": str(loss), "grad_norm": str(norm)}
+    def _is_good(self, batch: StepBatch, loss: float, norm: float) -> bool:
+        """Tell whether a step shall make its update; write down what a bad or odd one read.
+
+        All ranks have the same loss and norm, and so the same answer.
+        """
+        run, state = self.config.run, self.state
+        finite = math.isfinite(loss) and math.isfinite(norm)
+        recent = ((state.recent_losses, loss), (state.recent_norms, norm))
+        spike = finite and any(
+            len(values) >= run.spike_window and is_spike(values, value, run.spike_sigmas)
+            for values, value in recent
+        )
+        good = finite and not (spike and run.on_spike == "skip")
+        if (spike or not finite) and self.world.rank == 0:
+            row = {"step": batch.step, "loss": str(loss), "grad_norm": str(norm), "update": good}
             row["sequences"] = f"{batch.first}-{batch.first + self.plan.batch_sequences - 1}"
             with (self.directory / BAD_BATCHES).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
+            what = "a spike" if spike else "not finite"
+            print(f"warning: step {batch.step:,}: loss {loss:.4f}, norm {norm:.2f}: {what}")
+        return good
 
     def _evaluate(self) -> None:
         """Score the held-out documents, write the scores and show them."""
@@ -232,35 +265,46 @@ class Run:
             scores = evaluate(
                 self.model, self.corpus, self.world, micro_batch, doc_mask=config.data.doc_mask
             )
-        mean = weighted_nll(scores, self.corpus.weights)
-        rows = {name: dataclasses.asdict(score) for name, score in scores.items()}
-        self.metrics.write({"step": self.state.step, "eval_nll": mean, "eval": rows})
-        shown = (f"{n} {s.nll:.4f} ({s.bits_per_byte:.3f} bits/byte)" for n, s in scores.items())
-        self.metrics.say(f"held out at step {self.state.step:,}: {mean:.4f}  {'  '.join(shown)}")
+            row, text = report(scores, self.corpus, config.model.vocab_size)
+        self.metrics.write({"step": self.state.step, **row})
+        self.metrics.say(f"held out at step {self.state.step:,}: {text}")
 
-    def _save(self, *, must: bool) -> bool:
-        """Write a checkpoint; if that fails once, and it need not be, training goes on."""
-        state = self.state
-        if state.step == self._saved_step:
-            return True
+    def _save(self, *, must: bool) -> None:
+        """Write a checkpoint, or begin an asynchronous one that need not be there at once."""
+        self._finish_save()
+        if self.state.step == self.checkpoints.step:
+            return
         record = {
             "config": dataclasses.asdict(self.config),
-            "order": order_record(self.corpus, state.sequences),
+            "order": order_record(self.corpus, self.state.sequences),
             "ranks": self.world.size,
             "torch": torch.__version__,
             "revision": _revision(),
         }
+        with self._forgiving(must=must):
+            self.checkpoints.begin(self.model, self.optimizer, self.state, record)
+            self._save_due = False
+        if must or not self.config.checkpoint.asynchronous:
+            self._finish_save(must=must)
+
+    def _finish_save(self, *, must: bool = False) -> None:
+        """Complete the checkpoint that was begun, if any."""
+        with self._forgiving(must=must):
+            if self.checkpoints.finish():
+                self._failed_saves = 0
+
+    @contextlib.contextmanager
+    def _forgiving(self, *, must: bool) -> Iterator[None]:
+        """Save; if that fails once, and it need not be, training goes on and tries again."""
         try:
             with self.metrics.timed("checkpoint"):
-                self.checkpoints.save(self.model, self.optimizer, state, record)
+                yield
         except CheckpointError as error:
             self._failed_saves += 1
+            self._save_due = True
             if must or self._failed_saves >= MAX_FAILED_SAVES:
                 raise
             self.metrics.say(f"warning: {error}; training goes on")
-            return False
-        self._saved_step, self._failed_saves = state.step, 0
-        return True
 
 
 def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:
@@ -278,6 +322,15 @@ def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:
     done, left = record["state"]["sequences"], plan.steps - record["state"]["step"]
     sequences = done + left * plan.batch_sequences if left > 0 else record["order"]["sequences"]
     return resume_corpus(config, sequences, record["order"], done)
+
+
+def is_spike(recent: Sequence[float], value: float, sigmas: float) -> bool:
+    """Tell whether a value stands out above the values before it.
+
+    >>> is_spike([1.0, 3.0, 1.0, 3.0], 5.1, 3.0), is_spike([1.0, 3.0, 1.0, 3.0], 4.9, 3.0)
+    (True, False)
+    """
+    return value > statistics.fmean(recent) + sigmas * statistics.pstdev(recent)
 
 
 def _due(step: int, every: int, last: int) -> bool:

@@ -1,4 +1,37 @@
-"""What tests of the trainer share: a tiny corpus, and a process group of one."""
+"""What tests of the trainer share: a tiny corpus, and a process group of one.
+
+What the trainer promises (trainer spec, section 13), and where it is tested:
+
+=====================  =============================================================================
+counts, widths, FLOPs  test_model ..parameters_are_counted_on_the_meta_device, test_config ..sizes
+it is LLaMA            test_model ..later_tokens.., ..rotation.., ..norm..; test_export
+                       ..those_of_transformers, ..of_transformers_loads, ..complex_pairs,
+                       ..bit_for_bit
+sampling               test_generate ..kept_keys.., ..cached_equals.., ..a_seed_repeats..
+a step's documents     test_trace ..what_the_loader_reads, ..those_of_the_tokens
+loss in chunks         test_loss; split over ranks: test_parallel [tensor], [tensor-z]
+attention backends     test_attention; documents also test_parallel [tensor-documents]
+1 rank = 2 ranks       test_parallel ..every_layout_begins.., ..train_as_one [dp, bfloat16]
+accumulation           test_train ..accumulation_is_exact, test_parallel [one-reduction]
+HSDP, TP               test_parallel [replicate], [tensor..]; four ranks (slow)
+recomputation          test_parallel ..recomputation_changes_no_bit, ..repeats_what_it_says
+resume                 test_checkpoint ..resuming_equals_not_stopping, ..asynchronous_save..
+kill -9 in a save      test_parallel ..a_kill_during_a_save_loses_nothing
+other layout           test_parallel ..goes_on_in_another_layout, ..of_two_ranks_loads_on_one
+order of the data      test_data ..ten_thousand.., ..does_not_depend_on_ranks, ..reading_ahead..;
+                       permutation and shares: tests/mixtures/test_order
+learning rate          test_optim ..rates_are_exact, ..half_a_cosine
+stop                   test_stop; test_parallel ..a_signal_to_one_rank.., ..torchrun_restarts..
+not finite, spikes     test_train ..without_a_finite_loss.., ..too_many_bad_steps.., ..a_spike..
+failures               hung rank: test_parallel ..does_not_come..; died rank: ..torchrun_restarts..;
+                       memory: test_train ..running_out_of_memory..; full disk, wrong latest, NaN in
+                       a checkpoint: test_checkpoint
+compile                test_train ..compiled_blocks.., test_parallel ..more_layouts.. (slow)
+learning               test_train ..it_learns; test_evaluate ..context_teaches_more..
+on an accelerator      test_gpu
+energy, MFU            test_metrics
+=====================  =============================================================================
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.distributed.checkpoint.filesystem import FileSystemWriter
 
 from tests.trainer import tiny
 from trainer import checkpoint
@@ -180,6 +182,61 @@ def test_a_full_disk_costs_a_checkpoint_not_the_run(
     with pytest.raises(CheckpointError, match=r"cannot save .*step-00000002: .*No space left"):
         tiny.train(config, world)
     assert names(tmp_path) == []
+
+
+def test_an_asynchronous_save_holds_the_step_it_was_begun_at(
+    corpus: list[str], world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written only when the next step is done, step 2 still resumes to the same end."""
+    go = threading.Event()
+    write = FileSystemWriter.write_data
+
+    def late(*arguments: Any) -> Any:
+        assert go.wait(30)
+        return write(*arguments)
+
+    monkeypatch.setattr(FileSystemWriter, "write_data", late)
+    background = [*corpus, "checkpoint.asynchronous=true"]
+    run = Run(tiny.small([*background, "checkpoint.every=2"]), world)
+    step = run.metrics.step
+
+    def spy(row: dict[str, Any]) -> None:
+        step(row)
+        if row["step"] == 3:
+            assert names(tmp_path) == ["step-00000002.tmp"]
+            go.set()
+
+    run.metrics.step = spy  # type: ignore[method-assign,assignment]  # a spy
+    assert run.train() == 0
+    assert names(tmp_path) == ["latest", "step-00000002", "step-00000004"]
+    end = tiny.weights_hash(run.model)
+    assert tiny.train(tiny.small([*background, "run.resume=step-00000002"]), world) == end
+
+
+def test_a_save_that_fails_in_the_background_is_tried_again(
+    corpus: list[str],
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is reported once its writer is done, cleared away, and the next step saves."""
+    calls = []
+    write = FileSystemWriter.write_data
+
+    def failing(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return write(*arguments)
+
+    monkeypatch.setattr(FileSystemWriter, "write_data", failing)
+    options = ["checkpoint.asynchronous=true", "checkpoint.every=1"]
+    tiny.train(tiny.small([*corpus, *options]), world)
+    output = capsys.readouterr().out
+    assert output.count("warning: cannot save") == 1
+    assert "step-00000001: rank 0: [Errno 28] No space left on device" in output
+    assert names(tmp_path) == ["latest", *(f"step-{step:08d}" for step in (2, 3, 4))]
 
 
 def test_a_checkpoint_says_what_it_is(corpus: list[str], world: World, tmp_path: Path) -> None:

@@ -83,7 +83,14 @@ def test_overrides_are_read_as_the_annotation_says() -> None:
         ("optim.betas=high,low", 'optim: betas[0]: expected float, found "high"'),
         ("optim.betas=0.9", "optim.betas = [0.9]: must be two numbers in [0, 1)"),
         ("optim.betas=0.9,1.0", "optim.betas = [0.9, 1.0]: must be two numbers in [0, 1)"),
-        ("data.skip=[[5, 3]]", "data.skip = ((5, 3),): must be pairs of steps [first, last]"),
+        ("data.skip=[[5,3]]", "data.skip = (5, 3): steps are [first, last], counted from 1"),
+        ("data.skip=[[]]", "data.skip = (): steps are [first, last], counted from 1"),
+        ("profile.steps=5", "profile.steps = (5,): steps are [first, last], counted from 1"),
+        ("parallel.tensor=3", "does not divide the model's heads, context, ffn and vocabulary; it"),
+        ("parallel.tensor=2 parallel.compile=true parallel.recompute=full", "take selective"),
+        ("parallel.tensor=0", "parallel.tensor = 0: must be more than 0, and finite"),
+        ("parallel.tensor=8", "it may be 1 or 2 or 4"),
+        ("attention.backend=flash", "must be auto or flash3 or flash2 or sdpa"),
         ("parallel.param_dtype=half", "must be bfloat16 or float32"),
         ("run.resume=latest", "run.resume = latest: must be auto, never, or a checkpoint"),
         ("run.allow_change=train.sed", "no such key. Did you mean 'train.seed'?"),
@@ -95,7 +102,7 @@ def test_overrides_are_read_as_the_annotation_says() -> None:
 def test_bad_overrides_are_refused_with_the_way_out(override: str, message: str) -> None:
     """Each names the key, what is wrong, and where it can be said the nearest legal value."""
     with pytest.raises(ConfigError) as error:
-        load("debug", [override])
+        load("debug", override.split())
     assert message in str(error.value)
 
 

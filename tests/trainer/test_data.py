@@ -92,6 +92,23 @@ def test_the_data_of_a_step_does_not_depend_on_ranks(
     assert digest(ranks, micro) == digest(1, 2)
 
 
+def test_ten_thousand_sequences_are_dealt_the_same(corpus: list[str]) -> None:
+    """Where each of 1,250 steps reads, on 1, 2 and 8 data ranks: the same places, in order."""
+    digests = set()
+    for ranks in (1, 2, 8):
+        config = tiny.small([*corpus, "train.micro_batch=1"], steps=1250)
+        plan = plan_batch(config, ranks)
+        opened = open_corpus(config, plan.sequences)
+        places: dict[int, str] = {}
+        for rank in range(ranks):
+            read = Loader(opened, plan, rank, config.data)
+            for step in range(1250):
+                places |= {k: repr(opened.locate(k)) for k in read.sequences(8 * step)}
+        assert sorted(places) == list(range(10_000))
+        digests.add(hashlib.sha256("".join(places[k] for k in sorted(places)).encode()).hexdigest())
+    assert len(digests) == 1
+
+
 def test_steps_begin_where_the_state_says_and_reading_ahead_is_forgotten(corpus: list[str]) -> None:
     """After 5 of 12 steps the batches are those of an uninterrupted run."""
     whole = [batch.tokens for batch in loader(corpus).steps(0, 0)]
@@ -229,6 +246,7 @@ def test_a_longer_run_keeps_its_order_before_the_last_block(corpus: list[str]) -
 
 
 def test_documents_begin_at_bos_and_at_each_row() -> None:
-    """Padded to a fixed length with the number of tokens."""
+    """Padded with the number of tokens, to a power of two."""
     tokens = torch.tensor([[5, 6, 1, 7], [1, 8, 1, 1]])
-    assert document_starts(tokens, 1).tolist() == [0, 2, 4, 6, 7, 8, 8, 8, 8]
+    assert document_starts(tokens, 1).tolist() == [0, 2, 4, 6, 7, *[8] * 59]
+    assert len(document_starts(torch.ones(1, 64, dtype=torch.int64), 1)) == 128  # 64, and the end

@@ -1,11 +1,15 @@
 """The command: what it shows, and how it fails."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.trainer import tiny
+from trainer import parallel
 from trainer.__main__ import main
-from trainer.config import load
+from trainer.config import flatten, load
+from trainer.parallel import World
 
 
 def test_print_config_shows_a_file_that_loads_back(
@@ -37,6 +41,56 @@ def test_dry_run_plans_the_paper_without_data_or_accelerator(
         assert part in shown, part
 
 
+def test_dry_run_gives_days_and_energy_of_a_device(capsys: pytest.CaptureFixture[str]) -> None:
+    """The paper's 7B: 82,432 hours of an A100 (Table 15) are 46.3 % of its peak; 36 MWh, 14 t."""
+    mixture = Path(__file__).parent.parent.parent / "mixtures/llama1.toml"
+    arguments = ["llama_7b", "--dry-run", "--ranks=1024", f"data.mixture={mixture}"]
+    arguments += ["train.micro_batch=2", "data.shards=/nowhere", "--device=A100", "--mfu=0.463"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "3.4 days on 1,024 x A100 at 46% of their peak, 82,427 GPU-hours" in shown
+    assert "36.27 MWh at 400 W x 1.1, 13.96 t CO2eq" in shown
+    assert " of 80 GiB on each rank" in shown
+    assert main([*arguments, "--device=TPU"]) == 1
+    assert "--device TPU --mfu 0.463: must be one of A100" in capsys.readouterr().err
+
+
+def test_commands_follow_one_another(
+    tmp_path: Path,
+    world: World,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Train, inspect, evaluate, export in both layouts, generate from each: one line of text."""
+    overrides = tiny.write_text_corpus(tmp_path)
+    monkeypatch.setattr(parallel, "start", lambda _: world)  # the group of this process is there
+    monkeypatch.setattr(parallel, "stop", lambda: None)
+    small = [f"{key}={json.dumps(value)}" for key, value in flatten(tiny.small(overrides)).items()]
+    config = [text.replace('"', "") for text in small if text.partition("=")[2] not in {"[]", '""'}]
+    run, step = str(tmp_path / "run"), str(tmp_path / "run/ckpt/step-00000004")
+
+    def said(*arguments: str) -> str:
+        assert main(arguments) == 0
+        return capsys.readouterr().out
+
+    trained = said("debug", *config)
+    score = next(line for line in trained.splitlines() if line.startswith("held out at step 4: "))
+    assert said("evaluate", run) == f"{step}: {score.removeprefix('held out at step 4: ')}\n"
+    assert said("evaluate", "debug", *config) == said("evaluate", step)
+    traced = said("inspect", run, "--step=2", "--chars=20")
+    assert [line.split()[1] for line in traced.splitlines() if line.startswith("seq")] == [
+        str(n) for n in range(8, 16)
+    ]
+    assert said("inspect", "debug", *config, "--step=2", "--chars=20") == traced
+    said("export", run, str(tmp_path / "hf"), "--dtype=float32")
+    said("export", str(tmp_path / "hf"), str(tmp_path / "meta"), "--layout=meta", "--parts=2")
+    prompt = ["--prompt=def main(", "--tokens=8", "--seed=3"]
+    texts = {said("generate", target, *prompt) for target in (run, f"{tmp_path}/hf")}
+    assert texts == {said("generate", str(tmp_path / "meta"), *prompt)}
+    assert texts.pop().startswith("def main(")
+    assert "sdpa " in said("bench", "debug", *config, "--steps=1")
+
+
 def test_dry_run_counts_the_shards_that_are_there(
     capsys: pytest.CaptureFixture[str], corpus: list[str]
 ) -> None:
@@ -55,6 +109,11 @@ def test_dry_run_counts_the_shards_that_are_there(
         (["debug", "optim.lrr=1"], "error: optim.lrr=1: no section.key=value that is known"),
         (["debug", "train.micro_batch=7", "--dry-run"], "nearest: train.batch_tokens = 4_032"),
         (["debug", "--dry-run", "data.mixture=none.toml"], "error: none.toml: cannot be read"),
+        (["evaluate", "debug", "run.dir=none"], "none: no checkpoint there: train first, or name"),
+        (["generate", "tests"], "tests: no checkpoint there: train first, or name another"),
+        (["export", "nothing.toml", "out"], "error: nothing.toml: "),
+        (["generate", "debug", "--top-p=0"], "error: Sampling(temperature=0.8, top_k=0, top_p=0"),
+        (["inspect", "debug", "--step=0"], "step 0: the run has steps 1 to 200"),
     ],
 )
 def test_errors_are_one_line_and_exit_code_1(

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from trainer.config import ModelConfig, load
-from trainer.model import INIT_STD, Llama, RMSNorm, canonical_name, initialize, rotate
+from trainer.model import INIT_STD, Llama, RMSNorm, initialize, rotate
+from trainer.parallel import World, build_model
 
 TINY = ModelConfig(dim=32, layers=2, heads=4, vocab_size=64, context=16, multiple_of=16)
 
@@ -97,10 +98,13 @@ def test_initial_weights_do_not_depend_on_threads() -> None:
     assert digests[0] == digests[1]
 
 
-def test_wrapper_names_are_stripped() -> None:
-    """Seeds follow the canonical name, whatever wraps a block."""
-    wrapped = "layers.0._checkpoint_wrapped_module.attention._orig_mod.wq.weight"
-    assert canonical_name(wrapped) == "layers.0.attention.wq.weight"
+def test_compile_and_recomputation_change_no_name(world: World) -> None:
+    """Seeds, groups and checkpoints go by names, so no wrapper may stand in them."""
+    options = ["parallel.compile=true", "parallel.recompute=selective"]
+    model, _ = build_model(load("debug", options), world)
+    assert set(dict(model.named_parameters())) == set(
+        dict(Llama(load("debug").model).named_parameters())
+    )
 
 
 def test_labels_give_the_loss_of_the_logits() -> None:

@@ -1,4 +1,4 @@
-"""Two ranks equal one, and a kill at the worst moment costs nothing but steps.
+"""All layouts train as one rank does, and a kill at the worst moment costs nothing but steps.
 
 Processes are started once for all tests of this module.
 """
@@ -6,20 +6,31 @@ Processes are started once for all tests of this module.
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.trainer import tiny
-from trainer.parallel import World
+from tests.trainer.worker import LAYOUTS, RECOMPUTED
+from trainer.config import ConfigError, ParallelConfig
+from trainer.parallel import World, arrange
+from trainer.plan import shards
 from trainer.train import Run
 
 REPOSITORY = Path(__file__).parent.parent.parent
+KILLED = ("killed-writing", "killed-naming", "killed-in-background")
 
 
 @dataclass(frozen=True)
@@ -28,102 +39,204 @@ class Launched:
 
     root: Path
     overrides: list[str]
-    result: dict[str, Any]  # of the two ranks
-    exit_codes: dict[str, int]  # of the killed processes, by mode
+    result: Mapping[str, str]  # of the group of ranks
+    exit_codes: Mapping[str, int]  # of the killed processes, by mode
 
-    def run_dir(self, name: str) -> str:
-        """Give the override that leads to a run of the workers."""
-        return f"run.dir={self.root / name}"
+    def config(self, name: str, *overrides: str) -> Any:
+        """Configure a run of one rank over the same corpus."""
+        return tiny.small([*self.overrides, f"run.dir={self.root / name}", *overrides])
+
+
+def environment() -> dict[str, str]:
+    """Give what workers start with."""
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
 
 
 def start(root: Path, mode: str, rank: int = 0, ranks: int = 1, port: int = 0) -> Any:
     """Start one worker; its output goes to a file in ``root``."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    env = environment()
     if ranks > 1:
-        environment |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)}
-        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        env |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)}
+        env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     command = [sys.executable, str(Path(__file__).parent / "worker.py"), mode, str(root)]
     with (root / f"{mode}-{rank}.log").open("w") as log:
-        return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
 
-@pytest.fixture(scope="module")
-def launched(tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    """Run the workers: two ranks of a group, then one process for each way to be killed."""
-    root = tmp_path_factory.mktemp("launched")
-    overrides = tiny.write_corpus(root)
-    (root / "overrides.json").write_text(json.dumps(overrides))
+def launch(root: Path, mode: str, ranks: int) -> dict[str, str]:
+    """Run a group of workers to its end, and give what it found."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    ranks = [start(root, "two-ranks", rank, 2, port) for rank in range(2)]
-    codes = [process.wait(timeout=120) for process in ranks]
-    assert codes == [0, 0], (root / "two-ranks-0.log").read_text()[-3000:]
-    killed = {mode: start(root, mode) for mode in ("killed-writing", "killed-naming")}
-    return Launched(
-        root,
-        overrides,
-        json.loads((root / "result.json").read_text()),
-        {mode: process.wait(timeout=120) for mode, process in killed.items()},
+    processes = [start(root, mode, rank, ranks, port) for rank in range(ranks)]
+    codes = [process.wait(timeout=280) for process in processes]
+    assert codes == [0] * ranks, (root / f"{mode}-0.log").read_text()[-3000:]
+    result: dict[str, str] = json.loads((root / "result.json").read_text())
+    return result
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory, world: World) -> Launched:
+    """Run two ranks of a group, and beside it one process for each way to be killed."""
+    root = tmp_path_factory.mktemp("launched")
+    overrides = tiny.write_corpus(root)
+    (root / "overrides.json").write_text(json.dumps(overrides))
+    made = Launched(root, overrides, {}, {})
+    one_stopped = tiny.train(made.config("one-stopped"), world, stop_after=2)
+    killed = {mode: start(root, mode) for mode in KILLED}
+    result = {**launch(root, "two-ranks", 2), "one stopped": one_stopped}
+    codes = {mode: process.wait(timeout=120) for mode, process in killed.items()}
+    return Launched(root, overrides, result, codes)
+
+
+def compare(launched: Launched, world: World, name: str, overrides: list[str], root: Path) -> None:
+    """Train a layout's run on one rank, and compare what the two wrote."""
+    layout = ("replicate", "tensor", "compile", "recompute")
+    same = [text for text in overrides if not any(word in text for word in layout)]
+    loss_error, norm_error = (2e-4, 5e-3) if "bfloat16" in name else (1e-6, 1e-5)
+    tiny.train(launched.config(f"one-{name}", *same), world)
+    rows = (tiny.rows(path) for path in (launched.root / f"one-{name}", root / name))
+    for one, more in zip(*rows, strict=True):
+        assert more["loss"] == pytest.approx(one["loss"], rel=loss_error)
+        assert more["grad_norm"] == pytest.approx(one["grad_norm"], rel=norm_error)
+        for key in ("step", "tokens", "source_tokens", "lr"):
+            assert one[key] == more[key]
+    (one,), (more,) = (
+        tiny.rows(path, "eval") for path in (launched.root / f"one-{name}", root / name)
     )
+    assert more["eval_nll"] == pytest.approx(one["eval_nll"], rel=loss_error)
+    for source in ("books", "github"):
+        one_score, more_score = one["eval"][source], more["eval"][source]
+        assert more_score["tokens"] == one_score["tokens"]
+        assert more_score["bits_per_byte"] == pytest.approx(
+            one_score["bits_per_byte"], rel=loss_error
+        )
 
 
-def test_two_ranks_begin_with_the_same_weights(launched: Launched, world: World) -> None:
+@pytest.mark.parametrize("name", LAYOUTS["two-ranks"])
+def test_two_ranks_train_as_one(launched: Launched, world: World, name: str) -> None:
+    """Losses, norms, counters and held-out scores of four steps: sums, not averages, over ranks."""
+    compare(launched, world, name, LAYOUTS["two-ranks"][name], launched.root)
+
+
+@pytest.mark.parametrize("name", LAYOUTS["two-ranks"])
+def test_every_layout_begins_with_the_same_weights(
+    launched: Launched, world: World, name: str
+) -> None:
     """The hash of the gathered initial weights is that of one rank."""
-    config = tiny.small([*launched.overrides, launched.run_dir("one-initial")])
-    assert tiny.weights_hash(Run(config, world).model) == launched.result["initial"]
+    run = Run(launched.config("initial-one", *LAYOUTS["two-ranks"][name][1:]), world)
+    assert tiny.weights_hash(run.model) == launched.result[f"initial {name}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("mode", "ranks"), [("four-ranks", 4), ("compiled", 2)])
+def test_more_layouts_train_as_one(
+    launched: Launched, world: World, tmp_path: Path, mode: str, ranks: int
+) -> None:
+    """HSDP, TP and both on four ranks; compiled blocks with TP, and with documents, on two."""
+    (tmp_path / "overrides.json").write_text(json.dumps(launched.overrides))
+    result = launch(tmp_path, mode, ranks)
+    for name, overrides in LAYOUTS[mode].items():
+        compare(launched, world, name, overrides, tmp_path)
+        assert result[f"initial {name}"] == launched.result["initial dp"]
+
+
+@pytest.mark.parametrize("mode", RECOMPUTED)
+def test_recomputation_changes_no_bit(launched: Launched, mode: str) -> None:
+    """After four steps on two ranks the weights are those of a run that keeps everything."""
+    assert launched.result[mode] == launched.result["dp"]
+
+
+class Operators(TorchDispatchMode):
+    """Counts the operators of a block's forward and backward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Count one."""
+        self.counts[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
 
 
 @pytest.mark.parametrize(
-    ("name", "dtype", "errors"),
-    [("straight", "float32", (1e-6, 1e-5)), ("bfloat16", "bfloat16", (2e-4, 5e-3))],
+    ("mode", "counts"),
+    [
+        ("none", (21, 1, 1)),
+        ("selective", (21, 1, 2)),
+        ("selective:2", (24, 1, 2)),
+        ("full", (27, 2, 2)),
+    ],
 )
-def test_two_ranks_train_as_one(
-    launched: Launched, world: World, name: str, dtype: str, errors: tuple[float, float]
+def test_recomputation_repeats_what_it_says(
+    corpus: list[str], world: World, mode: str, counts: tuple[int, int, int]
 ) -> None:
-    """Losses, norms, counters and held-out scores of four steps: sums, not averages, over ranks."""
-    overrides = [*launched.overrides, f"parallel.param_dtype={dtype}"]
-    loss_error, norm_error = errors
-    directory = launched.root / f"one-{name}"
-    tiny.train(tiny.small([*overrides, f"run.dir={directory}"]), world)
-    for one, two in zip(tiny.rows(directory), tiny.rows(launched.root / name), strict=True):
-        assert two["loss"] == pytest.approx(one["loss"], rel=loss_error)
-        assert two["grad_norm"] == pytest.approx(one["grad_norm"], rel=norm_error)
-        for key in ("step", "tokens", "source_tokens", "lr"):
-            assert one[key] == two[key]
-    (one,), (two,) = tiny.rows(directory, "eval"), tiny.rows(launched.root / name, "eval")
-    assert two["eval_nll"] == pytest.approx(one["eval_nll"], rel=loss_error)
-    assert two["eval"]["books"]["tokens"] == one["eval"]["books"]["tokens"]
+    """Selective repeats no matrix product of the 7 of a block, selective:2 every other one.
+
+    The last one is never repeated, as backward does not need its result.
+    """
+    run = Run(tiny.small([*corpus, "model.layers=1", f"parallel.recompute={mode}"]), world)
+    block, cos, sin = run.model.layers[0], run.model.rope_cos, run.model.rope_sin
+    x = torch.zeros(1, 32, 32, requires_grad=True)
+    with Operators() as operators:
+        block(x, cos, sin, None).sum().backward()
+    names = ("mm", "_scaled_dot_product_flash_attention_for_cpu", "silu")
+    assert tuple(operators.counts[name] for name in names) == counts
 
 
 def test_a_signal_to_one_rank_stops_both_and_they_go_on(launched: Launched) -> None:
     """Rank 1 alone heard SIGTERM after step 2: one checkpoint of that step, and the same end."""
     log = (launched.root / "two-ranks-0.log").read_text()
-    assert "stopped as asked after step 2; all is saved" in log
+    assert log.count("stopped as asked after step 2; all is saved") == 3
     assert "going on from step-00000002" in log
-    assert launched.result["stopped"] != launched.result["straight"]
-    assert launched.result["resumed"] == launched.result["straight"]
+    assert launched.result["stopped"] != launched.result["dp"]
+    assert launched.result["resumed"] == launched.result["dp"]
 
 
-def test_one_reduction_a_step_gives_the_same(launched: Launched) -> None:
-    """Gradients kept whole until the last microbatch sum to the same losses and norms."""
-    once, each = (tiny.rows(launched.root / name) for name in ("once", "straight"))
-    for row, other in zip(once, each, strict=True):
-        assert row["loss"] == pytest.approx(other["loss"], rel=1e-6)
-        assert row["grad_norm"] == pytest.approx(other["grad_norm"], rel=1e-5)
+def test_asynchronous_checkpoints_hold_the_same(launched: Launched) -> None:
+    """Saved at each step while training goes on, stopped after two, resumed to the same end."""
+    assert launched.result["asynchronous stopped"] == launched.result["stopped"]
+    assert launched.result["asynchronous resumed"] == launched.result["dp"]
+    names = sorted(path.name for path in (launched.root / "asynchronous/ckpt").iterdir())
+    assert names == ["latest", *(f"step-{step:08d}" for step in (2, 3, 4))]
 
 
 def test_a_checkpoint_of_two_ranks_loads_on_one(launched: Launched, world: World) -> None:
     """The weights are the same to the bit, whatever the layout."""
-    config = tiny.small([*launched.overrides, launched.run_dir("straight")])
-    run = Run(config, world)
+    run = Run(launched.config("dp"), world)
     assert run.state.step == 4
-    assert tiny.weights_hash(run.model) == launched.result["straight"]
+    assert tiny.weights_hash(run.model) == launched.result["dp"]
+
+
+@pytest.mark.parametrize(
+    ("saved", "layout", "name"),
+    [("one stopped", "one to replicate", "one-stopped"), ("stopped", "dp to tensor", "turned")],
+)
+def test_a_run_goes_on_in_another_layout(
+    launched: Launched, saved: str, layout: str, name: str
+) -> None:
+    """The loaded weights are those saved, to the bit; the losses that follow those of no stop."""
+    assert launched.result[f"loaded {layout}"] == launched.result[saved]
+    straight, turned = (tiny.rows(launched.root / run) for run in ("dp", name))
+    assert [row["step"] for row in turned] == [1, 2, 3, 4]
+    for one, other in zip(straight, turned, strict=True):
+        assert other["loss"] == pytest.approx(one["loss"], rel=1e-6)
+        assert other["source_tokens"] == one["source_tokens"]
+
+
+def test_a_rank_that_does_not_come_ends_the_wait(launched: Launched) -> None:
+    """With the timeout set to a second, a sum without the other rank is an error."""
+    assert "imed out" in launched.result["hung"]
 
 
 @pytest.mark.parametrize(
     ("mode", "unfinished"),
-    [("killed-writing", "step-00000002.tmp"), ("killed-naming", "step-00000002")],
+    [
+        ("killed-writing", "step-00000002.tmp"),
+        ("killed-naming", "step-00000002"),
+        ("killed-in-background", "step-00000002.tmp"),
+    ],
 )
 def test_a_kill_during_a_save_loses_nothing(
     launched: Launched,
@@ -142,3 +255,35 @@ def test_a_kill_during_a_save_loses_nothing(
     straight = tiny.train(tiny.small([*overrides, f"run.dir={tmp_path / 'straight'}"]), world)
     assert tiny.train(tiny.small([*overrides, f"run.dir={tmp_path / 'run'}"]), world) == straight
     assert not list((tmp_path / "run/ckpt").glob("*.tmp"))
+
+
+def test_ranks_that_do_not_divide_are_refused(world: World) -> None:
+    """One rank is not two copies of three; the message names both numbers."""
+    assert world.size == 1
+    assert shards(ParallelConfig(replicate=2, tensor=4), 64) == 8
+    with pytest.raises(ConfigError, match=r"1 ranks are no multiple of parallel\.replicate 2 x"):
+        arrange(ParallelConfig(replicate=2, tensor=3))
+
+
+def test_torchrun_restarts_what_dies_and_passes_sigterm_on(tmp_path: Path) -> None:
+    """One of two ranks is killed: both go on from the last checkpoint; then a signal stops both."""
+    overrides = ["checkpoint.every=2", "metrics.every=1", "train.total_tokens=8192000"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["--max-restarts=1", "-m", "trainer", "debug", *tiny.write_corpus(tmp_path)]
+    with (tmp_path / "log").open("w") as log:
+        agent = subprocess.Popen([*command, *overrides], env=environment(), stdout=log, stderr=log)
+
+    def wait_for(text: str, path: Path) -> None:
+        while not (path.exists() and text in path.read_text()):
+            assert agent.poll() is None, (tmp_path / "log").read_text()[-3000:]
+            time.sleep(0.05)
+
+    wait_for("step-", tmp_path / "run/ckpt/latest")
+    psutil.Process(agent.pid).children()[1].kill()
+    wait_for("going on from step-", tmp_path / "log")
+    agent.send_signal(signal.SIGTERM)
+    agent.wait(timeout=60)
+    done = tiny.rows(tmp_path / "run")[-1]["step"]
+    assert done < 2000
+    assert (tmp_path / "run/ckpt/latest").read_text() == f"step-{done:08d}"
+    assert "all is saved" in (tmp_path / "log").read_text()

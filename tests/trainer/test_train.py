@@ -1,9 +1,9 @@
 """The loop in one process: sums, stops, bad steps, and what a run leaves behind."""
 
+import gzip
+import json
 import math
-import os
 import re
-import signal
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from tests.trainer import tiny
-from trainer.config import load
+from trainer.config import TrainerError, load
 from trainer.data import StepBatch
 from trainer.loss import IGNORE
 from trainer.parallel import World
-from trainer.train import EXIT_BAD_STEPS, Run, listening, run
+from trainer.train import EXIT_BAD_STEPS, Run, run
 
 
 def regroup(batch: StepBatch, micro: int) -> StepBatch:
@@ -113,23 +113,19 @@ def test_scores_are_those_of_every_heldout_token(
 
 
 class Poison:
-    """Makes the hidden states of chosen steps NaN."""
+    """Spoils the hidden states of chosen steps."""
 
-    def __init__(self, training: Run, steps: set[int]) -> None:
-        self.training, self.steps = training, steps
+    def __init__(self, training: Run, steps: set[int], factor: float = math.nan) -> None:
+        self.training, self.steps, self.factor = training, steps, factor
         training.model.norm.register_forward_hook(self)
 
     def __call__(self, _module: object, _inputs: object, output: Tensor) -> Tensor:
         """Spoil the output of the final norm."""
-        return output * math.nan if self.training.state.step in self.steps else output
+        return output * self.factor if self.training.state.step in self.steps else output
 
 
-def test_a_step_without_a_finite_loss_makes_no_update(
-    corpus: list[str], world: World, tmp_path: Path
-) -> None:
-    """Parameters and moments stay, counters and data move on, and the next step trains."""
-    training = Run(tiny.small([*corpus, "checkpoint.every=2"]), world)
-    Poison(training, {2})
+def weights_after_steps(training: Run) -> list[str]:
+    """Train; give the hash of the weights after each step."""
     hashes = []
     step = training.metrics.step
 
@@ -139,16 +135,99 @@ def test_a_step_without_a_finite_loss_makes_no_update(
 
     training.metrics.step = spy  # type: ignore[method-assign,assignment]  # a spy
     assert training.train() == 0
+    return hashes
+
+
+def test_a_step_without_a_finite_loss_makes_no_update(
+    corpus: list[str], world: World, tmp_path: Path
+) -> None:
+    """Parameters and moments stay, counters and data move on, and the next step trains."""
+    training = Run(tiny.small([*corpus, "checkpoint.every=2"]), world)
+    Poison(training, {2})
+    hashes = weights_after_steps(training)
     assert hashes[0] == hashes[1] != hashes[2]
     rows = tiny.rows(tmp_path / "run")
     assert [row["loss"] is None for row in rows] == [False, True, False, False]
     assert [row["skipped"] for row in rows] == [0, 1, 1, 1]
     assert [row["tokens"] for row in rows] == [256, 512, 768, 1024]
     bad = (tmp_path / "run/bad_batches.jsonl").read_text()
-    assert bad == '{"step": 2, "loss": "nan", "grad_norm": "nan", "sequences": "8-15"}\n'
+    assert json.loads(bad) == {
+        "step": 2,
+        "loss": "nan",
+        "grad_norm": "nan",
+        "update": False,
+        "sequences": "8-15",
+    }
     # Step 2 was to be saved and was bad, so step 3 was saved in its place.
     names = sorted(path.name for path in (tmp_path / "run/ckpt").glob("step-*"))
     assert names == ["step-00000003", "step-00000004"]
+
+
+@pytest.mark.parametrize(("on_spike", "updated"), [("warn", True), ("skip", False)])
+def test_a_spike_is_told_and_can_be_skipped(  # noqa: PLR0917 - fixtures
+    corpus: list[str],
+    world: World,
+    tmp_path: Path,
+    on_spike: str,
+    updated: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The loss of step 6 stands far above those of the four steps before it."""
+    window = ["run.spike_window=4", "run.spike_sigmas=20"]
+    training = Run(tiny.small([*corpus, f"run.on_spike={on_spike}", *window], steps=8), world)
+    Poison(training, {1, 6}, factor=100.0)  # at step 1 there is no window yet
+    hashes = weights_after_steps(training)
+    assert (hashes[4] != hashes[5]) == updated
+    assert hashes[5] != hashes[6]
+    (line,) = (tmp_path / "run/bad_batches.jsonl").read_text().splitlines()
+    assert (json.loads(line)["step"], json.loads(line)["update"]) == (6, updated)
+    assert "warning: step 6: loss" in capsys.readouterr().out
+    assert training.state.skipped == (not updated)
+    assert len(training.state.recent_losses) == 4
+
+
+def test_running_out_of_memory_is_answered_with_the_plan(
+    corpus: list[str], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the memory was to hold, and the knobs."""
+
+    def gradients(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(Run, "gradients", gradients)
+    with pytest.raises(TrainerError) as error:
+        run(tiny.small(corpus), world)
+    for part in (
+        "CUDA out of memory. The plan: 0.00 GiB weights, gradients, optimizer",
+        "Lower train.micro_batch, set parallel.recompute=selective",
+    ):
+        assert part in str(error.value)
+
+
+def test_chosen_steps_are_traced(corpus: list[str], world: World, tmp_path: Path) -> None:
+    """profile.steps=2,3: one trace of two updates, none of a rank that was not asked for."""
+    assert run(tiny.small([*corpus, "profile.steps=2,3"]), world) == 0
+    with gzip.open(tmp_path / "run/profile/trace-rank0.json.gz") as file:
+        names = [event.get("name", "") for event in json.load(file)["traceEvents"]]
+    assert sum(name.startswith("Optimizer.step") for name in names) == 2
+    other = [*corpus, f"run.dir={tmp_path / 'other'}", "profile.steps=2,3", "profile.ranks=1"]
+    assert run(tiny.small(other), world) == 0
+    assert not (tmp_path / "other/profile").exists()
+
+
+@pytest.mark.slow
+def test_compiled_blocks_train_as_eager_ones(
+    corpus: list[str], world: World, tmp_path: Path
+) -> None:
+    """Three steps with selective recomputation: the same losses and norms to 1e-5."""
+    rows = []
+    for flag in ("false", "true"):
+        options = [f"parallel.compile={flag}", "parallel.recompute=selective"]
+        directory = tmp_path / flag
+        run(tiny.small([*corpus, *options, f"run.dir={directory}"], steps=3), world)
+        rows.append([(row["loss"], row["grad_norm"]) for row in tiny.rows(directory)])
+    for eager, compiled in zip(*rows, strict=True):
+        assert compiled == pytest.approx(eager, rel=1e-5)
 
 
 def test_too_many_bad_steps_end_the_run(
@@ -160,7 +239,7 @@ def test_too_many_bad_steps_end_the_run(
     assert training.train() == EXIT_BAD_STEPS
     assert training.state.step == 5
     assert (tmp_path / "run/ckpt/latest").read_text() == "step-00000002"
-    assert "stopped: 3 steps in a row without a finite loss" in capsys.readouterr().out
+    assert "stopped: 3 steps in a row made no update" in capsys.readouterr().out
 
 
 def test_skipped_steps_move_the_schedule_and_the_data(
@@ -172,17 +251,6 @@ def test_skipped_steps_move_the_schedule_and_the_data(
     assert [row["loss"] is None for row in rows] == [False, True, True, False]
     assert [row["tokens"] for row in rows] == [256, 256, 256, 512]
     assert rows[-1]["lr"] == 0.01 * 0.1
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_signals_only_set_a_flag(number: signal.Signals) -> None:
-    """The loop asks for it; outside of the block the signal does what it did."""
-    before = signal.getsignal(number)
-    with listening() as heard:
-        assert not heard
-        os.kill(os.getpid(), number)
-        assert heard == [number]
-    assert signal.getsignal(number) is before
 
 
 def test_it_learns(tmp_path: Path, world: World) -> None:

@@ -1,6 +1,7 @@
 """Token shards made by hand, and small runs over them."""
 
 import hashlib
+import io
 import json
 import os
 import signal
@@ -9,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sentencepiece
 from torch import nn
 from torch.distributed.tensor import DTensor
 
+from tokenizer.manifest import Manifest, shard_name, total, write_manifest
+from tokenizer.model import Tokenizer
+from tokenizer.shards import encode_shard, tokenize_document
+from tokenizer.train import TrainSettings
 from trainer.config import Config, load
 from trainer.parallel import World
-from trainer.train import Run, listening
+from trainer.stop import listening
+from trainer.train import Run
 
 BOS, EOS = 1, 2
 VOCAB = 512
@@ -108,6 +115,58 @@ def write_corpus(root: Path) -> list[str]:
     ]
 
 
+def write_text_corpus(root: Path) -> list[str]:
+    """Write one source of Python files, ``github``, with its tokenizer; give the overrides."""
+    texts = [path.read_text() for path in sorted(Path(os.__file__).parent.glob("s*.py"))]
+    settings = {name: field.default for name, field in TrainSettings.__dataclass_fields__.items()}
+    chosen = ("model_type", "split_digits", "byte_fallback", "normalization_rule_name")
+    chosen += ("remove_extra_whitespaces", "allow_whitespace_only_pieces")
+    writer = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=(line for text in texts for line in text.split("\n") if line),
+        model_writer=writer,
+        vocab_size=VOCAB,
+        minloglevel=2,
+        **{name: settings[name] for name in chosen},
+    )
+    model = root / "tokenizer.model"
+    model.write_bytes(writer.getvalue())
+    tokenizer = Tokenizer(model)
+    made = [tokenize_document(tokenizer, f"file-{n}", text) for n, text in enumerate(texts)]
+    directory = root / "tokens/github"
+    directory.mkdir(parents=True)
+    shards = []
+    for split, part in (("heldout", made[:4]), ("train", made[4:])):
+        name = shard_name(split, 0, 1)
+        files = encode_shard(part, "uint16")
+        for kind, content in files.content().items():
+            (directory / f"{name}.{kind}").write_bytes(content)
+        shards.append(files.info(name))
+    manifest = Manifest(
+        source="github",
+        tokenizer_sha256=tokenizer.sha256,
+        vocab_size=VOCAB,
+        dtype="uint16",
+        bos_id=BOS,
+        eos_id=EOS,
+        add_bos=True,
+        add_eos=True,
+        seed=0,
+        heldout_fraction=0.05,
+        config_sha256="b" * 64,
+        input_sha256="c" * 64,
+        splits={shard.split: total([shard]) for shard in shards},
+        shards=tuple(shards),
+    )
+    write_manifest(directory, manifest)
+    mixture = root / "mixture.toml"
+    mixture.write_text('tokens = 1\non_exhausted = "repeat"\n[sources]\ngithub = {weight = 1}\n')
+    return [
+        *(f"data.shards={root / 'tokens'}", f"data.mixture={mixture}"),
+        *(f"data.tokenizer={model}", f"run.dir={root / 'run'}"),
+    ]
+
+
 def small(overrides: Sequence[str] = (), *, steps: int = 4) -> Config:
     """Configure a run of a few steps of 8 sequences of 32 tokens, that takes a second."""
     return load(
@@ -132,7 +191,7 @@ def weights_hash(model: nn.Module) -> str:
     total = hashlib.sha256()
     for name, parameter in sorted(model.named_parameters()):
         full = parameter.full_tensor() if isinstance(parameter, DTensor) else parameter
-        total.update(name.encode() + full.detach().numpy().tobytes())
+        total.update(name.encode() + full.detach().cpu().numpy().tobytes())
     return total.hexdigest()
 
 

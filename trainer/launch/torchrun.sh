@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Train on the accelerators of this machine:
+#
+#   trainer/launch/torchrun.sh CONFIG [section.key=value ...]
+#
+# A rank that dies takes the others with it; torchrun starts them again, from the last checkpoint.
+# RANKS says how many there are (one for each GPU), RESTARTS how often they are started again.
+set -euo pipefail
+
+# A collective that waits too long says what each rank was doing.
+export TORCH_NCCL_DUMP_ON_TIMEOUT=1 TORCH_FR_BUFFER_SIZE=2000
+# Less fragmentation, where batches differ in shape.
+export PYTORCH_ALLOC_CONF="${PYTORCH_ALLOC_CONF:-expandable_segments:True}"
+
+exec torchrun --standalone --nproc-per-node "${RANKS:-gpu}" --max-restarts "${RESTARTS:-2}" \
+  -m trainer "$@"
