@@ -51,7 +51,7 @@ def test_a_file_stops_a_run_once(corpus: list[str], world: World, tmp_path: Path
         (1200, 1e-9, 10.0, True),
     ],
 )
-def test_the_clock_stops_a_run(  # noqa: PLR0917 - a table
+def test_the_clock_stops_a_run(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     seconds: int | None,

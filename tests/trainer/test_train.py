@@ -164,7 +164,7 @@ def test_a_step_without_a_finite_loss_makes_no_update(
 
 
 @pytest.mark.parametrize(("on_spike", "updated"), [("warn", True), ("skip", False)])
-def test_a_spike_is_told_and_can_be_skipped(  # noqa: PLR0917 - fixtures
+def test_a_spike_is_told_and_can_be_skipped(
     corpus: list[str],
     world: World,
     tmp_path: Path,
