@@ -10,10 +10,21 @@ import pytest
 
 from pipelines import passes, settle
 from pipelines.__main__ import main
+from pipelines.commoncrawl import review
 from pipelines.documents import read_rows
 from pipelines.runs import RunError
+from pipelines.stages import Ledger
 from tests.filters.tiny_models import train_languages
-from tests.pipelines.crawl import ENGLISH, MENU, files, page, wet_record, write_crawl, write_models
+from tests.pipelines.crawl import (
+    ENGLISH,
+    MENU,
+    files,
+    page,
+    wet_record,
+    write_crawl,
+    write_models,
+    write_wet,
+)
 
 
 @pytest.fixture(scope="module")
@@ -289,3 +300,46 @@ def test_another_model_is_another_run(
     command = ("--langid", str(tmp_path / "model.bin"))
     assert curate(tmp_path / "run", inputs, models, *command) == 1
     assert "model_hashes.langid" in capsys.readouterr().err
+
+
+def test_a_listing_decides_the_groups(tmp_path: Path, models: Path) -> None:
+    """A file's place among all files of a dump is its group, wherever the files lie (2.1, 4.4)."""
+    twice = [page(0, 4), page(1, 5)], [page(0, 4, url="http://example.com/again")]
+    listed = [f"crawl-data/CC-MAIN-2019-09/wet/{n:05d}.warc.wet.gz" for n in range(100)]
+    for path in listed:
+        write_wet(tmp_path / path, [page(2, 3, url=f"http://example.com/{path}")])
+    # 100 files are 32 groups of 3 or 4: the first two files share one, the last is elsewhere.
+    for path, records in zip((listed[0], listed[1]), twice, strict=True):
+        write_wet(tmp_path / path, records)
+    write_wet(tmp_path / listed[-1], twice[1])
+    listing = tmp_path / "wet.paths"
+    listing.write_text("\n".join(listed))
+    options = ("--prefix", str(tmp_path), "--no-exact-duplicates", "--rejects", "none")
+    assert curate(tmp_path / "run", [str(listing)], models, *options) == 0
+    kept = {row["id"]: row for row in rows(tmp_path / "run", "documents")}
+    assert "commoncrawl:00000:0" not in kept  # its paragraph is in the next file as well
+    assert "commoncrawl:00001:0" not in kept
+    assert kept["commoncrawl:00099:0"]["text"].endswith(ENGLISH[4])
+    assert kept["commoncrawl:00000:1"]["meta"]["dump"] == "CC-MAIN-2019-09"
+
+
+def test_two_files_of_one_name_are_refused(
+    tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their pages would have the same ids."""
+    inputs = [write_wet(tmp_path / name / "a.warc.wet.gz", [page(0)]) for name in "xy"]
+    assert curate(tmp_path / "run", inputs, models) == 1
+    assert "rename one" in capsys.readouterr().err
+
+
+def test_a_run_unlike_a_dump_is_remarked_on() -> None:
+    """What a whole dump gives is known (12); a stage that was not run is not looked at."""
+    ledger = Ledger(["commoncrawl.paragraphs", "commoncrawl.language"])
+    paragraphs = ledger.stages["commoncrawl.paragraphs"]
+    paragraphs.characters_in, paragraphs.characters_out = 100, 35
+    ledger.stages["commoncrawl.language"].documents_in = 100
+    ledger.stages["commoncrawl.language"].rejected["language"] = 97
+    ledger.notes.update({"bucket head": 30, "bucket middle": 30, "bucket tail": 40})
+    assert review(ledger) == [
+        "pages in the languages kept: 3 %, 35 to 50 % is usual for a whole dump"
+    ]
