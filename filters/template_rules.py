@@ -88,7 +88,7 @@ class Field:
     names: tuple[str, ...]
     join: str | None = None  # the separator where all positional arguments go here
     optional: bool = False
-    default: str = ""
+    default: str = ""  # where the arguments are empty
 
 
 @dataclass(frozen=True, slots=True)
