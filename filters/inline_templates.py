@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from filters.biography_template import render_biography
 from filters.template_rules import FAMILIES, Arguments
 from filters.wikipedia_sites import Site, fold, normalise_template_name
 
@@ -41,6 +42,13 @@ _TEXT_NAMES: Final = (
     *("szöveg", "inhoud", "quote", "citat", "citation", "zitat", "Zitat", "cita", "citazione"),
     *("цитата", "citát", "citace", "цитат"),
 )
+# `{{IPAc-en|UK|b|ɜː|r|En-uk.ogg}}` has these and a recording among the sounds.
+_IPA_LABELS: Final = frozenset(
+    {"also", "alsouk", "alsous", "ipa", "lang", "local", "pron", "uk", "ukalso", "us", "usalso"}
+)
+_IPA_SIGNS: Final = {"'": "ˈ", ",": "ˌ", ",_": ", "}  # noqa: RUF001  (the mark of stress)
+_RECORDINGS: Final = (".mp3", ".oga", ".ogg", ".opus", ".wav")
+_SILENT: Final = frozenset({"defaultsort", "displaytitle"})
 _PARSER_FUNCTION: Final = re.compile(r"(#?[^\W\d][\w-]*|#)\s*:")
 
 
@@ -58,6 +66,9 @@ def render_template(
 ) -> str | None:
     """Return what an inline template reads as; None if it is to be dropped.
 
+    Words of MediaWiki that set the page's title or its place in a category look like templates
+    and show nothing: they read as "", and count as none.
+
     Args:
         name: all before the first "|", rendered: "convert", "formatnum:1234", "#if:x".
         arguments: (name, or None for a positional one; rendered text), in order.
@@ -73,6 +84,8 @@ def render_template(
     magic = site.magic_words.get(fold(word), "")
     if colon and magic in _FUNCTIONS:
         return _FUNCTIONS[magic](rest.strip()) or None
+    if colon and magic in _SILENT:
+        return ""
     if not colon and magic and word.isupper():  # `{{pagename}}` is a template
         return _page_value(magic, page)
     rule = site.rule(normalise_template_name(name, site.template_names))
@@ -257,11 +270,28 @@ def _as_of(given: Arguments, _: Site) -> str:
 
 
 def _century(given: Arguments, site: Site) -> str:
-    """`{{segle|XIII|s}}` is "segle XIII"; without its "s" the numeral alone."""
+    """`{{segle|XIII|s}}` is "segle XIII"; without its "s" the numeral alone.
+
+    "a" and "d" put it before or after Christ: `{{siglo|V|a|s}}` is "siglo V a. C.".
+    """
     numeral = given.get("1")
-    if numeral and "s" in map(str.lower, given.positional[1:]):
-        return f"{site.words.get('century', '')} {numeral}".strip()
-    return numeral
+    marks = set(map(str.lower, given.positional[1:]))
+    if not numeral:
+        return ""
+    word = site.words.get("century", "") if "s" in marks else ""
+    era = site.words.get("bc" if "a" in marks else "ad", "") if marks & {"a", "d"} else ""
+    return f"{word} {numeral} {era}".strip()
+
+
+def _ipa(given: Arguments, _: Site) -> str:
+    """The sounds of `{{IPAc-en|b|ɜː|r}}` between slashes, without labels and recordings."""
+    sounds = [
+        _IPA_SIGNS.get(sound, sound.replace("_", " "))
+        for sound in given.positional
+        if sound.lower() not in _IPA_LABELS and not sound.lower().endswith(_RECORDINGS)
+    ]
+    text = "".join(sounds)
+    return f"/{text}/" if text else ""
 
 
 def _fraction(given: Arguments, _: Site) -> str:
@@ -280,10 +310,12 @@ def _fraction(given: Arguments, _: Site) -> str:
 _FAMILIES: Final[Mapping[str, Callable[[Arguments, Site], str]]] = {
     "age": _age,
     "as of": _as_of,
+    "biography": lambda given, _: render_biography(given),
     "century": _century,
     "convert": _convert,
     "date": _date,
     "fraction": _fraction,
+    "ipa": _ipa,
     "number": _number,
     "power": _power,
     "quantity": _quantity,

@@ -8,8 +8,9 @@ with fields in braces:
   that is not empty;
 - `{*}`, `{+}`, `{-}` all positional arguments that are not empty, joined by a space, by nothing
   and by an en dash;
+- `{2=e}` the second argument, "e" where it is not given;
 - a `?` at the end of a field, as in `c. {1?}`: the pattern stands even where it is empty. Where
-  all other fields are empty, the template says nothing;
+  all fields without `?` and `=` are empty, the template says nothing;
 - `{{` and `}}` are braces.
 
 The empty rule renders nothing: it takes a name away that all languages share.
@@ -25,10 +26,12 @@ FAMILIES: Final = frozenset(
     {
         "age",
         "as of",
+        "biography",
         "century",
         "convert",
         "date",
         "fraction",
+        "ipa",
         "number",
         "power",
         "quantity",
@@ -85,6 +88,7 @@ class Field:
     names: tuple[str, ...]
     join: str | None = None  # the separator where all positional arguments go here
     optional: bool = False
+    default: str = ""  # where the arguments are empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ class Rule:
                 filled.append(part)
                 continue
             text = arguments.get(*part.names) if part.join is None else arguments.join(part.join)
-            filled.append(text)
+            filled.append(text or part.default)
             required += not part.optional
             given += bool(text) and not part.optional
         text = "".join(filled)
@@ -146,10 +150,11 @@ def nearest(name: str, known: Sequence[str]) -> str:
 def _field(name: str, spec: str | None, conversion: str | None) -> Field:
     if spec or conversion:
         raise ValueError("a field holds only names")
-    names, optional = name.removesuffix("?"), name.endswith("?")
+    name, equals, default = name.partition("=")
+    names, optional = name.removesuffix("?"), bool(equals) or name.endswith("?")
     if names in JOINS:
         return Field((), JOINS[names], optional)
     alternatives = tuple(part.strip() for part in names.split("|"))
     if not all(alternatives):
         raise ValueError("a field names no argument")
-    return Field(alternatives, None, optional)
+    return Field(alternatives, None, optional, default)

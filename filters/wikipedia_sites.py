@@ -12,7 +12,7 @@ Wikitext is localised. The names that a parser must know are data, one JSON file
   that begin with "lang-", say;
 - from a name to a text: `magic_words` (local to English), and for `convert` its `units`
   ("acre|acres" where one reads differently), `scales` (e6) and `range_words` (spaces included);
-  `words` for what other families write.
+  `words` for what other families write, and "site name".
 """
 
 import functools

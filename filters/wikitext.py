@@ -26,8 +26,6 @@ from filters.wikitext_tags import strip_tags
 
 MAX_PARSED_CHARS: Final = 4_000_000  # 4 MB (spec/sources.md, section 2.7)
 
-_SITE_NAME: Final = "Wikipedia"
-
 Path: TypeAlias = Literal["fast", "parser", "fallback"]
 Parse: TypeAlias = Callable[[str, Renderer], str]
 
@@ -70,7 +68,7 @@ def to_text(
         render: the text of a template, or None to drop it.
     """
     text, verbatim = strip_tags(clean_input(wikitext), options.math)
-    page = Page(title, title, _SITE_NAME)
+    page = Page(title, title, site.words["site name"])
     renderer = Renderer(site, page, render)
     scanned = scan(text, renderer)
     rendered = scanned.text

@@ -16,6 +16,9 @@ _LIST_MARKS: Final = frozenset("*#:;")
 _MAX_LIST_MARKS: Final = 20  # nesting of lists that is looked at
 _OPENING: Final = frozenset("([«\u201e\u201c\n")
 _CLOSING: Final = frozenset(",.;:)!?]\n")
+_STOPS: Final = frozenset(".)]")  # nothing is led to these
+_LEADS: Final = frozenset(",;:")
+_DASHES: Final = frozenset("-\u2013\u2014")
 _SPACED: Final = frozenset(":;!?")  # French writes a blank before these
 _PAIRS: Final = frozenset(
     {"[]", '""', "\u201c\u201d", "\u201e\u201c", "\u201e\u201d", "«»"}
@@ -27,7 +30,8 @@ def repair_gaps(text: str) -> str:
     """Close the gaps at each `REMOVED`; a line of which nothing else is left keeps one.
 
     Double blanks become one, blanks before ",.;:)" go, and so do parentheses and quotes with
-    nothing but separators in them. Blanks that no removal made stay.
+    nothing but separators in them. A comma, colon or dash that led to what is gone goes before a
+    full stop or a closing bracket: "Leipzig 2009, {{ISBN|...}}." Blanks that no removal made stay.
 
     >>> repair_gaps(f"Oslo ({REMOVED}; {REMOVED}) is{REMOVED} a city {REMOVED}.")
     'Oslo is a city.'
@@ -69,6 +73,8 @@ class _Gap:
                 if not last:
                     return False
                 after = "\n"
+            if self._drop_marks(before, after):
+                continue
             if before == "(" or after == ")":
                 inside = self._parentheses(before)
                 if inside is None:
@@ -76,15 +82,6 @@ class _Gap:
                 if not inside and not last:
                     return False
                 before, after = self._before(), self._after() or "\n"
-            elif before + after in _PAIRS:
-                self.end -= 1
-                self.start += 1
-                continue
-            elif before == after == "'" and self._emphasis():
-                continue
-            elif (before == after and after in {",", ";"}) or self._leads_nowhere(before, after):
-                self.start += 1
-                continue
             self.filling = self._filling(before, after)
             return True
 
@@ -134,6 +131,21 @@ class _Gap:
                 self.end -= 1
         return True
 
+    def _drop_marks(self, before: str, after: str) -> bool:
+        """Remove marks that what is gone gave a sense; False if there are none."""
+        if before + after in _PAIRS:
+            self.end -= 1
+            self.start += 1
+        elif before == after == "'":
+            return self._emphasis()
+        elif after in _STOPS and self._leads_here(before):
+            self.end -= 1
+        elif (before == after and after in {",", ";"}) or self._leads_nowhere(before, after):
+            self.start += 1
+        else:
+            return False
+        return True
+
     def _emphasis(self) -> bool:
         """Remove the marks of emphasis with nothing in it."""
         end, start = self.end, self.start
@@ -146,16 +158,26 @@ class _Gap:
         self.end, self.start = end, start
         return True
 
+    def _leads_here(self, before: str) -> bool:
+        """Tell whether a mark led to what is gone, and to a full stop or a bracket now."""
+        if self.right[self.start + 1 : self.start + 2].isalnum():
+            return False  # "." begins a number or a name
+        if before in _DASHES:
+            return self.end > 1 and self.left[self.end - 2] in _BLANKS
+        return before in _LEADS and not self._marks_item()
+
     def _leads_nowhere(self, before: str, after: str) -> bool:
         """Tell whether a mark followed what stood first in its line, and is first itself now."""
         if (
             after not in _CLOSING
-            or after == "\n"
+            or after in ")\n"
             or self.right[self.start + 1 : self.start + 2].strip()
         ):
             return False
-        if before == "\n":
-            return True
+        return before == "\n" or self._marks_item()
+
+    def _marks_item(self) -> bool:
+        """Tell whether what stands on the left is the mark of an item of a list."""
         end = self.end
         while end and self.end - end < _MAX_LIST_MARKS and self.left[end - 1] in _LIST_MARKS:
             end -= 1

@@ -3,6 +3,10 @@
 External links, behaviour switches and language variants are replaced in the whole text; headings,
 lists and apostrophes line by line. Then the gaps that removals left are closed and headings without
 content go (spec/sources.md, sections 2.3, 2.4 and 2.6).
+
+Blanks in running text become one, whoever made them: a browser shows one, so that is what readers
+of the page see, and writers do not notice a second. Code, `<pre>` and `<nowiki>`, which are put
+aside, and lines that begin with a blank, which MediaWiki shows as they are, keep all of theirs.
 """
 
 import re
@@ -45,6 +49,7 @@ _ABSOLUTE_VALUE: Final = re.compile(r"\|[^|\s][^|]*+\|(?!\|)")
 _LINE_MARKS: Final = re.compile(r"[ \t]*+[*#]++(?=[ \t])")
 _APOSTROPHES: Final = re.compile("''++")
 _LIST_MARKS: Final = re.compile(r"[*#:;]++[ \t]*+(?:[*#:]++[ \t]++)*+")
+_BLANK_RUN: Final = re.compile(rf"[ \t]{EMPTY}*+[ \t][ \t{EMPTY}]*+|\t")
 _RULE: Final = re.compile("-{4,}+")
 _STRAYS: Final = re.compile(f"[{STRAY_LINK}{STRAY_TEMPLATE}{STRAY_TABLE}]")
 _FILE_LINK: Final = re.compile(r"[ \t]*+([^\n|:\[\]]{1,40}):[^\n]*+")
@@ -63,7 +68,7 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
         drop_sections: casefolded headings of sections to leave out, subsections included.
     """
     text = text.replace(BLOCK, "\n").replace("\xa0", " ").replace("&nbsp;", " ")
-    text = text.replace("&#160;", " ")
+    text = text.replace("&#160;", " ").replace("&#32;", " ")
     if _STRAYS.search(text):
         text = _clear_strays(text, site)
     if "-{" in text:
@@ -197,8 +202,10 @@ def _blocks(text: str, drop_sections: frozenset[str]) -> list[_Block]:
             lines.add(line.lstrip("= "))  # a heading that is not closed
         elif first == "-":
             lines.add(_RULE.sub("", line, count=1))
+        elif first == " ":
+            lines.add(line[1:], preformatted=True)
         else:
-            lines.add(line[1:] if first == " " else line)
+            lines.add(line)
     return lines.blocks
 
 
@@ -219,10 +226,10 @@ class _Lines:
         if item:
             self._put(item, item=True)
 
-    def add(self, line: str) -> None:
+    def add(self, line: str, *, preformatted: bool = False) -> None:
         line = line.rstrip(_BLANKS)
         if line:
-            self._put(line, item=False)
+            self._put(line, item=False, preformatted=preformatted)
         else:
             self._part()
 
@@ -231,11 +238,13 @@ class _Lines:
             self.blocks.append((0, ""))
             self._parted = True
 
-    def _put(self, line: str, *, item: bool) -> None:
+    def _put(self, line: str, *, item: bool, preformatted: bool = False) -> None:
         if "''" in line:
             emphasized = line.startswith("''")
             line = _strip_apostrophes(line)
             line = line.strip(_BLANKS) if emphasized else line.rstrip(_BLANKS)
+        if not preformatted:
+            line = _one_blank(line)
         if BREAK in line:
             parts = (_LINE_MARKS.sub("", part).strip(_BLANKS) for part in line.split(BREAK))
             lines = [(0, part) for part in parts if part]
@@ -246,6 +255,11 @@ class _Lines:
                 self.blocks.pop()  # no empty line between items
             self.blocks += lines
             self._parted, self._item = False, item
+
+
+def _one_blank(line: str) -> str:
+    """Return the line with one blank where there are more, or a tab."""
+    return _BLANK_RUN.sub(" ", line) if "  " in line or "\t" in line or EMPTY in line else line
 
 
 def _heading(line: str) -> tuple[int, str, str] | None:
@@ -263,7 +277,7 @@ def _heading(line: str) -> tuple[int, str, str] | None:
     else:
         return None
     title = title.replace(BREAK, " ").strip(_BLANKS)
-    return level, _strip_apostrophes(title) if "''" in title else title, rest
+    return level, _one_blank(_strip_apostrophes(title) if "''" in title else title), rest
 
 
 def _item(line: str) -> str:

@@ -192,6 +192,9 @@ def test_words_of_other_languages(lang: str, wikitext: str, text: str | None) ->
         ("en", "color|red|text", "text"),
         ("en", "citation needed span|text|date=May 2020", "text"),
         ("en", "angbr|a", "⟨a⟩"),
+        ("en", "IPAc-en|UK|b|ɜːr|'|l|ɪ|n|En-uk-Berlin.ogg", "/bɜːrˈlɪn/"),
+        ("en", "IPAc-en|ˈ|eɪ|ʒ|ə|,_|ˈ|eɪ|_|ʃ|ə|audio=a.ogg", "/ˈeɪʒə, ˈeɪ ʃə/"),
+        ("en", "IPAc-en|lang", None),
         ("en", "frac|2", "1/2"),
         ("en", "frac|3|4", "3/4"),
         ("en", "frac|1|3|4", "1 3/4"),
@@ -209,7 +212,29 @@ def test_words_of_other_languages(lang: str, wikitext: str, text: str | None) ->
         ("fr", "84e", "84e"),
         ("fr", "XXe siècle", "XXe siècle"),
         ("fr", "euro|100", "100 €"),
+        ("fr", "s|XVII|e", "XVIIe siècle"),
+        ("fr", "s-|I|er", "Ier siècle"),
+        ("fr", "-s|V|e", "Ve siècle av. J.-C."),
+        ("fr", "sap|II|e", "IIe siècle apr. J.-C."),
+        ("fr", "sp|XVI|e|et|XVII|e", "XVIe et XVIIe siècle"),
+        ("fr", "sp-|XVI|e|et|XVII|e|s", "XVIe et XVIIe siècles"),
+        ("fr", "-sp|I|er|au|II|e", "Ier au IIe siècle av. J.-C."),
+        ("fr", "s2|XVI|e|XVII|e", "XVIe et XVIIe siècles"),
+        ("fr", "s mini|XX|e", "XXe s."),
+        ("fr", "mil|II|e", "IIe millénaire"),
+        ("fr", "Ier siècle", "Ier siècle"),
+        ("fr", "IVe siècle av. J.-C.", "IVe siècle av. J.-C."),
+        ("fr", "s", None),
+        ("fr", "Ap JC", "apr. J.-C."),
+        ("fr", "av JC", "av. J.-C."),
+        ("fr", "-JC|52", "52 av. J.-C."),
+        ("fr", "nobr|4,4|millions", "4,4 millions"),
+        ("es", "esd|2019", "2019"),
+        ("es", "esd", " "),
         ("ca", "segle|XIII|s", "segle XIII"),
+        ("ca", "segle|II|a|s", "segle II aC"),
+        ("es", "siglo|V|a|s", "siglo V a. C."),
+        ("es", "siglo|I|d", "I d. C."),
         ("ca", "segle|XIII", "XIII"),
         ("es", "siglo|XX||s", "siglo XX"),
         ("pt", "séc|XIII", "século XIII"),
@@ -310,13 +335,30 @@ def test_circa_and_ages(lang: str, wikitext: str, text: str | None) -> None:
         ("en", "#if:x|yes|no", None),
         ("en", "#tag:ref|text", None),
         ("en", "#invoke:Math|add", None),
-        ("en", "DEFAULTSORT:Rivers", None),
+        ("en", "DEFAULTSORT|Rivers", None),
         ("en", "CURRENTYEAR", None),
     ],
 )
 def test_magic_words(lang: str, wikitext: str, text: str | None) -> None:
     """The page's names and the case of letters; what a server would compute is dropped."""
     assert render(wikitext, lang) == text
+
+
+@pytest.mark.parametrize(
+    ("lang", "wikitext"),
+    [
+        ("en", "DEFAULTSORT:Rivers"),
+        ("en", "DISPLAYTITLE:''Rivers''"),
+        ("de", "SORTIERUNG:Rivers"),
+        ("ca", "ORDENA:Rivers"),
+        ("fr", "CLEFDETRI:Rivers"),
+        ("pl", "DOMYŚLNIESORTUJ:Rivers"),
+        ("ru", "СОРТИРОВКА ПО УМОЛЧАНИЮ:Rivers"),
+    ],
+)
+def test_words_that_show_nothing(lang: str, wikitext: str) -> None:
+    """The order in a category and the shown title are no templates: they are not dropped."""
+    assert render(wikitext, lang) == ""
 
 
 @pytest.mark.parametrize("name", ["infobox river", "cite web", "reflist", "coord", "flag", "main"])
@@ -359,6 +401,9 @@ def test_dropped_name(name: str, counted: str) -> None:
         ("M. {1?}", [], "M."),
         ("M. {1?}", [(None, "Dupont")], "M. Dupont"),
         ("{1} h {2?}", [(None, ""), (None, "30")], None),
+        ("{1}{2=e} s.", [(None, "X")], "Xe s."),
+        ("{1}{2=e} s.", [(None, "I"), (None, "er")], "Ier s."),
+        ("{1}{2=e} s.", [(None, ""), (None, "er")], None),
         ("{{{1}}}", [(None, "a")], "{a}"),
         (" – ", [(None, "a")], " – "),
         ("", [(None, "a")], None),
@@ -369,7 +414,9 @@ def test_patterns(rule: str, arguments: list[tuple[str | None, str]], text: str 
     assert parse_rule(rule).fill(Arguments(arguments)) == text
 
 
-@pytest.mark.parametrize("rule", ["{", "}", "{1:2}", "{1!r}", "{}", "{1||2}", "@", "@nothing"])
+@pytest.mark.parametrize(
+    "rule", ["{", "}", "{1:2}", "{1!r}", "{}", "{1||2}", "{=e}", "@", "@nothing"]
+)
 def test_rules_that_do_not_parse(rule: str) -> None:
     """An error at the start of a run, not a strange text at its end."""
     with pytest.raises(ValueError, match=r"pattern|unknown family"):

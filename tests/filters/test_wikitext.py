@@ -195,7 +195,19 @@ def test_template_in_running_text(wikitext: str, expected: str) -> None:
         ("* {{x}}, 323\n* {{x}} b\n* {{x}}.", "323\nb"),
         ("a\n{{x}}\nb", "a\n\nb"),
         ("* a\n{{x}}\n* b", "a\nb"),
-        ("a  b ( ) c .", "a  b ( ) c ."),
+        ("a b ( ) c .", "a b ( ) c ."),
+        ("Leipzig 2009, {{x}}.", "Leipzig 2009."),
+        ("Leipzig 2009,{{x}}. Next", "Leipzig 2009. Next"),
+        ("(Leipzig: {{x}}) a", "(Leipzig) a"),
+        ("[Leipzig; {{x}}] a", "[Leipzig] a"),
+        ("Leipzig \u2013 {{x}}.", "Leipzig."),
+        ("Leipzig : {{x}}, {{x}}.", "Leipzig."),
+        ("* {{x}}) a", ") a"),
+        (": {{x}}.5", ".5"),
+        ("the prefix non-{{x}}.", "the prefix non-."),
+        ("costs:{{x}}.5", "costs:.5"),
+        ("a, b,. c {{x}} d", "a, b,. c d"),
+        ("As follows: {{x}}", "As follows:"),
         ("f() {{x}} (, ) b", "f() (, ) b"),
         ("texte<ref/> : suite", "texte : suite"),
         ("A ({{x}} ({{x}}), ''{{x}}'') b", "A b"),
@@ -211,6 +223,40 @@ def test_template_in_running_text(wikitext: str, expected: str) -> None:
 def test_gaps_that_a_removal_left_are_closed(wikitext: str, expected: str) -> None:
     """And no others (section 2.4, last sentence)."""
     assert text(wikitext) == expected
+
+
+@pytest.mark.parametrize(
+    ("wikitext", "expected"),
+    [
+        ("a  b\tc", "a b c"),
+        ("== a  b ==\nc", "a b\n\nc"),
+        ("* a &nbsp; b", "a b"),
+        ("a <nowiki/> b", "a b"),
+        ("a '' '' b", "a b"),
+        ("a &#32; b", "a b"),
+        ("<nowiki>a  b</nowiki>", "a  b"),
+        ("<code>a  b</code>", "a  b"),
+        ("<pre>\n  a  b\n</pre>", "  a  b"),
+        (" a  b", "a  b"),
+    ],
+)
+def test_blanks_become_one(wikitext: str, expected: str) -> None:
+    """As a browser shows them: in running text one, in text that is shown as it is all."""
+    assert text(wikitext) == expected
+
+
+def test_words_that_show_nothing_are_no_dropped_templates() -> None:
+    """The order of a page in its categories is counted nowhere."""
+    page = to_text("a\n{{DEFAULTSORT:b}}\n{{x}}", EN)
+    assert (page.text, page.dropped) == ("a", {"X": 1})
+
+
+@pytest.mark.parametrize(
+    ("lang", "name"), [("en", "Wikipedia"), ("fr", "Wikipédia"), ("uk", "Вікіпедія")]
+)
+def test_the_name_of_the_site(lang: str, name: str) -> None:
+    """Each Wikipedia calls itself by its own name."""
+    assert to_text("{{SITENAME}}", load_site(lang)).text == name
 
 
 @pytest.mark.parametrize(
