@@ -33,6 +33,7 @@ from pipelines.commoncrawl_digests import (
     staged_claim,
 )
 from pipelines.commoncrawl_pages import (
+    WET,
     IdentifyLanguage,
     NameBucket,
     PageReader,
@@ -48,8 +49,9 @@ from pipelines.commoncrawl_pages import (
 )
 from pipelines.langid_model import find_langid
 from pipelines.line_claims import TOPIC, DuplicateParagraphs, Duplicates, EmitKeys
+from pipelines.lm_cutoffs import FAIR_SAMPLE, CutoffSample, make_cutoffs
+from pipelines.model_cards import ModelFiles
 from pipelines.models import (
-    PUBLISHED,
     LanguageModels,
     classifier,
     cutoff_table,
@@ -83,6 +85,7 @@ REFERENCE_STAGE = "commoncrawl.reference"
 # Bytes of claims a byte of compressed input: for the number of buckets. Measured on the sample.
 CLAIM_BYTES_PER_BYTE = 0.7
 DIGEST_BYTES_PER_BYTE = 0.05
+CUTOFF_FILES = 8  # on which missing cutoffs are measured: some 100,000 English pages of a dump
 TYPICAL_BYTES = 100_000_000  # of a WET file, where its size is not known before it is opened (2.1)
 
 
@@ -256,6 +259,36 @@ def check_config(config: CommonCrawlConfig) -> None:
         )
 
 
+def make_cutoffs_if_missing(config: CommonCrawlConfig, paths: Sequence[str]) -> None:
+    """Measure the cutoffs of the models on files of this run, where the models have none (7).
+
+    Raises:
+        RunError: there are no pages to measure them on.
+    """
+    models = config.language_models
+    if config.cutoffs or Path(models.table).is_file():
+        return
+    wet = [path for path in paths if kind_of(path) == WET]
+    if not wet:
+        raise RunError(
+            f"{models.table}: no cutoffs, which tell what perplexity is good, and no WET files to "
+            "measure them on. Give --cutoffs published for cc_net's models, or make a table with "
+            f"`python -m pipelines lm --out {config.models} --cutoffs-from WET ...`."
+        )
+    say = logging.getLogger(__name__).warning
+    sample = CutoffSample(
+        # Of the whole range of a dump, in the order of its listing.
+        inputs=tuple(wet[:: -(-len(wet) // CUTOFF_FILES)]),
+        documents=FAIR_SAMPLE,
+        langid=config.langid,
+        min_language_score=config.min_language_score,
+        per_line=config.per_line,
+    )
+    say("%s: not there; measuring cutoffs on files of this run", models.table)
+    for language in models.languages() if config.every_language else config.languages:
+        make_cutoffs(ModelFiles(Path(config.models), language), sample, say)
+
+
 def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
     """Return the hashes of the models, and check that the cutoffs were made with them (7, 14).
 
@@ -264,12 +297,6 @@ def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
     """
     models = config.language_models
     languages = models.languages() if config.every_language else list(config.languages)
-    if models.table != PUBLISHED and not Path(models.table).is_file():
-        raise RunError(
-            f"{models.table}: no cutoffs, which tell what perplexity is good. Measure them: "
-            f"`python -m pipelines lm --lang {' '.join(languages[:1])} --out {config.models} "
-            "--cutoffs-from WET ...`; or give --cutoffs published for cc_net's own models."
-        )
     unit: Literal["line", "document"] = "line" if config.per_line else "document"
     fingerprints = {}
     try:
@@ -352,6 +379,7 @@ def plan(config: CommonCrawlConfig) -> Plan:
     """
     check_config(config)
     files = places(config)
+    make_cutoffs_if_missing(config, [file.path for _, file in files])
     scopes = [scope_name(config, dump, file) for dump, file in files]
     numbers = {scope: number for number, scope in enumerate(sorted(set(scopes)))}
     named = name_units(

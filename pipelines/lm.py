@@ -58,6 +58,7 @@ class LmConfig:
     cutoff_documents: int = setting(
         FAIR_SAMPLE, help="pages of the sample; a WET file of a dump has about 20,000 English ones"
     )
+    per_line: bool = setting(False, help="cutoffs for `commoncrawl --per-line`")
     langid: str = setting("", help="fastText model for WET files (default: lid.176.ftz of set-up)")
     min_language_score: float = setting(0.5, help="score of the language in WET files, 0 to 1")
     seed: int = setting(0, help="of the sample for the cutoffs")
@@ -79,13 +80,13 @@ def lm(config: LmConfig, out: str, say: Callable[[str], None] = print) -> None:
             langid=config.langid,
             min_language_score=config.min_language_score,
             seed=config.seed,
+            per_line=config.per_line,
         )
         make_cutoffs(files, sample, say)
     elif not has_cutoffs(files):
         say(
-            f"{config.lang}: no cutoffs yet, which tell what perplexity is good. Measure them on "
-            f"WET files: `python -m pipelines lm --lang {config.lang} --out {out} --cutoffs-from "
-            "WET ...`"
+            f"{config.lang}: no cutoffs yet, which tell what perplexity is good. `python -m "
+            "pipelines commoncrawl` measures them on its own inputs; or give --cutoffs-from WET"
         )
 
 

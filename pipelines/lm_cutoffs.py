@@ -17,6 +17,7 @@ from filters.cutoffs import (
     CutoffError,
     Cutoffs,
     ModelFingerprint,
+    Unit,
     cutoffs_of,
     fingerprint_of,
     read_cutoffs,
@@ -38,7 +39,13 @@ class CutoffSample:
     documents: int
     langid: str
     min_language_score: float
-    seed: int
+    seed: int = 0
+    per_line: bool = False  # score each line as a sentence, and not the page
+
+    @property
+    def unit(self) -> Unit:
+        """What is scored as a sentence."""
+        return "line" if self.per_line else "document"
 
 
 def has_cutoffs(files: ModelFiles) -> bool:
@@ -69,6 +76,7 @@ def make_cutoffs(files: ModelFiles, sample: CutoffSample, say: Callable[[str], N
         **pages.identity(),
         "documents": sample.documents,
         "seed": sample.seed,
+        "unit": sample.unit,
         "normalization": NORMALIZATION,
         "sentencepiece_sha256": fingerprint.sentencepiece_sha256,
         "ngrams_sha256": fingerprint.ngrams_sha256,
@@ -78,7 +86,7 @@ def make_cutoffs(files: ModelFiles, sample: CutoffSample, say: Callable[[str], N
         return
     say(f"{files.lang}: perplexity of {sample.documents:,} pages at most")
     model = load_language_model(files.pieces, files.ngrams)
-    found = sample_perplexities(pages, model, sample.documents, sample.seed)
+    found = sample_perplexities(pages, model, sample)
     if not found:
         raise RunError(
             f"no page in the language '{files.lang}' in {', '.join(sample.inputs)}. Is --lang "
@@ -94,7 +102,7 @@ def make_cutoffs(files: ModelFiles, sample: CutoffSample, say: Callable[[str], N
             )
         )
     column = cutoffs_of(found)
-    _write_column(files, column, fingerprint)
+    _write_column(files, column, fingerprint, sample.unit)
     write_card(files.cutoffs_card, {"config": config, "documents": len(found)})
     say(
         f"{files.lang}: of {len(found):,} pages, {HEAD_PERCENTILE} % are below "
@@ -104,17 +112,17 @@ def make_cutoffs(files: ModelFiles, sample: CutoffSample, say: Callable[[str], N
 
 
 def sample_perplexities(
-    pages: Iterable[CrawlPage], model: LanguageModel, documents: int, seed: int
+    pages: Iterable[CrawlPage], model: LanguageModel, sample: CutoffSample
 ) -> list[float]:
-    """Return the perplexities of the ``documents`` pages whose urls rank first."""
+    """Return the perplexities of the pages of the sample, those whose urls rank first."""
     held: list[tuple[int, float]] = []  # a heap: (-rank, -perplexity)
     for page in pages:
-        rank = -rank_of(page.url, seed, "cutoffs")
-        if len(held) < documents or rank >= held[0][0]:
-            perplexity = model.perplexity(page.text)
+        rank = -rank_of(page.url, sample.seed, "cutoffs")
+        if len(held) < sample.documents or rank >= held[0][0]:
+            perplexity = model.perplexity(page.text, per_line=sample.per_line)
             if perplexity is not None:
                 entry = (rank, -perplexity)
-                if len(held) < documents:
+                if len(held) < sample.documents:
                     heapq.heappush(held, entry)
                 else:
                     heapq.heappushpop(held, entry)
@@ -122,7 +130,7 @@ def sample_perplexities(
 
 
 def _write_column(
-    files: ModelFiles, column: dict[int, float], fingerprint: ModelFingerprint
+    files: ModelFiles, column: dict[int, float], fingerprint: ModelFingerprint, unit: Unit
 ) -> None:
     """Put a column into the table of the folder, beside those of other languages.
 
@@ -140,11 +148,16 @@ def _write_column(
                 f"{files.cutoffs} is of other models (published ones, or another normalisation). "
                 "Move it and its .json away, or name another --out."
             )
+        if present.unit != unit:
+            raise RunError(
+                f"{files.cutoffs} was made by scoring each {present.unit}, not each {unit}. Move "
+                "it and its .json away, or name another --out."
+            )
         columns, models = dict(present.by_language), dict(present.models)
     columns[files.lang], models[files.lang] = column, fingerprint
     with tempfile.TemporaryDirectory(dir=files.folder, prefix=".tmp-cutoffs-") as folder:
         table = Path(folder) / files.cutoffs.name
-        write_cutoffs(table, Cutoffs(columns, models))
+        write_cutoffs(table, Cutoffs(columns, models, unit=unit))
         # Numbers first: with the fingerprints of before, a new model is refused, which is safe.
         for name in (table.name, table.with_suffix(".json").name):
             shutil.move(Path(folder) / name, files.folder / name)

@@ -96,7 +96,9 @@ def write_models(folder: Path) -> Path:
     words = [processor.id_to_piece(number) for number in range(processor.vocab_size())]
     # A page of many different letters is less likely than one of few words.
     unigrams = {word: (-0.5 - len(word) / 10, 0.0) for word in words if word not in ("<s>", "</s>")}
-    arpa = write_arpa(folder / "en.arpa", {"<s>": (-99.0, 0.0), "</s>": (-1.0, 0.0), **unigrams})
+    arpa = write_arpa(
+        folder / "en.arpa.bin", {"<s>": (-99.0, 0.0), "</s>": (-1.0, 0.0), **unigrams}
+    )
     table = Cutoffs({"en": {30: 1.0, 60: 10_000.0}}, {"en": fingerprint_of(pieces, arpa)})
     write_cutoffs(folder / "cutoffs.csv", table)
     examples = [f"__label__wiki {line}" for line in ENGLISH[:6]]

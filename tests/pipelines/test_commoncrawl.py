@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -267,7 +268,7 @@ def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
         (("--buckets", "heads"), "--buckets heads: give some of"),
         (("--cutoffs", "published"), "made with CCNet's published model"),
         (("--per-line",), "not each line"),
-        (("--cutoffs", "/nowhere.csv"), "Measure them: `python -m pipelines lm --lang en"),
+        (("--cutoffs", "/nowhere.csv"), "/nowhere.csv: cannot be read"),
         (("--wikiref", "/nowhere"), "give the path of a file"),
         (("--after", "/nowhere"), "is not a run directory"),
         (("--rejects", "some"), "--rejects=some"),
@@ -343,3 +344,24 @@ def test_a_run_unlike_a_dump_is_remarked_on() -> None:
     assert review(ledger) == [
         "pages in the languages kept: 3 %, 35 to 50 % is usual for a whole dump"
     ]
+
+
+@pytest.mark.parametrize("options", [(), ("--per-line",)])
+def test_cutoffs_that_are_missing_are_measured(
+    tmp_path: Path, inputs: list[str], models: Path, options: tuple[str, ...]
+) -> None:
+    """On pages of the run itself, once: percentiles 0 and 100 are its extremes (7)."""
+    own = shutil.copytree(models, tmp_path / "models")
+    for name in ("cutoffs.csv", "cutoffs.json"):
+        (own / name).unlink()
+    options = (*options, "--buckets", "head", "middle", "tail", "--no-exact-duplicates")
+    assert curate(tmp_path / "run", inputs, own, *options, "--scope", "dump") == 0
+    measured = [row["perplexity"] for row in rows(tmp_path / "run", "documents")]
+    made = (own / "cutoffs.csv").read_bytes()
+    column = [float(line.split(b",")[1]) for line in made.split(b"\n")[1:] if line]
+    assert len(measured) == 4
+    assert column[0] == pytest.approx(min(measured), abs=0.06)
+    assert column[100] == pytest.approx(max(measured), abs=0.06)
+    assert curate(tmp_path / "again", inputs, own, *options, "--scope", "dump") == 0
+    assert (own / "cutoffs.csv").read_bytes() == made
+    assert content(tmp_path / "again") == content(tmp_path / "run")

@@ -19,7 +19,7 @@ from pipelines.crawl_pages import CrawlPage
 from pipelines.kenlm_tools import VARIABLE, find_tools
 from pipelines.langid_model import find_langid
 from pipelines.lm import LmConfig, lm
-from pipelines.lm_cutoffs import sample_perplexities
+from pipelines.lm_cutoffs import CutoffSample, sample_perplexities
 from pipelines.lm_text import find_lm_text
 from pipelines.lm_train import MAX_LINE_BYTES, _cut, train_ngrams, train_pieces
 from pipelines.model_cards import ModelFiles
@@ -145,7 +145,7 @@ def test_a_model_is_trained_and_told_of(wikipedia: str, tmp_path: Path) -> None:
     assert familiar is not None
     assert strange is not None
     assert familiar * 10 < strange
-    assert said[-1].endswith("--cutoffs-from WET ...`")
+    assert said[-1].endswith("or give --cutoffs-from WET")
 
 
 @pytest.mark.usefixtures("tools")
@@ -275,8 +275,9 @@ def test_models_are_not_made_in_an_object_store(capsys: pytest.CaptureFixture[st
 class _Numbers:
     """A model whose perplexity of a page is the number that it holds."""
 
-    def perplexity(self, text: str) -> float | None:
+    def perplexity(self, text: str, *, per_line: bool) -> float | None:
         """Return the number."""
+        assert not per_line
         return float(text) if text else None
 
 
@@ -284,15 +285,19 @@ def _numbered(count: int) -> Iterator[CrawlPage]:
     return (CrawlPage(f"http://a.org/{n}", str(n), "") for n in range(count))
 
 
+def _sample(documents: int, seed: int) -> CutoffSample:
+    return CutoffSample((), documents, "", 0.5, seed)
+
+
 def test_the_sample_for_cutoffs_follows_from_the_urls() -> None:
     """Not from the order of the pages; another seed gives another."""
     model: Any = _Numbers()
-    found = sample_perplexities(_numbered(1000), model, 50, 0)
+    found = sample_perplexities(_numbered(1000), model, _sample(50, 0))
     assert len(found) == 50
     assert found == sorted(found)
     backwards = reversed(list(_numbered(1000)))
-    assert sample_perplexities(backwards, model, 50, 0) == found
-    assert sample_perplexities(_numbered(1000), model, 50, 1) != found
+    assert sample_perplexities(backwards, model, _sample(50, 0)) == found
+    assert sample_perplexities(_numbered(1000), model, _sample(50, 1)) != found
     assert 350 < sum(found) / 50 < 650
 
 
@@ -300,7 +305,7 @@ def test_pages_without_perplexity_are_no_part_of_the_sample() -> None:
     """Those of which normalising leaves nothing."""
     model: Any = _Numbers()
     pages = [CrawlPage("http://a.org/", "", ""), CrawlPage("http://b.org/", "7", "")]
-    assert sample_perplexities(pages, model, 10, 0) == [7.0]
+    assert sample_perplexities(pages, model, _sample(10, 0)) == [7.0]
 
 
 @pytest.mark.usefixtures("tools")
