@@ -60,10 +60,9 @@ class PassState:
     def text(self, seconds: float) -> str:
         """Return the facts as one short text."""
         megabytes = (self.bytes - self.seen_before) / 1e6
-        parts = [
-            f"{self.units}/{len(self._sizes)} units",
-            f"{self.bytes / 1e6:,.1f}/{self.work.size / 1e6:,.1f} MB",
-        ]
+        parts = [f"{self.units}/{len(self._sizes)} units"]
+        if self.work.size:  # a listing on a web server does not say how large its files are
+            parts.append(f"{self.bytes / 1e6:,.1f}/{self.work.size / 1e6:,.1f} MB")
         if self.documents is not None:
             parts.append(f"{self.documents:,} documents")
         if seconds > 0 and megabytes:
