@@ -133,17 +133,23 @@ class Llama(nn.Module):
             self.register_buffer(name, table(torch.outer(places, frequencies)), persistent=False)
 
     def forward(
-        self, tokens: Tensor, labels: Tensor | None = None, cu_seqlens: Tensor | None = None
+        self,
+        tokens: Tensor,
+        labels: Tensor | None = None,
+        cu_seqlens: Tensor | None = None,
+        start: int = 0,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Give logits (B, T, V), or with labels the sums of their loss (`trainer.loss.Losses`).
 
         Args:
-            tokens: (B, T) int64, T <= context.
+            tokens: (B, T) int64, start + T <= context.
             labels: (B, T) int64, the next tokens; -100 is not learned from.
             cu_seqlens: document starts as in `Attend`, to keep attention inside documents.
+            start: place of the first of the tokens.
         """
         x = self.tok_embeddings(tokens)
-        cos, sin = self.rope_cos[: tokens.shape[1]], self.rope_sin[: tokens.shape[1]]
+        places = slice(start, start + tokens.shape[1])
+        cos, sin = self.rope_cos[places], self.rope_sin[places]
         for layer in self.layers:
             x = layer(x, cos, sin, cu_seqlens)
         x = self.norm(x)

@@ -1,7 +1,8 @@
 """Traces of chosen steps, by PyTorch's profiler (trainer spec, section 9)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 import torch
 from torch.profiler import profile
@@ -19,34 +20,29 @@ class Profiler:
 
     def __init__(self, directory: Path, config: ProfileConfig, world: World) -> None:
         self._directory, self._rank = directory / "profile", world.rank
-        self._steps = config.steps if world.rank in config.ranks else ()
+        chosen = config.steps and world.rank in config.ranks
+        self._steps = range(config.steps[0], config.steps[1] + 1) if chosen else range(0)
         self._memory = world.device.type == "cuda"
         self._profile: profile | None = None
 
-    def begin(self, step: int) -> None:
-        """Start before the first step."""
-        if self._steps and self._profile is None and self._steps[0] <= step <= self._steps[1]:
+    @contextmanager
+    def step(self, number: int) -> Iterator[None]:
+        """Trace a step if it is one of those; after the last write what was seen."""
+        if number in self._steps and self._profile is None:
             if self._memory:
                 torch.cuda.memory._record_memory_history()  # noqa: SLF001 - its documented name
             self._profile = profile(record_shapes=True)
             self._profile.start()
-
-    def end(self, step: int) -> None:
-        """Write the traces after the last step."""
-        if self._profile and step >= self._steps[1]:
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            self._dump_memory()
+            raise
+        if self._profile and number == self._steps[-1]:
             self._profile.stop()
             self._directory.mkdir(exist_ok=True)
             path = self._directory / f"trace-rank{self._rank}.json.gz"
             self._profile.export_chrome_trace(str(path))
-            self._dump_memory()
-            self._profile, self._steps = None, ()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write what the memory held when an error ended the run: it may have run out."""
-        if kind:
             self._dump_memory()
 
     def _dump_memory(self) -> None:

@@ -20,20 +20,11 @@ import torch
 import torch.distributed as dist
 from torch.distributed.fsdp import FSDPModule
 
-from trainer import optim
+from trainer import data, optim
 from trainer.checkpoint import CheckpointError, Checkpoints, TrainState, read_record
 from trainer.config import Config, TrainerError, changed_maths, to_toml
-from trainer.data import (
-    Corpus,
-    Loader,
-    StepBatch,
-    document_starts,
-    open_corpus,
-    order_record,
-    resume_corpus,
-    verify,
-)
-from trainer.evaluate import evaluate, report
+from trainer.data import Corpus, Loader, StepBatch
+from trainer.evaluate import evaluate
 from trainer.metrics import Metrics
 from trainer.model import initialize
 from trainer.parallel import World, build_model, limit_waiting
@@ -77,7 +68,7 @@ class Run:
         self.corpus = _open_data(config, self.plan, found)
         self.loader = Loader(self.corpus, self.plan, world.data_rank, config.data)
         if config.data.verify:
-            verify(self.corpus, world.rank, world.size)
+            data.verify(self.corpus, world.rank, world.size)
         self.model, attention = build_model(config, world)
         self.optimizer = optim.build_optimizer(self.model, config.optim)
         if found:
@@ -110,15 +101,13 @@ class Run:
         finished.unlink(missing_ok=True)  # a longer run may go on from a finished one
         patient = True  # the first step may compile
         steps = self.loader.steps(state.step, state.sequences)
-        with self.profiler, contextlib.closing(steps) as batches:
+        with contextlib.closing(steps) as batches:
             while state.step < last:
                 with self.metrics.timed("data"):
                     batch = next(batches)
+                counts = batch.valid, batch.bad_sequences, *batch.source_sequences
                 stopping, written, valid, bad, *sources = self.world.sum(
-                    [
-                        *(stop.asked, self.checkpoints.written),
-                        *(batch.valid, batch.bad_sequences, *batch.source_sequences),
-                    ]
+                    [stop.asked, self.checkpoints.written, *counts]
                 )
                 if written == self.world.data_ranks:
                     self._finish_save()
@@ -129,9 +118,8 @@ class Run:
                     stop.obeyed()
                     say(f"stopped as asked after step {state.step:,}; all is saved")
                     return 0
-                self.profiler.begin(batch.step)
-                row = self._step(batch, int(valid), sources)
-                self.profiler.end(batch.step)
+                with self.profiler.step(batch.step):
+                    row = self._step(batch, int(valid), sources)
                 self.metrics.step({**row, "bad_sequences": int(bad)})
                 if patient and not batch.passed_over:
                     limit_waiting(self.world, config.parallel.timeout_minutes)
@@ -183,7 +171,8 @@ class Run:
                 model.set_reshard_after_backward(final)  # whole parameters serve the next too
             starts = None
             if self.config.data.doc_mask:
-                starts = document_starts(tokens, self.corpus.bos_id).to(device, non_blocking=True)
+                starts = data.document_starts(tokens, self.corpus.bos_id)
+                starts = starts.to(device, non_blocking=True)
             losses = model(
                 tokens.to(device, non_blocking=True), labels.to(device, non_blocking=True), starts
             )
@@ -259,13 +248,8 @@ class Run:
 
     def _evaluate(self) -> None:
         """Score the held-out documents, write the scores and show them."""
-        config = self.config
-        micro_batch = config.eval.micro_batch or config.train.micro_batch
         with self.metrics.timed("eval"):
-            scores = evaluate(
-                self.model, self.corpus, self.world, micro_batch, doc_mask=config.data.doc_mask
-            )
-            row, text = report(scores, self.corpus, config.model.vocab_size)
+            row, text = evaluate(self.model, self.corpus, self.world, self.config)
         self.metrics.write({"step": self.state.step, **row})
         self.metrics.say(f"held out at step {self.state.step:,}: {text}")
 
@@ -276,7 +260,7 @@ class Run:
             return
         record = {
             "config": dataclasses.asdict(self.config),
-            "order": order_record(self.corpus, self.state.sequences),
+            "order": data.order_record(self.corpus, self.state.sequences),
             "ranks": self.world.size,
             "torch": torch.__version__,
             "revision": _revision(),
@@ -310,7 +294,7 @@ class Run:
 def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:
     """Open the corpus; for a run that goes on, refuse what would make another training of it."""
     if found is None:
-        return open_corpus(config, plan.sequences)
+        return data.open_corpus(config, plan.sequences)
     record, allowed = read_record(found), config.run.allow_change
     changed = changed_maths(record["config"], config)
     if refused := {key: change for key, change in changed.items() if key not in allowed}:
@@ -321,7 +305,7 @@ def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:
         )
     done, left = record["state"]["sequences"], plan.steps - record["state"]["step"]
     sequences = done + left * plan.batch_sequences if left > 0 else record["order"]["sequences"]
-    return resume_corpus(config, sequences, record["order"], done)
+    return data.resume_corpus(config, sequences, record["order"], done)
 
 
 def is_spike(recent: Sequence[float], value: float, sigmas: float) -> bool:
