@@ -104,14 +104,10 @@ def start(config: ParallelConfig | None = None) -> World:
     Raises:
         ConfigError: see ``arrange``.
     """
-    config = config or ParallelConfig()
-    if torch.accelerator.is_available():
+    config, backend = config or ParallelConfig(), "gloo"
+    if kind := torch.accelerator.current_accelerator(check_available=True):
         torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", "0")))
-        kind = torch.accelerator.current_accelerator()
-        assert kind is not None
         backend = f"cpu:gloo,{kind.type}:{dist.get_default_backend_for_device(kind)}"
-    else:
-        backend = "gloo"
     timeout = timedelta(minutes=config.first_timeout_minutes)
     if "RANK" in os.environ:
         # torchrun keeps its store when it restarts the ranks. Without a prefix of their own they
@@ -130,12 +126,11 @@ def arrange(config: ParallelConfig) -> World:
     Raises:
         ConfigError: the ranks do not divide so.
     """
-    size, kind = dist.get_world_size(), torch.accelerator.current_accelerator(check_available=True)
-    device = torch.device("cpu")
-    if kind is not None:
+    size, device = dist.get_world_size(), torch.device("cpu")
+    if kind := torch.accelerator.current_accelerator(check_available=True):
         device = torch.device(kind.type, torch.accelerator.current_device_index())
-    count = shards(config, size)
-    shape = {"dp_replicate": config.replicate, "dp_shard": count, "tp": config.tensor}
+    sharded = shards(config, size)
+    shape = {"dp_replicate": config.replicate, "dp_shard": sharded, "tp": config.tensor}
     shape = {name: n for name, n in shape.items() if n > 1 or name == "dp_shard"}
     mesh = init_device_mesh(device.type, tuple(shape.values()), mesh_dim_names=tuple(shape))
     return World(dist.get_rank(), size, device, mesh)
@@ -192,30 +187,24 @@ def split(model: Llama, mesh: DeviceMesh) -> None:
     the residual stream see all channels of a part of the sequence.
     """
     sequence, whole = Shard(1), Replicate()
+    columns, rows = ColwiseParallel(), RowwiseParallel(output_layouts=sequence)
     plan: dict[str, Any] = {
         "tok_embeddings": RowwiseParallel(input_layouts=whole, output_layouts=sequence),
         "norm": SequenceParallel(),
         "output": ColwiseParallel(input_layouts=sequence, output_layouts=whole),
-        "layers.*.attention_norm": SequenceParallel(),
-        "layers.*.ffn_norm": SequenceParallel(),
+        "layers.*.*_norm": SequenceParallel(),
         "layers.*.attention": PrepareModuleInput(
             input_layouts=(sequence, None, None, None),
             desired_input_layouts=(whole, None, None, None),
         ),
+        "layers.*.attention.w[qkv]": columns,
+        "layers.*.attention.wo": rows,
         "layers.*.feed_forward": PrepareModuleInput(
             input_layouts=sequence, desired_input_layouts=whole
         ),
+        "layers.*.feed_forward.w[13]": columns,
+        "layers.*.feed_forward.w2": rows,
     }
-    for name in (
-        "attention.wq",
-        "attention.wk",
-        "attention.wv",
-        "feed_forward.w1",
-        "feed_forward.w3",
-    ):
-        plan[f"layers.*.{name}"] = ColwiseParallel()
-    for name in ("attention.wo", "feed_forward.w2"):
-        plan[f"layers.*.{name}"] = RowwiseParallel(output_layouts=sequence)
     parallelize_module(model, mesh, plan)
     # The embedding's result is still under way. A compiled block that is given it so gives back no
     # gradient (PyTorch 2.13); a copy waits for it.
