@@ -8,7 +8,7 @@ integer, and a run may change its ranks or its micro batch between restarts and 
 import hashlib
 import os
 import sys
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -165,9 +165,16 @@ def verify(corpus: Corpus, rank: int, ranks: int) -> None:
     """Hash this rank's part of all shards; raise DataError if one is not what was written."""
     shards = [shard for s in corpus.sources.values() for shard in (*s.train, *s.heldout)]
     for shard in shards[rank::ranks]:
-        with shard.path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
-                raise DataError(f"{shard.path}: not the SHA-256 of its manifest; write it again")
+        if sha256_of(shard.path) != shard.sha256:
+            raise DataError(f"{shard.path}: not the SHA-256 of its manifest; write it again")
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file; nothing if it is not there."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Reader:
@@ -175,7 +182,7 @@ class Reader:
 
     def __init__(self, dtype: np.dtype[np.unsignedinteger]) -> None:
         self._dtype = dtype
-        self._open: OrderedDict[Path, int] = OrderedDict()
+        self._open: dict[Path, int] = {}  # descriptors, the last used at the end
 
     def read(self, shard: Shard, offset: int, count: int) -> NDArray[np.int64]:
         """Read ``count`` ids from token ``offset`` on; a DataError says at which byte it cannot."""
@@ -197,12 +204,11 @@ class Reader:
             os.close(self._open.popitem()[1])
 
     def _descriptor(self, path: Path) -> int:
-        if path not in self._open:
-            if len(self._open) >= OPEN_SHARDS:
-                os.close(self._open.popitem(last=False)[1])
-            self._open[path] = os.open(path, os.O_RDONLY)
-        self._open.move_to_end(path)
-        return self._open[path]
+        descriptor = self._open.pop(path) if path in self._open else os.open(path, os.O_RDONLY)
+        self._open[path] = descriptor
+        if len(self._open) > OPEN_SHARDS:
+            os.close(self._open.pop(next(iter(self._open))))
+        return descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +272,7 @@ class Loader:
         plan = self._plan
         passed_over = any(low <= step <= high for low, high in self._config.skip)
         sequences = [] if passed_over else self.sequences(first)
-        windows = np.zeros((len(sequences), plan.context + 1), np.int64)
-        readable = np.ones(len(sequences), np.bool_)
+        windows, bad = np.zeros((len(sequences), plan.context + 1), np.int64), []
         counts = dict.fromkeys(self._corpus.sources, 0)
         for row, sequence in enumerate(sequences):
             source, shard, offset = self._corpus.locate(sequence)
@@ -277,11 +282,12 @@ class Loader:
             except DataError as error:
                 if self._config.on_bad_shard == "raise":
                     raise
-                readable[row] = False
+                bad.append(row)
                 if shard.path not in self._warned:
                     print(f"warning: {error}; its sequences teach nothing", file=sys.stderr)
                     self._warned.add(shard.path)
-        labels = np.where(readable[:, None], windows[:, 1:], IGNORE)
+        labels = windows[:, 1:].copy()
+        labels[bad] = IGNORE
         shape = (-1, plan.micro_batch, plan.context)
         return StepBatch(
             step=step,
@@ -289,7 +295,7 @@ class Loader:
             tokens=_host_tensor(windows[:, :-1]).view(shape),
             labels=_host_tensor(labels).view(shape),
             source_sequences=tuple(counts.values()),
-            bad_sequences=int((~readable).sum()),
+            bad_sequences=len(bad),
             passed_over=passed_over,
         )
 
@@ -321,7 +327,7 @@ def _host_tensor(values: NDArray[np.int64]) -> Tensor:
 
 def _check_tokenizer(manifest: Manifest, config: Config) -> None:
     """Refuse shards whose ids mean something else to this model."""
-    shards, model, path = config.data.shards, config.model, config.data.tokenizer
+    shards, model, tokenizer = config.data.shards, config.model, config.data.tokenizer
     if manifest.vocab_size != model.vocab_size:
         raise DataError(
             f"{shards}: written for {manifest.vocab_size:,} ids, model.vocab_size is "
@@ -329,14 +335,10 @@ def _check_tokenizer(manifest: Manifest, config: Config) -> None:
         )
     if config.data.doc_mask and not manifest.add_bos:
         raise DataError(f"{shards}: written without BOS, by which data.doc_mask tells documents")
-    try:
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
-    except OSError as error:
-        raise DataError(f"data.tokenizer = {path}: {error.strerror}") from error
-    if path and digest != manifest.tokenizer_sha256:
+    if tokenizer and sha256_of(Path(tokenizer)) != manifest.tokenizer_sha256:
         raise DataError(
             f"{shards}: written with the tokenizer {manifest.tokenizer_sha256[:12]}.., while "
-            f"{path} is {digest[:12]}..: write the shards again, or name their tokenizer"
+            f"{tokenizer} is another or not there: write the shards again, or name their tokenizer"
         )
 
 

@@ -5,7 +5,6 @@ the rows of wq and wk: ours, like Hugging Face's, rotate channel pairs (i, i + D
 Meta's (2i, 2i + 1).
 """
 
-import hashlib
 import json
 import shutil
 import warnings
@@ -23,10 +22,10 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load
 
-from tokenizer.hugging_face import tokenizer_json
-from tokenizer.model import Tokenizer
+from tokenizer.hugging_face import write_tokenizer
 from trainer.checkpoint import STATE_FILE, read_record
 from trainer.config import ModelConfig, TrainerError, from_dict
+from trainer.data import sha256_of
 from trainer.model import Llama
 
 FILE_BYTES = 5_000_000_000  # largest file of Hugging Face's layout
@@ -178,7 +177,7 @@ def write_hugging_face(weights: Weights, folder: Path, dtype: torch.dtype) -> No
         save_file(tensors, folder / file, metadata={"format": "pt"})
         index |= dict.fromkeys(tensors, file)
     if weights.tokenizer:
-        special = _write_hf_tokenizer(weights.tokenizer, folder, model.context)
+        special = write_tokenizer(weights.tokenizer, folder, model.context)
     config = {
         "architectures": ["LlamaForCausalLM"],
         **{theirs: getattr(model, ours) for ours, theirs in _HF_KEYS.items()},
@@ -238,8 +237,7 @@ def _checkpoint(path: Path, tokenizer: str) -> Weights:
     tokenizer = tokenizer or config.data.tokenizer
     if tokenizer:
         trained = record["order"]["fingerprint"]["data.tokenizer"]
-        content = Path(tokenizer).read_bytes() if Path(tokenizer).is_file() else b""
-        if hashlib.sha256(content).hexdigest() != trained:
+        if sha256_of(Path(tokenizer)) != trained:
             raise ExportError(
                 f"{tokenizer}: not there, or not the tokenizer of {path} (SHA-256 "
                 f"{trained[:12]}..): give its path as data.tokenizer=FILE"
@@ -336,23 +334,6 @@ def _hf_name(name: str) -> str:
         return f"{_HF_NAMES[stem]}.weight"
     _, number, part = stem.split(".", 2)
     return f"model.layers.{number}.{_HF_NAMES[part]}.weight"
-
-
-def _write_hf_tokenizer(model: Path, folder: Path, context: int) -> dict[str, int]:
-    """Write the tokenizer's files; give the ids that begin and end a text."""
-    tokenizer = Tokenizer(model)
-    shutil.copyfile(model, folder / TOKENIZER)
-    (folder / "tokenizer.json").write_text(tokenizer_json(tokenizer), encoding="utf-8")
-    ids = {"bos": tokenizer.bos_id, "eos": tokenizer.eos_id, "unk": tokenizer.unk_id}
-    pieces = {f"{name}_token": tokenizer.spec.pieces[number].text for name, number in ids.items()}
-    content = {
-        "tokenizer_class": "PreTrainedTokenizerFast",  # takes tokenizer.json as it is
-        "clean_up_tokenization_spaces": False,
-        "model_max_length": context,
-        **pieces,
-    }
-    _write_json(folder / "tokenizer_config.json", content)
-    return {f"{name}_token_id": ids[name] for name in ("bos", "eos")}
 
 
 def _tokenizer_in(path: Path, tokenizer: str) -> Path | None:

@@ -37,7 +37,7 @@ class Metrics:
         self._hardware = find_hardware(torch.cuda.get_device_name(world.device)) if cuda else None
         self._meter = _energy_meter(world)
         self._before = dict.fromkeys(("gpu_hours", "energy_measured_wh"), 0.0)  # of earlier starts
-        self._mirrors = _open_mirrors(directory, config, primary=world.rank == 0)
+        self._mirrors = _open_mirrors(directory, config) if world.rank == 0 else []
         self._begin(-1)
 
     def _begin(self, steps: int) -> None:
@@ -169,35 +169,33 @@ def _energy_meter(world: World) -> Callable[[], float] | None:
 Mirror = Callable[[dict[str, float], int], object]  # takes numbers by name, and the step
 
 
-def _open_mirrors(directory: Path, config: Config, *, primary: bool) -> list[Mirror]:
-    """Open what mirrors the metrics; every rank sees what is missing, only rank 0 writes."""
+def _open_mirrors(directory: Path, config: Config) -> list[Mirror]:
+    """Open what mirrors the metrics."""
     mirrors: list[Mirror] = []
     try:
         if config.metrics.tensorboard:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional
 
-            if primary:
-                writer = SummaryWriter(str(directory / "tensorboard"))
+            writer = SummaryWriter(str(directory / "tensorboard"))
 
-                def write(numbers: dict[str, float], step: int) -> None:
-                    for name, number in numbers.items():
-                        writer.add_scalar(name, number, step)
-                    writer.flush()
+            def write(numbers: dict[str, float], step: int) -> None:
+                for name, number in numbers.items():
+                    writer.add_scalar(name, number, step)
+                writer.flush()
 
-                mirrors.append(write)
+            mirrors.append(write)
         if config.metrics.wandb:
             import wandb  # noqa: PLC0415 - optional
 
-            if primary:
-                run = wandb.init(
-                    project=config.metrics.wandb,
-                    name=directory.name,
-                    id=hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:16],
-                    resume="allow",
-                    dir=str(directory),
-                    config=asdict(config),
-                )
-                mirrors.append(lambda numbers, step: run.log(numbers, step=step))
+            run = wandb.init(
+                project=config.metrics.wandb,
+                name=directory.name,
+                id=hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:16],
+                resume="allow",
+                dir=str(directory),
+                config=asdict(config),
+            )
+            mirrors.append(lambda numbers, step: run.log(numbers, step=step))
     except ImportError as error:
         raise ConfigError(
             f"metrics.tensorboard or metrics.wandb is set, but {error.name} is not installed: "

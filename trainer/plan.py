@@ -3,7 +3,6 @@
 The batch divides exactly or not at all (trainer spec, section 3). Nothing here needs torch.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from mixtures import mixture as mixture_files
 from mixtures.mixture import MixtureError
 from mixtures.order import OrderError
 from mixtures.plan import make_plan
+from mixtures.render import render
 from trainer.config import Config, ConfigError, ParallelConfig
 from trainer.hardware import HARDWARE, PUE, co2_kg, energy_wh, find_hardware
 
@@ -122,7 +122,17 @@ def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
         raise ConfigError(f"--device {device} --mfu {mfu}: must be one of {names}, and in (0, 1]")
     memory, model = memory_plan(config, ranks), config.model
     plan = plan_batch(config, ranks // config.parallel.tensor)
-    flops = config.model.flops_per_token * plan.sequences * plan.context
+    shards = Path(config.data.shards)
+    try:
+        sources = make_plan(
+            mixture_files.load(config.data.mixture),
+            shards if shards.is_dir() else None,
+            context=plan.context,
+            sequences=plan.sequences,
+        )
+    except (MixtureError, OrderError) as error:
+        raise ConfigError(str(error)) from error
+    flops = model.flops_per_token * plan.sequences * plan.context
     hours = flops / (hardware.peak_flops * mfu) / 3600  # of one device
     energy = energy_wh(hours, hardware.watts)
     text = f"""\
@@ -139,25 +149,5 @@ CO2eq
 memory  {sum(memory.values()) / _GIB:.2f} of {hardware.gib:.0f} GiB on each rank, \
 estimated"""
     sizes = (f"        {size / _GIB:8.2f} GiB  {what}" for what, size in memory.items())
-    return "\n".join([text, *sizes, *_describe_sources(config, plan)])
-
-
-def _describe_sources(config: Config, plan: BatchPlan) -> Iterator[str]:
-    """Give tokens and epochs by source, of the shards, or of Table 1's sizes without them."""
-    shards = Path(config.data.shards)
-    measured = shards if shards.is_dir() else None
-    try:
-        mixture = mixture_files.load(config.data.mixture)
-        sizes = make_plan(mixture, measured, context=plan.context, sequences=plan.sequences)
-    except (MixtureError, OrderError) as error:
-        raise ConfigError(str(error)) from error
-    yield f"data    {mixture.name} over " + (
-        str(shards) if measured else f"the sizes of the paper's Table 1: {shards} is not there"
-    )
-    for source in sizes.sources:
-        paper = f", {float(source.paper_epochs):.2f} in the paper" if source.paper_epochs else ""
-        yield (
-            f"        {source.name:14} {int(source.tokens):18,} tokens, "
-            f"{float(source.epochs):.2f} epochs{paper}"
-        )
-    yield from (f"        problem: {problem}" for problem in sizes.problems)
+    problems = (f"problem: {problem}" for problem in sources.problems)
+    return "\n".join([text, *sizes, "", render(sources), *problems])

@@ -95,13 +95,13 @@ class Run:
 
     def train(self, heard: Sequence[int] = ()) -> int:
         """Train to the end, or until asked to stop; give the exit code (see ``run``)."""
-        config, state, last, say = self.config, self.state, self.plan.steps, self.metrics.say
+        config, state, last = self.config, self.state, self.plan.steps
         stop = Stop(self.directory, config.run, heard)
         finished = self.directory / COMPLETED
         finished.unlink(missing_ok=True)  # a longer run may go on from a finished one
+        code, ending = 0, f"all {last:,} steps are done"
         patient = True  # the first step may compile
-        steps = self.loader.steps(state.step, state.sequences)
-        with contextlib.closing(steps) as batches:
+        with contextlib.closing(self.loader.steps(state.step, state.sequences)) as batches:
             while state.step < last:
                 with self.metrics.timed("data"):
                     batch = next(batches)
@@ -114,10 +114,9 @@ class Run:
                 if stopping and not state.bad_in_a_row:
                     # This batch is not trained on: the run reads it again when it goes on.
                     self._save(must=True)
-                    self.metrics.finish()
                     stop.obeyed()
-                    say(f"stopped as asked after step {state.step:,}; all is saved")
-                    return 0
+                    ending = f"stopped as asked after step {state.step:,}; all is saved"
+                    break
                 with self.profiler.step(batch.step):
                     row = self._step(batch, int(valid), sources)
                 self.metrics.step({**row, "bad_sequences": int(bad)})
@@ -126,18 +125,21 @@ class Run:
                     patient = False
                 if state.bad_in_a_row >= config.run.max_bad_steps:
                     self._finish_save()
-                    self.metrics.finish()
-                    say(
-                        f"stopped: {state.bad_in_a_row} steps in a row made no update; "
-                        f"what they read is in {self.directory / BAD_BATCHES}"
+                    code, ending = (
+                        EXIT_BAD_STEPS,
+                        (
+                            f"stopped: {state.bad_in_a_row} steps in a row made no update; "
+                            f"what they read is in {self.directory / BAD_BATCHES}"
+                        ),
                     )
-                    return EXIT_BAD_STEPS
+                    break
                 self._do_what_is_due(state.step)
+            else:
+                if self.world.rank == 0:
+                    finished.touch()  # what restarts a job that was stopped asks for it
         self.metrics.finish()
-        if self.world.rank == 0:
-            finished.touch()  # what restarts a job that was stopped asks for it
-        say(f"all {last:,} steps are done")
-        return 0
+        self.metrics.say(ending)
+        return code
 
     def _do_what_is_due(self, step: int) -> None:
         """Evaluate, save, and collect garbage after a step, where it is time to."""
