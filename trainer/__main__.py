@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from tokenizer.model import Tokenizer, TokenizerError
 from trainer.config import Config, TrainerError, load, override, to_toml
@@ -89,14 +89,13 @@ def export(
     out: str,
     overrides: Sequence[str],
     *,
-    layout: str = "hf",
-    dtype: str = "stored",
+    layout: Literal["hf", "meta"] = "hf",
+    dtype: Literal["stored", "float32", "bfloat16", "float16"] = "stored",
     parts: int = 1,
 ) -> None:
     """Write a checkpoint, or an exported folder, in a folder OUT that others read.
 
-    --layout is hf, for transformers, or meta, which may be in several --parts. --dtype is float32,
-    bfloat16, float16, or as it is stored.
+    --layout hf is for transformers; meta may be in several --parts.
     """
     from trainer.export import write
 
@@ -117,7 +116,7 @@ def generate(
     top_k: int = 0,
     top_p: float = 0.95,
     seed: int = 0,
-    dtype: str = "float32",
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
 ) -> None:
     """Write on after a prompt, with a checkpoint or an exported folder.
 
@@ -200,8 +199,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif default is False:
             parser.add_argument(flag, action="store_true")
         else:
-            shown = f"default: {default!r}".replace("%", "%%")
-            parser.add_argument(flag, type=type(default), default=default, help=shown)
+            shown, choices = f"default: {default!r}", get_args(parameter.annotation) or None
+            parser.add_argument(
+                flag, type=type(default), default=default, choices=choices, help=shown
+            )
     options, more = parser.parse_known_intermixed_args(given)
     for text in more:  # --optim.lr=1e-3 is as good as optim.lr=1e-3
         if not text.startswith("--") or "." not in text.partition("=")[0]:

@@ -121,14 +121,12 @@ class Checkpoints:
         content = json.dumps({**record, "state": asdict(state)}, indent=1)
         weights, moments = get_state_dict(model, optimizer)
         tensors, path = {"model": weights, "optimizer": moments}, final.with_suffix(".tmp")
-        writer = None
+        writer: Any = None
         with self._together(final):
-            if self._group is None:
-                save(tensors, checkpoint_id=path)
+            if self._group:
+                writer = async_save(tensors, checkpoint_id=path, process_group=self._group)
             else:
-                future = async_save(tensors, checkpoint_id=path, process_group=self._group)
-                assert isinstance(future, Future)
-                writer = future
+                save(tensors, checkpoint_id=path)
         self._begun, self.step = (final, content, writer), state.step
 
     def finish(self) -> bool:

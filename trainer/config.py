@@ -148,7 +148,6 @@ class EvalConfig:
     """Held-out loss (section 8)."""
 
     every: int = 1000  # steps; 0 evaluates at the end only
-    micro_batch: int = 0  # sequences; 0 takes train.micro_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +210,9 @@ POSITIVE |= {"train.loss_chunk", "optim.lr", "optim.eps", "parallel", "metrics"}
 POSITIVE |= {"checkpoint.keep", "run.max_bad_steps", "run.spike_sigmas", "run.spike_window"}
 
 CHOICES = {
-    "attention.backend": ("auto", "flash3", "flash2", "sdpa", "varlen", "flex", "xformers"),
+    "attention.backend": (
+        *("auto", "flash3", "flash2", "sdpa", "varlen", "flex", "xformers", "sdpa-mask"),
+    ),
     "data.on_bad_shard": ("raise", "skip"),
     "parallel.param_dtype": ("bfloat16", "float32"),
     "parallel.recompute": ("none", "selective", "selective:2", "full"),
@@ -242,8 +243,16 @@ def load(path: str, overrides: Iterable[str] = ()) -> Config:
 
 def override(config: Config, overrides: Iterable[str]) -> Config:
     """Apply ``section.key=value`` overrides, and check what comes out; for the rest see `load`."""
+    values, known = asdict(config), flatten(config)
     for text in overrides:
-        config = _override(config, text.removeprefix("--"))
+        key, equals, value = text.removeprefix("--").partition("=")
+        if not equals or key not in known:
+            same = [k for k in known if k.endswith(f".{key}")]
+            hint = f". Did you mean '{same[0]}'?" if same else nearest(key, known)
+            raise ConfigError(f"{text}: no section.key=value that is known{hint}")
+        section, _, name = key.partition(".")
+        values[section][name] = _parse(value, known[key])
+    config = from_dict(values, where="overrides")
     for problem in _problems(config):
         raise ConfigError(problem)
     return config
@@ -299,25 +308,25 @@ def changed_maths(saved: Mapping[str, Any], config: Config) -> dict[str, str]:
     }
 
 
-def _override(config: Config, override: str) -> Config:
-    """Set one ``section.key=value``."""
-    key, equals, text = override.partition("=")
-    before = flatten(config)
-    if not equals or key not in before:
-        same = [k for k in before if k.endswith(f".{key}")]
-        hint = f". Did you mean '{same[0]}'?" if same else nearest(key, before)
-        raise ConfigError(f"{override}: no section.key=value that is known{hint}")
-    value: Any = text
-    if not isinstance(before[key], str):
-        bare = isinstance(before[key], tuple) and not text.startswith("[")
-        try:
-            value = tomllib.loads(f"x = [{text}]" if bare else f"x = {text}")["x"]
-        except tomllib.TOMLDecodeError:
-            value = text.split(",") if bare else text
-    section, _, name = key.partition(".")
-    values = asdict(config)
-    values[section][name] = value
-    return from_dict(values, where=override)
+def _parse(text: str, before: object) -> Any:
+    """Read an override's value, which replaces one of the same type."""
+    if isinstance(before, str):
+        return text
+    bare = isinstance(before, tuple) and not text.startswith("[")
+    try:
+        return tomllib.loads(f"x = [{text}]" if bare else f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text.split(",") if bare else text
+
+
+def near(legal: Iterable[int], wanted: int) -> str:
+    """Name the two legal numbers that are nearest to the one that was wanted.
+
+    >>> near([1, 2, 4, 8], 5)
+    '4 or 8'
+    """
+    two = sorted(sorted(legal, key=lambda number: abs(number - wanted))[:2])
+    return " or ".join(map(str, two))
 
 
 def _among(key: str, keys: set[str]) -> bool:
@@ -345,10 +354,9 @@ def _problems(config: Config) -> Iterator[str]:
     optim, model, data, run = config.optim, config.model, config.data, config.run
     heads = [h for h in range(1, model.dim + 1) if model.dim % h == 0 and model.dim // h % 2 == 0]
     if model.heads not in heads:
-        near = sorted(sorted(heads, key=lambda h: abs(h - model.heads))[:2])
         yield (
             f"model.dim = {model.dim} does not split into {model.heads} heads of an even width; "
-            f"nearest: model.heads = {' or '.join(map(str, near))}"
+            f"nearest: model.heads = {near(heads, model.heads)}"
         )
     if len(optim.betas) != 2 or not all(0 <= beta < 1 for beta in optim.betas):
         yield f"optim.betas = {list(optim.betas)}: must be two numbers in [0, 1)"

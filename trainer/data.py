@@ -62,7 +62,7 @@ class Corpus:
     order: Order
     first: int  # the run's number of the order's sequence 0: more than 0 after a change of data
     dtype: np.dtype[np.unsignedinteger]
-    bos_id: int
+    mask_bos: int | None  # begins a document to which attention is kept; None: to windows
     fingerprint: Mapping[str, str | int]  # what a resumed run must find, by configuration key
 
     @property
@@ -111,7 +111,7 @@ def open_corpus(
         order=ordered.order,
         first=first,
         dtype=np.dtype(manifest.dtype).newbyteorder("<"),
-        bos_id=manifest.bos_id,
+        mask_bos=manifest.bos_id if config.data.doc_mask else None,
         fingerprint={
             "data.shards": ordered.shards_sha256,
             "data.mixture": f"{ordered.mixture_sha256}, seed {ordered.order.seed}",
@@ -298,6 +298,16 @@ class Loader:
             bad_sequences=len(bad),
             passed_over=passed_over,
         )
+
+
+def model_inputs(
+    tokens: Tensor, labels: Tensor, mask_bos: int | None, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Move a microbatch to the device, with its document starts if attention is kept to them."""
+    starts = None
+    if mask_bos is not None:
+        starts = document_starts(tokens, mask_bos).to(device, non_blocking=True)
+    return tokens.to(device, non_blocking=True), labels.to(device, non_blocking=True), starts
 
 
 def document_starts(tokens: Tensor, bos_id: int) -> Tensor:

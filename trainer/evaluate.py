@@ -18,7 +18,7 @@ from torch.distributed.checkpoint.state_dict import get_model_state_dict, set_mo
 
 from trainer.checkpoint import load_tensors
 from trainer.config import Config
-from trainer.data import Corpus, Reader, Shard, document_starts, open_corpus
+from trainer.data import Corpus, Reader, Shard, model_inputs, open_corpus
 from trainer.loss import IGNORE
 from trainer.model import Llama
 from trainer.parallel import World, build_model
@@ -47,7 +47,7 @@ def evaluate(
         DataError: a shard cannot be read.
     """
     reader, context = Reader(corpus.dtype), config.model.context
-    micro_batch = config.eval.micro_batch or config.train.micro_batch
+    micro_batch = config.train.micro_batch
     unigram = unigram_nll(corpus, config.model.vocab_size)
     scores: dict[str, dict[str, float]] = {}
     model.eval()
@@ -58,11 +58,8 @@ def evaluate(
             for row, (shard, offset, count) in enumerate(windows):
                 ids[row, :count] = reader.read(shard, offset, count)
             inputs, labels = torch.from_numpy(ids[:, :-1].clip(min=0)), torch.from_numpy(ids[:, 1:])
-            starts = None
-            if config.data.doc_mask:
-                starts = document_starts(inputs, corpus.bos_id).to(world.device)
             with torch.no_grad():
-                nll += model(inputs.to(world.device), labels.to(world.device), starts).nll
+                nll += model(*model_inputs(inputs, labels, corpus.mask_bos, world.device)).nll
             tokens += int((labels != IGNORE).sum())
         total, predicted = world.sum([nll.item(), tokens])
         mean = total / predicted

@@ -29,7 +29,6 @@ from trainer.data import sha256_of
 from trainer.model import Llama
 
 FILE_BYTES = 5_000_000_000  # largest file of Hugging Face's layout
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 TOKENIZER = "tokenizer.model"
 
 _HF_NAMES = {
@@ -130,20 +129,16 @@ def write(weights: Weights, out: Path, layout: str, dtype: str = "stored", parts
         weights: what to write.
         out: a folder that is not there yet; it appears when it is whole.
         layout: see there.
-        dtype: a name of `DTYPES`, or ``stored``.
+        dtype: as PyTorch names it, or ``stored``.
         parts: files of Meta's layout.
 
     Raises:
-        ExportError: there is something at ``out``, or an argument is wrong.
+        ExportError: there is something at ``out``, or it cannot be written.
     """
-    if dtype not in (*DTYPES, "stored") or layout not in ("hf", "meta"):
-        raise ExportError(
-            f"--layout {layout} --dtype {dtype}: must be hf or meta, and stored or one of "
-            + ", ".join(DTYPES)
-        )
     if out.exists():
         raise ExportError(f"{out} exists: give a folder that is not there yet")
-    kind = DTYPES.get(dtype) or weights.tensor("norm.weight").dtype
+    stored = weights.tensor("norm.weight").dtype
+    kind = stored if dtype == "stored" else getattr(torch, dtype)
     temporary = out.with_name(f"{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:

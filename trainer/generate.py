@@ -11,7 +11,7 @@ from torch import Tensor
 from tokenizer.model import Tokenizer
 from trainer.attention import attend
 from trainer.config import TrainerError
-from trainer.export import DTYPES, Weights, load_model
+from trainer.export import Weights, load_model
 from trainer.model import Attention, Llama
 
 _UNFINISHED = "\ufffd"  # what the bytes of half a character decode to
@@ -41,15 +41,13 @@ def complete(
     """Give a prompt and the text after it, as it comes.
 
     Raises:
-        GenerateError: the prompt is too long, no such dtype, or no tokenizer beside the weights.
+        GenerateError: the prompt is too long, or no tokenizer is beside the weights.
     """
-    if dtype not in DTYPES:
-        raise GenerateError(f"--dtype {dtype}: must be one of {', '.join(DTYPES)}")
     if weights.tokenizer is None:
         raise GenerateError(f"{weights.path}: no tokenizer there: give data.tokenizer=FILE")
     tokenizer = Tokenizer(weights.tokenizer)
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    model = load_model(weights, device, DTYPES[dtype])
+    model = load_model(weights, device, getattr(torch, dtype))
     ids = tokenizer.encode(prompt, bos=True).tolist()
     eos_id = tokenizer.eos_id
     tokens = generate(model, ids, sampling, max_new_tokens=max_new_tokens, eos_id=eos_id)

@@ -1,6 +1,7 @@
 """What a run tells: metrics.jsonl, the record of truth, and a line to read (trainer spec, 9).
 
-TensorBoard and Weights & Biases mirror the record where they are asked for.
+TensorBoard and Weights & Biases mirror the record where they are asked for, and PyTorch's profiler
+traces chosen steps.
 """
 
 import contextlib
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.profiler import profile
 
-from trainer.config import Config, ConfigError
+from trainer.config import Config, ConfigError, ProfileConfig
 from trainer.hardware import PUE, co2_kg, energy_wh, find_hardware
 from trainer.parallel import World
 from trainer.plan import BatchPlan
@@ -141,6 +143,47 @@ class Metrics:
             "co2_kg": co2_kg(energy) if energy is not None else None,
             "energy_measured_wh": measured,
         }
+
+
+class Profiler:
+    """Traces the steps of ``profile.steps``, on the ranks of ``profile.ranks``.
+
+    ``profile/trace-rank0.json.gz`` opens in a trace viewer (Perfetto); with an accelerator
+    ``profile/memory-rank0.pickle`` holds what was allocated when and where, also after running out.
+    """
+
+    def __init__(self, directory: Path, config: ProfileConfig, world: World) -> None:
+        self._directory, self._rank = directory / "profile", world.rank
+        chosen = config.steps and world.rank in config.ranks
+        self._steps = range(config.steps[0], config.steps[1] + 1) if chosen else range(0)
+        self._memory = world.device.type == "cuda"
+        self._profile: profile | None = None
+
+    @contextmanager
+    def step(self, number: int) -> Iterator[None]:
+        """Trace a step if it is one of those; after the last write what was seen."""
+        if number in self._steps and self._profile is None:
+            if self._memory:
+                torch.cuda.memory._record_memory_history()  # noqa: SLF001 - its documented name
+            self._profile = profile(record_shapes=True)
+            self._profile.start()
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            self._dump_memory()
+            raise
+        if self._profile and number == self._steps[-1]:
+            self._profile.stop()
+            self._directory.mkdir(exist_ok=True)
+            path = self._directory / f"trace-rank{self._rank}.json.gz"
+            self._profile.export_chrome_trace(str(path))
+            self._dump_memory()
+
+    def _dump_memory(self) -> None:
+        if self._profile and self._memory:
+            self._directory.mkdir(exist_ok=True)
+            path = self._directory / f"memory-rank{self._rank}.pickle"
+            torch.cuda.memory._dump_snapshot(str(path))  # type: ignore[no-untyped-call]  # noqa: SLF001 - documented, untyped
 
 
 def _energy_meter(world: World) -> Callable[[], float] | None:

@@ -183,22 +183,15 @@ def initialize(model: Llama, seed: int) -> None:
     hold the same numbers on every rank. So nothing may wrap a module, which changes names.
     """
     for name, parameter in model.named_parameters():
-        full = initial_tensor(name, parameter.shape, model.config.layers, seed)
+        full = torch.ones(parameter.shape)
+        if parameter.ndim > 1:
+            residual = name.endswith(("attention.wo.weight", "feed_forward.w2.weight"))
+            std = INIT_STD / math.sqrt(2 * model.config.layers) if residual else INIT_STD
+            digest = blake2b(f"{seed}\n{name}".encode(), digest_size=4).digest()  # 32 bits suit it
+            generator = torch.Generator().manual_seed(int.from_bytes(digest, "little"))
+            nn.init.trunc_normal_(full, std=std, a=-3 * std, b=3 * std, generator=generator)
         if isinstance(parameter, DTensor):
             mesh, placements = parameter.device_mesh, parameter.placements
             full = full.to(parameter.device)
-            parameter.copy_(distribute_tensor(full, mesh, placements, src_data_rank=None))
-        else:
-            parameter.copy_(full)
-
-
-def initial_tensor(name: str, shape: torch.Size, layers: int, seed: int) -> Tensor:
-    """Draw the initial value of the parameter called ``name``: float32, on the CPU."""
-    full = torch.empty(shape)
-    if len(shape) == 1:
-        return full.fill_(1.0)
-    residual = name.endswith(("attention.wo.weight", "feed_forward.w2.weight"))
-    std = INIT_STD / math.sqrt(2 * layers) if residual else INIT_STD
-    digest = blake2b(f"{seed}\n{name}".encode(), digest_size=4).digest()  # the engine takes 32 bits
-    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little"))
-    return nn.init.trunc_normal_(full, std=std, a=-3 * std, b=3 * std, generator=generator)
+            full = distribute_tensor(full, mesh, placements, src_data_rank=None)
+        parameter.copy_(full)

@@ -19,13 +19,7 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.distributed_c10d import _set_pg_timeout
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import Replicate, Shard
-from torch.distributed.tensor.parallel import (
-    ColwiseParallel,
-    PrepareModuleInput,
-    RowwiseParallel,
-    SequenceParallel,
-    parallelize_module,
-)
+from torch.distributed.tensor import parallel as tp
 from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 
 from trainer.attention import Choice, choose
@@ -62,12 +56,7 @@ class World:
     size: int
     device: torch.device
     mesh: DeviceMesh  # dp_replicate, dp_shard, tp; of those with one rank only dp_shard is there
-
-    @property
-    def tensor(self) -> int:
-        """How many ranks share each sequence."""
-        names = self.mesh.mesh_dim_names or ()
-        return self.mesh["tp"].size() if "tp" in names else 1
+    tensor: int = 1  # ranks that share each sequence
 
     @property
     def data_rank(self) -> int:
@@ -133,7 +122,7 @@ def arrange(config: ParallelConfig) -> World:
     shape = {"dp_replicate": config.replicate, "dp_shard": sharded, "tp": config.tensor}
     shape = {name: n for name, n in shape.items() if n > 1 or name == "dp_shard"}
     mesh = init_device_mesh(device.type, tuple(shape.values()), mesh_dim_names=tuple(shape))
-    return World(dist.get_rank(), size, device, mesh)
+    return World(dist.get_rank(), size, device, mesh, config.tensor)
 
 
 def limit_waiting(world: World, minutes: float) -> None:
@@ -187,25 +176,25 @@ def split(model: Llama, mesh: DeviceMesh) -> None:
     the residual stream see all channels of a part of the sequence.
     """
     sequence, whole = Shard(1), Replicate()
-    columns, rows = ColwiseParallel(), RowwiseParallel(output_layouts=sequence)
+    columns, rows = tp.ColwiseParallel(), tp.RowwiseParallel(output_layouts=sequence)
     plan: dict[str, Any] = {
-        "tok_embeddings": RowwiseParallel(input_layouts=whole, output_layouts=sequence),
-        "norm": SequenceParallel(),
-        "output": ColwiseParallel(input_layouts=sequence, output_layouts=whole),
-        "layers.*.*_norm": SequenceParallel(),
-        "layers.*.attention": PrepareModuleInput(
+        "tok_embeddings": tp.RowwiseParallel(input_layouts=whole, output_layouts=sequence),
+        "norm": tp.SequenceParallel(),
+        "output": tp.ColwiseParallel(input_layouts=sequence, output_layouts=whole),
+        "layers.*.*_norm": tp.SequenceParallel(),
+        "layers.*.attention": tp.PrepareModuleInput(
             input_layouts=(sequence, None, None, None),
             desired_input_layouts=(whole, None, None, None),
         ),
         "layers.*.attention.w[qkv]": columns,
         "layers.*.attention.wo": rows,
-        "layers.*.feed_forward": PrepareModuleInput(
+        "layers.*.feed_forward": tp.PrepareModuleInput(
             input_layouts=sequence, desired_input_layouts=whole
         ),
         "layers.*.feed_forward.w[13]": columns,
         "layers.*.feed_forward.w2": rows,
     }
-    parallelize_module(model, mesh, plan)
+    tp.parallelize_module(model, mesh, plan)
     # The embedding's result is still under way. A compiled block that is given it so gives back no
     # gradient (PyTorch 2.13); a copy waits for it.
     model.tok_embeddings.register_forward_hook(lambda _, __, output: output.clone())

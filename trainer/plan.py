@@ -11,7 +11,7 @@ from mixtures.mixture import MixtureError
 from mixtures.order import OrderError
 from mixtures.plan import make_plan
 from mixtures.render import render
-from trainer.config import Config, ConfigError, ParallelConfig
+from trainer.config import Config, ConfigError, ParallelConfig, near
 from trainer.hardware import HARDWARE, PUE, co2_kg, energy_wh, find_hardware
 
 _GIB = 1 << 30
@@ -47,8 +47,7 @@ def plan_batch(config: Config, data_ranks: int) -> BatchPlan:
         legal = " or ".join(f"{tokens:_}" for tokens in (below, below + unit) if tokens)
         sequences, rest = divmod(train.batch_tokens, context * data_ranks)
         micro = [n for n in range(1, sequences + 1) if not rest and sequences % n == 0]
-        micro = sorted(sorted(micro, key=lambda n: abs(n - train.micro_batch))[:2])
-        either = f", or train.micro_batch = {' or '.join(map(str, micro))}" if micro else ""
+        either = f", or train.micro_batch = {near(micro, train.micro_batch)}" if micro else ""
         raise ConfigError(
             f"train.batch_tokens = {train.batch_tokens:_} is no multiple of {unit:_} (model.context"
             f" {context} x {data_ranks} data ranks x train.micro_batch {train.micro_batch}); "

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tokenizer.model import Tokenizer
 from tokenizer.shards import Span, documents_between
 from trainer.config import Config, TrainerError
-from trainer.data import Corpus, DataError, Reader, open_corpus, resume_corpus
+from trainer.data import DataError, Reader, open_corpus, resume_corpus
 from trainer.plan import plan_batch
 
 
@@ -63,17 +63,13 @@ def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterat
             f"step {step} was read before the run's data or batches changed: name a checkpoint "
             "from before that instead"
         )
-    yield from _sequences(corpus, range(first, first + plan.batch_sequences), plan.context)
-
-
-def _sequences(corpus: Corpus, numbers: range, context: int) -> Iterator[Traced]:
     reader = Reader(corpus.dtype)
-    for number in numbers:
+    for number in range(first, first + plan.batch_sequences):
         source, shard, begin = corpus.locate(number)
-        ids = reader.read(shard, begin, context + 1)
-        docs = shard.path.with_suffix(".docs.parquet")
+        ids = reader.read(shard, begin, plan.context + 1)
         try:
-            documents = documents_between(docs, begin, begin + context + 1)
+            docs = shard.path.with_suffix(".docs.parquet")
+            documents = documents_between(docs, begin, begin + len(ids))
         except ValueError as error:
             raise DataError(str(error)) from error
         yield Traced(number, source, shard.path, begin, tuple(documents), ids)

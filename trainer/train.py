@@ -25,11 +25,10 @@ from trainer.checkpoint import CheckpointError, Checkpoints, TrainState, read_re
 from trainer.config import Config, TrainerError, changed_maths, to_toml
 from trainer.data import Corpus, Loader, StepBatch
 from trainer.evaluate import evaluate
-from trainer.metrics import Metrics
+from trainer.metrics import Metrics, Profiler
 from trainer.model import initialize
 from trainer.parallel import World, build_model, limit_waiting
 from trainer.plan import BatchPlan, memory_advice, plan_batch
-from trainer.profiling import Profiler
 from trainer.stop import Stop, listening
 
 EXIT_BAD_STEPS = 3
@@ -171,13 +170,7 @@ class Run:
             model.set_requires_all_reduce(final)  # over the copies of the model, once a step
             if self.world.mesh["dp_shard"].size() == 1 or not parallel.reshard_after_forward:
                 model.set_reshard_after_backward(final)  # whole parameters serve the next too
-            starts = None
-            if self.config.data.doc_mask:
-                starts = data.document_starts(tokens, self.corpus.bos_id)
-                starts = starts.to(device, non_blocking=True)
-            losses = model(
-                tokens.to(device, non_blocking=True), labels.to(device, non_blocking=True), starts
-            )
+            losses = model(*data.model_inputs(tokens, labels, self.corpus.mask_bos, device))
             (losses.total / valid).backward()
             nll += losses.nll
         norm = optim.clip_gradients(model.parameters(), self.config.optim.clip)

@@ -129,8 +129,18 @@ def test_errors_are_one_line_and_exit_code_1(
     assert output.err.count("\n") == 1
 
 
-def test_an_option_that_is_not_known_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """A misspelt option is no override."""
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["debug", "--dryrun"], "unrecognized argument: --dryrun"),
+        (["generate", "debug", "--dtype=int8"], "invalid choice: 'int8' (choose from "),
+        (["export", "debug", "out", "--layout=gguf"], "invalid choice: 'gguf' (choose from "),
+    ],
+)
+def test_an_option_that_is_not_known_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    """A misspelt option is no override, and values are named where there are few."""
     with pytest.raises(SystemExit):
-        main(["debug", "--dryrun"])
-    assert "unrecognized argument: --dryrun" in capsys.readouterr().err
+        main(arguments)
+    assert message in capsys.readouterr().err

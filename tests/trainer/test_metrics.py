@@ -86,13 +86,8 @@ def on_gpus(
         def sum(self, values: Any) -> list[float]:
             return [8.0 * value for value in values]
 
-    return Eight(0, 8, torch.device("cuda"), Mesh()), clock
-
-
-class Mesh:
-    """A mesh of data ranks only."""
-
-    mesh_dim_names = ("dp_shard",)
+    mesh: Any = None  # metrics do not look at it
+    return Eight(0, 8, torch.device("cuda"), mesh), clock
 
 
 def row(step: int) -> dict[str, Any]:
