@@ -7,6 +7,7 @@ Meta's (2i, 2i + 1).
 
 import json
 import shutil
+import tomllib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,26 +32,8 @@ from trainer.model import Llama
 FILE_BYTES = 5_000_000_000  # largest file of Hugging Face's layout
 TOKENIZER = "tokenizer.model"
 
-_HF_NAMES = {
-    "tok_embeddings": "model.embed_tokens", "norm": "model.norm", "output": "lm_head",
-    "attention_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
-    "attention.wq": "self_attn.q_proj", "attention.wk": "self_attn.k_proj",
-    "attention.wv": "self_attn.v_proj", "attention.wo": "self_attn.o_proj",
-    "feed_forward.w1": "mlp.gate_proj", "feed_forward.w2": "mlp.down_proj",
-    "feed_forward.w3": "mlp.up_proj",
-}  # fmt: skip
-_HF_KEYS = {
-    "dim": "hidden_size", "layers": "num_hidden_layers", "heads": "num_attention_heads",
-    "vocab_size": "vocab_size", "context": "max_position_embeddings", "norm_eps": "rms_norm_eps",
-}  # fmt: skip
-_HF_FIXED = {
-    "model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False,
-    "tie_word_embeddings": False,
-}  # fmt: skip
-_META_KEYS = {
-    "dim": "dim", "multiple_of": "multiple_of", "heads": "n_heads", "layers": "n_layers",
-    "norm_eps": "norm_eps", "vocab_size": "vocab_size",
-}  # fmt: skip
+LAYOUTS = tomllib.loads(Path(__file__).with_name("layouts.toml").read_text("utf-8"))
+_HF, _META = LAYOUTS["hugging_face"], LAYOUTS["meta"]
 
 _ROTATED = ("attention.wq.weight", "attention.wk.weight")
 # Meta's files of a model are the parts of its tensor parallel ranks; norms are in all of them.
@@ -175,13 +158,13 @@ def write_hugging_face(weights: Weights, folder: Path, dtype: torch.dtype) -> No
         special = write_tokenizer(weights.tokenizer, folder, model.context)
     config = {
         "architectures": ["LlamaForCausalLM"],
-        **{theirs: getattr(model, ours) for ours, theirs in _HF_KEYS.items()},
+        **{theirs: getattr(model, ours) for ours, theirs in _HF["keys"].items()},
         "num_key_value_heads": model.heads,
         "intermediate_size": model.ffn_dim,
         "rope_theta": model.rope_theta,
         "torch_dtype": str(dtype).removeprefix("torch."),
     }
-    _write_json(folder / "config.json", config | _HF_FIXED | special)
+    _write_json(folder / "config.json", config | _HF["fixed"] | special)
     _write_json(folder / "generation_config.json", special)
     content = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": index}
     _write_json(folder / "model.safetensors.index.json", content)
@@ -196,7 +179,7 @@ def write_meta(weights: Weights, folder: Path, dtype: torch.dtype, parts: int = 
     model = weights.model
     if uneven := [n for n in ("heads", "ffn_dim", "vocab_size") if getattr(model, n) % parts]:
         raise ExportError(f"{parts} parts do not divide the model's {uneven[0]}: take fewer")
-    params = {theirs: getattr(model, ours) for ours, theirs in _META_KEYS.items()}
+    params = {theirs: getattr(model, ours) for ours, theirs in _META["keys"].items()}
     if model.rope_theta != ModelConfig().rope_theta:  # a key that LLaMA-1's code lacks
         params["rope_theta"] = model.rope_theta
     _write_json(folder / "params.json", params)
@@ -256,10 +239,10 @@ def _checkpoint(path: Path, tokenizer: str) -> Weights:
 def _hugging_face(path: Path, tokenizer: str) -> Weights:
     """Open a folder of Hugging Face's layout, in one file or in several."""
     content: dict[str, Any] = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    values = {ours: content[theirs] for ours, theirs in _HF_KEYS.items()}
+    values = {ours: content[theirs] for ours, theirs in _HF["keys"].items()}
     rope = {"rope_theta": 10_000.0, "rope_type": "default", **content}
     rope |= content.get("rope_parameters") or content.get("rope_scaling") or {}
-    fixed = {**_HF_FIXED, "num_key_value_heads": values["heads"]}
+    fixed = {**_HF["fixed"], "num_key_value_heads": values["heads"]}
     fixed["head_dim"] = values["dim"] // values["heads"]
     wrong = [key for key, value in fixed.items() if content.get(key, value) != value]
     wrong += [key for key in ("rope_type", "type") if rope.get(key, "default") != "default"]
@@ -283,7 +266,7 @@ def _hugging_face(path: Path, tokenizer: str) -> Weights:
 def _meta(path: Path, tokenizer: str) -> Weights:
     """Open a folder of Meta's layout, of one part or of several."""
     params: dict[str, Any] = json.loads((path / "params.json").read_text(encoding="utf-8"))
-    values = {ours: params[theirs] for ours, theirs in _META_KEYS.items()}
+    values = {ours: params[theirs] for ours, theirs in _META["keys"].items()}
     if params.get("n_kv_heads", values["heads"]) != values["heads"]:
         raise ExportError(f"{path}: not LLaMA-1, which has no other n_kv_heads in its params.json")
     parts: Sequence[dict[str, Tensor]] = [
@@ -326,9 +309,9 @@ def _hf_name(name: str) -> str:
     """
     stem = name.removesuffix(".weight")
     if not stem.startswith("layers."):
-        return f"{_HF_NAMES[stem]}.weight"
+        return f"{_HF['names'][stem]}.weight"
     _, number, part = stem.split(".", 2)
-    return f"model.layers.{number}.{_HF_NAMES[part]}.weight"
+    return f"model.layers.{number}.{_HF['names'][part]}.weight"
 
 
 def _tokenizer_in(path: Path, tokenizer: str) -> Path | None:

@@ -1,6 +1,8 @@
 """What accelerators compute and draw, and a run's energy (trainer spec, 9; paper, section 6)."""
 
 import re
+import tomllib
+from pathlib import Path
 from typing import NamedTuple
 
 PUE = 1.1  # energy of the data centre for each unit of the accelerators' (paper, section 6)
@@ -8,24 +10,16 @@ CO2_KG_PER_KWH = 0.385  # of the grid: the average of the US (paper, section 6)
 
 
 class Hardware(NamedTuple):
-    """An accelerator by a pattern of its name; the vendors' figures."""
+    """A line of ``hardware.toml``."""
 
-    pattern: str
-    peak_flops: float  # a second, dense bfloat16; the doubled figures are for sparse matrices
+    pattern: str  # of its name
+    peak_flops: float  # a second, dense bfloat16
     watts: float  # nameplate
-    gib: float
+    gib: float  # of memory
 
 
-HARDWARE = (
-    Hardware(r"\bA100.*PCIe", 312e12, 300.0, 80.0),
-    Hardware(r"\bA100\b", 312e12, 400.0, 80.0),
-    Hardware(r"\bH100 PCIe\b", 756e12, 350.0, 80.0),
-    Hardware(r"\bH100 NVL\b", 835e12, 400.0, 94.0),
-    Hardware(r"\bH100\b", 989e12, 700.0, 80.0),
-    Hardware(r"\bH200 NVL\b", 835e12, 600.0, 141.0),
-    Hardware(r"\bH200\b", 989e12, 700.0, 141.0),
-    Hardware(r"\bB200\b", 2.25e15, 1000.0, 180.0),
-)
+_FILE = Path(__file__).with_suffix(".toml")
+HARDWARE = [Hardware(**line) for line in tomllib.loads(_FILE.read_text("utf-8"))["devices"]]
 
 
 def find_hardware(name: str) -> Hardware | None:

@@ -187,11 +187,12 @@ def initialize(model: Llama, seed: int) -> None:
         if parameter.ndim > 1:
             residual = name.endswith(("attention.wo.weight", "feed_forward.w2.weight"))
             std = INIT_STD / math.sqrt(2 * model.config.layers) if residual else INIT_STD
-            digest = blake2b(f"{seed}\n{name}".encode(), digest_size=4).digest()  # 32 bits suit it
+            # The engine takes 32 bits.
+            digest = blake2b(f"{seed}\n{name}".encode(), digest_size=4).digest()
             generator = torch.Generator().manual_seed(int.from_bytes(digest, "little"))
             nn.init.trunc_normal_(full, std=std, a=-3 * std, b=3 * std, generator=generator)
         if isinstance(parameter, DTensor):
             mesh, placements = parameter.device_mesh, parameter.placements
-            full = full.to(parameter.device)
-            full = distribute_tensor(full, mesh, placements, src_data_rank=None)
+            moved = full.to(parameter.device)
+            full = distribute_tensor(moved, mesh, placements, src_data_rank=None)
         parameter.copy_(full)
