@@ -14,8 +14,8 @@ from trainer import optim
 from trainer.attention import AttentionError
 from trainer.config import CHOICES, Config, override
 from trainer.data import model_inputs
-from trainer.hardware import find_hardware
 from trainer.parallel import World, build_model
+from trainer.plan import find_hardware
 
 _BOS, _DOCUMENT_TOKENS = 1, 512  # of the documents that are made up
 

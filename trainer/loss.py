@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from trainer.config import TrainConfig
+
 IGNORE = -100  # a label that is not learned from
 
 
@@ -26,10 +28,8 @@ def next_token_losses(
     hidden: Tensor,
     weight: Tensor,
     labels: Tensor,
+    config: TrainConfig,
     group: dist.ProcessGroup | None = None,
-    *,
-    chunk_tokens: int = 2048,
-    z_loss: float = 0.0,
 ) -> Losses:
     """Sum the negative log-likelihood of ``labels`` under a linear head.
 
@@ -39,20 +39,12 @@ def next_token_losses(
         hidden: (B, T, D), the output of the final norm.
         weight: (V, D), the head; with ``group`` this rank's equal part of its rows.
         labels: (B, T), int64; ``IGNORE`` where nothing is to be predicted.
+        config: the size of a chunk, and the weight of the squared log-partition.
         group: the ranks that share the head, in the order of its rows. The losses are of the whole
             vocabulary; the gradient of ``hidden`` is this rank's part, to be summed over them.
-        chunk_tokens: tokens whose logits are held at once.
-        z_loss: weight of the squared log-partition, summed like the loss.
     """
-    total, nll = _ChunkedLoss.apply(  # type: ignore[no-untyped-call]  # untyped in torch
-        hidden.flatten(0, -2),
-        weight,
-        labels.flatten(),
-        group,
-        chunk_tokens,
-        z_loss,
-        torch.is_grad_enabled(),
-    )
+    flat, learns = (hidden.flatten(0, -2), weight, labels.flatten()), torch.is_grad_enabled()
+    total, nll = _ChunkedLoss.apply(*flat, config, group, learns)  # type: ignore[no-untyped-call]  # untyped in torch
     return Losses(total, nll)
 
 
@@ -63,9 +55,8 @@ class _ChunkedLoss(torch.autograd.Function):
         hidden: Tensor,
         weight: Tensor,
         labels: Tensor,
+        config: TrainConfig,
         group: dist.ProcessGroup | None,
-        chunk_tokens: int,
-        z_loss: float,
         with_gradient: bool,
     ) -> tuple[Tensor, Tensor]:
         nll = hidden.new_zeros((), dtype=torch.float32)
@@ -73,8 +64,8 @@ class _ChunkedLoss(torch.autograd.Function):
         d_hidden = torch.empty_like(hidden) if with_gradient else None
         d_weight = torch.zeros_like(weight, dtype=torch.float32) if with_gradient else None
         first = group.rank() * len(weight) if group else 0  # of this rank's part of the vocabulary
-        for start in range(0, len(hidden), chunk_tokens):
-            part = slice(start, start + chunk_tokens)
+        for start in range(0, len(hidden), config.loss_chunk):
+            part = slice(start, start + config.loss_chunk)
             valid = labels[part] != IGNORE
             target = labels[part, None] - first
             here = (target >= 0) & (target < len(weight))
@@ -88,8 +79,8 @@ class _ChunkedLoss(torch.autograd.Function):
             squares += torch.where(valid, log_partition.square(), 0.0).sum()
             if d_hidden is not None and d_weight is not None:
                 gradient = logits.sub_(log_partition[:, None]).exp_()
-                if z_loss:
-                    gradient *= 1 + 2 * z_loss * log_partition[:, None]
+                if config.z_loss:
+                    gradient *= 1 + 2 * config.z_loss * log_partition[:, None]
                 gradient.scatter_add_(-1, target, -here.float())
                 gradient = gradient.masked_fill_(~valid[:, None], 0.0).to(hidden.dtype)
                 d_hidden[part] = gradient @ weight
@@ -98,16 +89,16 @@ class _ChunkedLoss(torch.autograd.Function):
             ctx.save_for_backward(d_hidden, d_weight)
             ctx.weight_dtype = weight.dtype
         ctx.mark_non_differentiable(nll)
-        return nll + z_loss * squares, nll
+        return nll + config.z_loss * squares, nll
 
     @staticmethod
     def backward(
         ctx: Any, d_total: Tensor, _d_nll: Tensor
-    ) -> tuple[Tensor, Tensor, None, None, None, None, None]:
+    ) -> tuple[Tensor, Tensor, None, None, None, None]:
         d_hidden, d_weight = ctx.saved_tensors
         # The scale is 1 / tokens of a step: in bfloat16 its rounding would bias every gradient.
         scaled = (d_hidden.float() * d_total).to(d_hidden.dtype)
-        return scaled, (d_weight * d_total).to(ctx.weight_dtype), None, None, None, None, None
+        return scaled, (d_weight * d_total).to(ctx.weight_dtype), None, None, None, None
 
 
 def _log_partition(logits: Tensor, group: dist.ProcessGroup | None) -> Tensor:

@@ -19,9 +19,8 @@ import torch
 from torch.profiler import profile
 
 from trainer.config import Config, ConfigError, ProfileConfig
-from trainer.hardware import PUE, co2_kg, energy_wh, find_hardware
 from trainer.parallel import World
-from trainer.plan import BatchPlan
+from trainer.plan import PUE, BatchPlan, co2_kg, energy_wh, find_hardware
 
 _PROCESS_START = time.monotonic()  # nearly: of the import of this module
 

@@ -161,8 +161,7 @@ class Llama(nn.Module):
         if isinstance(weight, DTensor):  # tensor parallel: this rank has some rows of it
             x = x.redistribute(placements=[Replicate()]).to_local(grad_placements=[Partial()])
             group, weight = weight.device_mesh.get_group(), weight.to_local()
-        chunk, z_loss = self.loss.loss_chunk, self.loss.z_loss
-        return next_token_losses(x, weight, labels, group, chunk_tokens=chunk, z_loss=z_loss)
+        return next_token_losses(x, weight, labels, self.loss, group)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

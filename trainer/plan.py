@@ -1,10 +1,13 @@
-"""What a run will be, before it begins: steps, microbatches, memory, epochs.
+"""What a run will be, before it begins: steps, microbatches, memory, epochs, time and energy.
 
 The batch divides exactly or not at all (trainer spec, section 3). Nothing here needs torch.
 """
 
+import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mixtures import mixture as mixture_files
 from mixtures.mixture import MixtureError
@@ -12,9 +15,23 @@ from mixtures.order import OrderError
 from mixtures.plan import make_plan
 from mixtures.render import render
 from trainer.config import Config, ConfigError, ParallelConfig, near
-from trainer.hardware import HARDWARE, PUE, co2_kg, energy_wh, find_hardware
 
 _GIB = 1 << 30
+PUE = 1.1  # energy of the data centre for each unit of the accelerators' (paper, section 6)
+CO2_KG_PER_KWH = 0.385  # of the grid: the average of the US (paper, section 6)
+
+
+class Hardware(NamedTuple):
+    """A line of ``hardware.toml``."""
+
+    pattern: str  # of its name
+    peak_flops: float  # a second, dense bfloat16
+    watts: float  # nameplate
+    gib: float  # of memory
+
+
+_FILE = Path(__file__).with_name("hardware.toml")
+HARDWARE = [Hardware(**line) for line in tomllib.loads(_FILE.read_text("utf-8"))["devices"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,3 +167,26 @@ estimated"""
     sizes = (f"        {size / _GIB:8.2f} GiB  {what}" for what, size in memory.items())
     problems = (f"problem: {problem}" for problem in sources.problems)
     return "\n".join([text, *sizes, "", render(sources), *problems])
+
+
+def find_hardware(name: str) -> Hardware | None:
+    """Find an accelerator by its device name; None if it is not known, never a guess.
+
+    >>> find_hardware("NVIDIA H100 80GB HBM3").watts, find_hardware("cpu")
+    (700.0, None)
+    """
+    return next((h for h in HARDWARE if re.search(h.pattern, name, re.IGNORECASE)), None)
+
+
+def energy_wh(gpu_hours: float, watts: float) -> float:
+    """Give the Wh of so many reserved hours, the data centre's share included.
+
+    >>> round(energy_wh(82_432, 400) / 1e6)
+    36
+    """
+    return gpu_hours * watts * PUE
+
+
+def co2_kg(wh: float) -> float:
+    """Give the kg of CO2 equivalent that so many Wh emit."""
+    return wh / 1000 * CO2_KG_PER_KWH

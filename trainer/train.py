@@ -10,8 +10,11 @@ import dataclasses
 import gc
 import json
 import math
+import os
+import signal
 import statistics
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,18 +25,19 @@ from torch.distributed.fsdp import FSDPModule
 
 from trainer import data, optim
 from trainer.checkpoint import CheckpointError, Checkpoints, TrainState, read_record
-from trainer.config import Config, TrainerError, changed_maths, to_toml
+from trainer.config import Config, RunConfig, TrainerError, changed_maths, to_toml
 from trainer.data import Corpus, Loader, StepBatch
 from trainer.evaluate import evaluate
 from trainer.metrics import Metrics, Profiler
 from trainer.model import initialize
 from trainer.parallel import World, build_model, limit_waiting
 from trainer.plan import BatchPlan, memory_advice, plan_batch
-from trainer.stop import Stop, listening
 
 EXIT_BAD_STEPS = 3
 BAD_BATCHES = "bad_batches.jsonl"
 COMPLETED = "COMPLETED"
+STOP_FILE = "STOP"
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 LOSS_EMA_DECAY = 0.98
 MAX_FAILED_SAVES = 2
 _COLLECT_GARBAGE_STEPS = 1000
@@ -284,6 +288,46 @@ class Run:
             if must or self._failed_saves >= MAX_FAILED_SAVES:
                 raise
             self.metrics.say(f"warning: {error}; training goes on")
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[list[int]]:
+    """List the signals that ask to stop (SIGTERM, SIGINT, SIGUSR1) as they come in.
+
+    A handler does no more, and takes no lock; the ranks compare their lists at the next step.
+    """
+    heard: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: heard.append(n)) for number in _SIGNALS}
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Stop:
+    """What this process knows of a wish to stop; the ranks agree on it at each step.
+
+    ``torchrun`` passes SIGTERM on, but kills its workers 30 seconds later, and a checkpoint of a
+    large model takes longer. So the end of a SLURM job is known before it comes, and
+    ``touch RUN/STOP`` needs no signal at all (trainer spec, section 7).
+    """
+
+    def __init__(self, directory: Path, config: RunConfig, heard: Sequence[int]) -> None:
+        self._file, self._heard = directory / STOP_FILE, heard
+        ends = [time.time() + 3600 * config.max_hours] if config.max_hours else []
+        if job := os.environ.get("SLURM_JOB_END_TIME"):  # in seconds since 1970
+            ends.append(float(job) - 60 * config.margin_minutes)
+        self._end = min(ends, default=math.inf)
+
+    @property
+    def asked(self) -> bool:
+        """Whether there was a signal, the file is there, or the time is over."""
+        return bool(self._heard) or time.time() >= self._end or self._file.exists()
+
+    def obeyed(self) -> None:
+        """Take the file away, so that the run can be started again."""
+        self._file.unlink(missing_ok=True)
 
 
 def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:

@@ -11,10 +11,9 @@ import torch
 from tests.trainer import tiny
 from trainer import metrics
 from trainer.config import Config, ConfigError, load
-from trainer.hardware import co2_kg, energy_wh, find_hardware
 from trainer.metrics import Metrics
 from trainer.parallel import World
-from trainer.plan import plan_batch
+from trainer.plan import co2_kg, energy_wh, find_hardware, plan_batch
 
 
 @pytest.mark.parametrize(
