@@ -5,7 +5,6 @@ of the step's first sequence (``mixtures.order``). Nothing else is remembered: r
 integer, and a run may change its ranks or its micro batch between restarts and sees the same data.
 """
 
-import hashlib
 import os
 import sys
 from collections import deque
@@ -24,6 +23,7 @@ from mixtures import mixture as mixture_files
 from mixtures.mixture import MixtureError
 from mixtures.order import BLOCK_SEQUENCES, Order, OrderError
 from mixtures.plan import corpus_order
+from tokenizer.files import sha256_of
 from tokenizer.manifest import Manifest, ManifestError, read_manifest
 from trainer.config import Config, DataConfig, TrainerError
 from trainer.loss import IGNORE
@@ -167,14 +167,6 @@ def verify(corpus: Corpus, rank: int, ranks: int) -> None:
     for shard in shards[rank::ranks]:
         if sha256_of(shard.path) != shard.sha256:
             raise DataError(f"{shard.path}: not the SHA-256 of its manifest; write it again")
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file; nothing if it is not there."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Reader:

@@ -11,7 +11,7 @@ import tomllib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load
 
+from tokenizer.files import sha256_of
 from tokenizer.hugging_face import write_tokenizer
 from trainer.checkpoint import STATE_FILE, read_record
 from trainer.config import ModelConfig, TrainerError, from_dict
-from trainer.data import sha256_of
 from trainer.model import Llama
 
 FILE_BYTES = 5_000_000_000  # largest file of Hugging Face's layout
@@ -44,7 +44,7 @@ class ExportError(TrainerError):
     """Weights that cannot be read, or not written in the way that was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Weights:
     """A model on disk."""
 
@@ -53,17 +53,14 @@ class Weights:
     tokenizer: Path | None
     read: Callable[[str], Tensor]  # what ``tensor`` gives, not checked
 
-    @property
+    @cached_property
     def shapes(self) -> dict[str, torch.Size]:
         """Shape by name, in the order of the network."""
-        return _shapes(self.model)
+        with torch.device("meta"):
+            return {name: weight.shape for name, weight in Llama(self.model).named_parameters()}
 
     def tensor(self, name: str) -> Tensor:
-        """Read a tensor by our name, rows in our order, in the precision that is stored.
-
-        Raises:
-            ExportError: it is not there, or has not the shape of the model.
-        """
+        """Read a tensor by our name, rows in our order, in the precision that is stored."""
         try:
             tensor = self.read(name)
         except (OSError, LookupError, RuntimeError, CheckpointException, SafetensorError) as error:
@@ -76,12 +73,8 @@ class Weights:
 def open_weights(path: Path, tokenizer: str = "") -> Weights:
     """Open a checkpoint, or a folder in Hugging Face's or Meta's layout.
 
-    Args:
-        path: the folder.
-        tokenizer: a ``.model`` to go with it; by default the one that the folder has or names.
-
-    Raises:
-        ExportError: no such weights, not those of a LLaMA, or another tokenizer's.
+    With a tokenizer's ``.model``, or the one that the folder has or names. Raises ExportError if
+    there are no such weights, or not those of a LLaMA, or the tokenizer is another's.
     """
     readers = {STATE_FILE: _checkpoint, "config.json": _hugging_face, "params.json": _meta}
     for file, reader in readers.items():
@@ -108,15 +101,8 @@ def load_model(weights: Weights, device: torch.device, dtype: torch.dtype) -> Ll
 def write(weights: Weights, out: Path, layout: str, dtype: str = "stored", parts: int = 1) -> None:
     """Write weights in layout ``hf`` or ``meta``, for which see the next two functions.
 
-    Args:
-        weights: what to write.
-        out: a folder that is not there yet; it appears when it is whole.
-        layout: see there.
-        dtype: as PyTorch names it, or ``stored``.
-        parts: files of Meta's layout.
-
-    Raises:
-        ExportError: there is something at ``out``, or it cannot be written.
+    ``out`` appears when it is whole. Raises ExportError if there is something already, or what is
+    wrong in writing it.
     """
     if out.exists():
         raise ExportError(f"{out} exists: give a folder that is not there yet")
@@ -171,11 +157,7 @@ def write_hugging_face(weights: Weights, folder: Path, dtype: torch.dtype) -> No
 
 
 def write_meta(weights: Weights, folder: Path, dtype: torch.dtype, parts: int = 1) -> None:
-    """Write ``params.json``, ``consolidated.00.pth`` and so on, each in memory, and the tokenizer.
-
-    Raises:
-        ExportError: so many parts do not divide the model.
-    """
+    """Write ``params.json``, the tokenizer, and ``consolidated.00.pth`` and so on, each in memory."""
     model = weights.model
     if uneven := [n for n in ("heads", "ffn_dim", "vocab_size") if getattr(model, n) % parts]:
         raise ExportError(f"{parts} parts do not divide the model's {uneven[0]}: take fewer")
@@ -220,14 +202,12 @@ def _checkpoint(path: Path, tokenizer: str) -> Weights:
                 f"{tokenizer}: not there, or not the tokenizer of {path} (SHA-256 "
                 f"{trained[:12]}..): give its path as data.tokenizer=FILE"
             )
-
-    shapes = _shapes(config.model)
     reader = FileSystemReader(path)
-    metadata = reader.read_metadata()  # large after many ranks, so it is read once
+    metadata: Any = reader.read_metadata()  # large after many ranks, so it is read once
     reader.read_metadata = lambda *_, **__: metadata  # type: ignore[method-assign]  # on purpose
 
     def read(name: str) -> Tensor:
-        tensor = torch.empty(shapes[name])
+        tensor = torch.empty(metadata.state_dict_metadata[f"model.{name}"].size)
         with warnings.catch_warnings():  # it warns of what no_dist asks for
             warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
             load({"model": {name: tensor}}, storage_reader=reader, no_dist=True)
@@ -293,12 +273,6 @@ def _multiple_of(dim: int, ffn: int, path: Path, said: int = 256) -> int:
         if ModelConfig(dim=dim, multiple_of=multiple).ffn_dim == ffn:
             return multiple
     raise ExportError(f"{path}: a feed-forward width of {ffn} is under 8/3 of {dim}: not LLaMA-1")
-
-
-@cache
-def _shapes(model: ModelConfig) -> dict[str, torch.Size]:
-    with torch.device("meta"):
-        return {name: parameter.shape for name, parameter in Llama(model).named_parameters()}
 
 
 def _hf_name(name: str) -> str:

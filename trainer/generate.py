@@ -56,12 +56,7 @@ def complete(
 
 
 def generate(
-    model: Llama,
-    prompt: Sequence[int],
-    sampling: Sampling,
-    *,
-    max_new_tokens: int,
-    eos_id: int,
+    model: Llama, prompt: Sequence[int], sampling: Sampling, *, max_new_tokens: int, eos_id: int
 ) -> Iterator[int]:
     """Give the tokens after ``prompt`` as they are drawn, until EOS, the limit or a full context.
 

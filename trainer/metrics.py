@@ -9,7 +9,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -45,7 +44,7 @@ class Metrics:
         self._steps, self._since = steps, time.monotonic()
         self._seconds: dict[str, float] = {}
 
-    @contextmanager
+    @contextlib.contextmanager
     def timed(self, name: str) -> Iterator[None]:
         """Time something: ``data`` is part of training, all else is apart from it."""
         start = time.monotonic()
@@ -66,10 +65,9 @@ class Metrics:
         temporary.replace(self._path)
 
     def step(self, row: Mapping[str, Any]) -> None:
-        """Count a step; complete, write and show its row if it is the first, due, or the last.
+        """Count a step; add rates and memory to its row, write and show it, if it is due.
 
-        Args:
-            row: step, tokens, loss, grad_norm, lr and so on; rates and memory are added.
+        It is after every ``metrics.every`` steps, the first after a start, and the last.
         """
         self._steps += 1
         last = self._plan.steps
@@ -158,12 +156,13 @@ class Profiler:
         self._memory = world.device.type == "cuda"
         self._profile: profile | None = None
 
-    @contextmanager
+    @contextlib.contextmanager
     def step(self, number: int) -> Iterator[None]:
         """Trace a step if it is one of those; after the last write what was seen."""
         if number in self._steps and self._profile is None:
             if self._memory:
                 torch.cuda.memory._record_memory_history()  # noqa: SLF001 - its documented name
+            self._directory.mkdir(exist_ok=True)
             self._profile = profile(record_shapes=True)
             self._profile.start()
         try:
@@ -173,14 +172,12 @@ class Profiler:
             raise
         if self._profile and number == self._steps[-1]:
             self._profile.stop()
-            self._directory.mkdir(exist_ok=True)
             path = self._directory / f"trace-rank{self._rank}.json.gz"
             self._profile.export_chrome_trace(str(path))
             self._dump_memory()
 
     def _dump_memory(self) -> None:
         if self._profile and self._memory:
-            self._directory.mkdir(exist_ok=True)
             path = self._directory / f"memory-rank{self._rank}.pickle"
             torch.cuda.memory._dump_snapshot(str(path))  # type: ignore[no-untyped-call]  # noqa: SLF001 - documented, untyped
 

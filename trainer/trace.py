@@ -14,13 +14,9 @@ from numpy.typing import NDArray
 
 from tokenizer.model import Tokenizer
 from tokenizer.shards import Span, documents_between
-from trainer.config import Config, TrainerError
+from trainer.config import Config
 from trainer.data import DataError, Reader, open_corpus, resume_corpus
 from trainer.plan import plan_batch
-
-
-class TraceError(TrainerError):
-    """A step that this run does not have, or whose order is no longer known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +41,12 @@ def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterat
             order is that of a run that begins with ``config``.
 
     Raises:
-        TraceError: see there.
-        DataError: the shards are not those of the run, or cannot be read.
+        DataError: no such step, or one whose order is no longer known; the shards are not those of
+            the run, or cannot be read.
     """
     plan = plan_batch(config, 1)
     if not 1 <= step <= plan.steps:
-        raise TraceError(f"step {step}: the run has steps 1 to {plan.steps:,}")
+        raise DataError(f"step {step}: the run has steps 1 to {plan.steps:,}")
     first = (step - 1) * plan.batch_sequences
     if record is None:
         corpus = open_corpus(config, plan.sequences)
@@ -59,7 +55,7 @@ def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterat
         corpus = resume_corpus(config, order["sequences"], order, state["sequences"])
         first += state["sequences"] - state["step"] * plan.batch_sequences
     if first < corpus.first:
-        raise TraceError(
+        raise DataError(
             f"step {step} was read before the run's data or batches changed: name a checkpoint "
             "from before that instead"
         )

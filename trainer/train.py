@@ -128,13 +128,9 @@ class Run:
                     patient = False
                 if state.bad_in_a_row >= config.run.max_bad_steps:
                     self._finish_save()
-                    code, ending = (
-                        EXIT_BAD_STEPS,
-                        (
-                            f"stopped: {state.bad_in_a_row} steps in a row made no update; "
-                            f"what they read is in {self.directory / BAD_BATCHES}"
-                        ),
-                    )
+                    code, read = EXIT_BAD_STEPS, self.directory / BAD_BATCHES
+                    many = f"{state.bad_in_a_row} steps in a row"
+                    ending = f"stopped: {many} made no update; what they read is in {read}"
                     break
                 self._do_what_is_due(state.step)
             else:
