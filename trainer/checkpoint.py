@@ -23,6 +23,7 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save, save
 from torch.distributed.tensor import DTensor
+from torch.optim import Optimizer
 
 from trainer.config import CheckpointConfig, Config, TrainerError, from_dict, override
 from trainer.config import load as load_config
@@ -83,7 +84,7 @@ class Checkpoints:
             raise CheckpointError(answer)
         return answer
 
-    def load(self, path: Path, model: Llama, optimizer: torch.optim.Optimizer) -> TrainState:
+    def load(self, path: Path, model: Llama, optimizer: Optimizer) -> TrainState:
         """Load weights and moments into a sharded model, on any number of ranks.
 
         Raises:
@@ -104,11 +105,7 @@ class Checkpoints:
         return state
 
     def begin(
-        self,
-        model: Llama,
-        optimizer: torch.optim.Optimizer,
-        state: TrainState,
-        record: Mapping[str, Any],
+        self, model: Llama, optimizer: Optimizer, state: TrainState, record: Mapping[str, Any]
     ) -> None:
         """Write a checkpoint of all ranks, or start to: ``finish`` makes it one that counts.
 

@@ -16,6 +16,8 @@ from typing import Any
 from tokenizer.strict import build, nearest
 
 CONFIGS = Path(__file__).parent / "configs"
+_RULES = tomllib.loads(Path(__file__).with_name("rules.toml").read_text("utf-8"))
+CHOICES: dict[str, list[str]] = _RULES["choices"]
 
 
 class TrainerError(ValueError):
@@ -199,27 +201,6 @@ class Config:
         return -(-self.train.total_tokens // self.train.batch_tokens)
 
 
-# What a resumed run may not change: sections and keys that move more than rounding. Data is
-# compared apart from this, by the hashes of what its paths lead to.
-MATHS = {"model", "optim", "data.doc_mask", "parallel.param_dtype"}
-MATHS |= {"train.total_tokens", "train.batch_tokens", "train.seed", "train.z_loss"}
-
-# Sections and keys whose numbers are more than 0; all others may be 0.
-POSITIVE = {"model", "train.total_tokens", "train.batch_tokens", "train.micro_batch"}
-POSITIVE |= {"train.loss_chunk", "optim.lr", "optim.eps", "parallel", "metrics"}
-POSITIVE |= {"checkpoint.keep", "run.max_bad_steps", "run.spike_sigmas", "run.spike_window"}
-
-CHOICES = {
-    "attention.backend": (
-        *("auto", "flash3", "flash2", "sdpa", "varlen", "flex", "xformers", "sdpa-mask"),
-    ),
-    "data.on_bad_shard": ("raise", "skip"),
-    "parallel.param_dtype": ("bfloat16", "float32"),
-    "parallel.recompute": ("none", "selective", "selective:2", "full"),
-    "run.on_spike": ("warn", "skip"),
-}
-
-
 def load(path: str, overrides: Iterable[str] = ()) -> Config:
     """Read a configuration file and apply ``section.key=value`` overrides to it.
 
@@ -304,7 +285,7 @@ def changed_maths(saved: Mapping[str, Any], config: Config) -> dict[str, str]:
     return {
         key: f"{before[key]} -> {value}"
         for key, value in flatten(config).items()
-        if value != before[key] and _among(key, MATHS)
+        if value != before[key] and _among(key, _RULES["maths"])
     }
 
 
@@ -329,7 +310,7 @@ def near(legal: Iterable[int], wanted: int) -> str:
     return " or ".join(map(str, two))
 
 
-def _among(key: str, keys: set[str]) -> bool:
+def _among(key: str, keys: list[str]) -> bool:
     """Tell whether a dotted key, or its section, is among ``keys``."""
     return key in keys or key.partition(".")[0] in keys
 
@@ -341,7 +322,7 @@ def _out_of_range(config: Config) -> Iterator[str]:
             yield f"{key} = {value}: must be {' or '.join(CHOICES[key])}"
         if type(value) not in (int, float):
             continue
-        positive = _among(key, POSITIVE)
+        positive = _among(key, _RULES["positive"])
         if not math.isfinite(value) or value < 0 or (positive and value == 0):
             least = "more than 0" if positive else "not negative"
             yield f"{key} = {value}: must be {least}, and finite"
@@ -366,10 +347,8 @@ def _problems(config: Config) -> Iterator[str]:
         if len(pair) != 2 or not 1 <= pair[0] <= pair[1]:
             yield f"{key} = {pair}: steps are [first, last], counted from 1"
     if optim.warmup_steps >= config.steps:
-        yield (
-            f"optim.warmup_steps = {optim.warmup_steps} leaves nothing of the {config.steps} steps "
-            "that train.total_tokens / train.batch_tokens gives: warm up for fewer"
-        )
+        warmup = f"optim.warmup_steps = {optim.warmup_steps}"
+        yield f"{warmup} leaves nothing of the {config.steps} steps of the run: warm up for fewer"
     if "://" in data.shards:
         yield (
             f"data.shards = {data.shards}: the trainer reads mounted file systems, no URLs; copy "
@@ -391,7 +370,4 @@ def _parallel_problems(model: ModelConfig, parallel: ParallelConfig) -> Iterator
             f"and vocabulary; it may be {' or '.join(legal)}"
         )
     if parallel.tensor > 1 and parallel.compile and parallel.recompute == "full":
-        yield (
-            "parallel.recompute = full: PyTorch does not compile it with parallel.tensor > 1; take "
-            "selective"
-        )
+        yield "parallel.recompute = full does not compile with parallel.tensor > 1: take selective"

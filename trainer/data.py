@@ -185,8 +185,7 @@ class Reader:
             raise DataError(f"{shard.path}: byte {start}: {error.strerror}") from error
         if len(content) != size:
             raise DataError(
-                f"{shard.path}: byte {start}: {len(content)} of {size} bytes are there; "
-                "the shard was cut after the run began"
+                f"{shard.path}: byte {start}: {len(content)} of {size} bytes: it was cut"
             )
         return np.frombuffer(content, self._dtype).astype(np.int64)
 
@@ -355,8 +354,5 @@ def _open_source(directory: Path, manifest: Manifest) -> Source:
         splits[info.split].append(Shard(path, info.tokens, expected.sha256))
     heldout = manifest.splits["heldout"]
     if heldout.tokens <= len(splits["heldout"]):
-        raise DataError(
-            f"{directory}: no held-out documents to evaluate on; tokenize the source again with "
-            "a larger held-out fraction"
-        )
+        raise DataError(f"{directory}: no held-out documents: tokenize it with a larger fraction")
     return Source(tuple(splits["train"]), tuple(splits["heldout"]), heldout.text_bytes)

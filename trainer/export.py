@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -157,7 +157,7 @@ def write_hugging_face(weights: Weights, folder: Path, dtype: torch.dtype) -> No
 
 
 def write_meta(weights: Weights, folder: Path, dtype: torch.dtype, parts: int = 1) -> None:
-    """Write ``params.json``, the tokenizer, and ``consolidated.00.pth`` and so on, each in memory."""
+    """Write ``params.json``, the tokenizer, and ``consolidated.00.pth`` and so on, each at once."""
     model = weights.model
     if uneven := [n for n in ("heads", "ffn_dim", "vocab_size") if getattr(model, n) % parts]:
         raise ExportError(f"{parts} parts do not divide the model's {uneven[0]}: take fewer")
@@ -236,8 +236,7 @@ def _hugging_face(path: Path, tokenizer: str) -> Weights:
     def read(name: str) -> Tensor:
         file = path / files.get(_hf_name(name), "model.safetensors")
         with safe_open(file, framework="pt") as opened:
-            tensor: Tensor = opened.get_tensor(_hf_name(name))
-        return tensor
+            return cast("Tensor", opened.get_tensor(_hf_name(name)))
 
     model = ModelConfig(**values, rope_theta=float(rope["rope_theta"]))
     return Weights(path, model, _tokenizer_in(path, tokenizer), read)

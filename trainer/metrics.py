@@ -236,10 +236,8 @@ def _open_mirrors(directory: Path, config: Config) -> list[Mirror]:
             )
             mirrors.append(lambda numbers, step: run.log(numbers, step=step))
     except ImportError as error:
-        raise ConfigError(
-            f"metrics.tensorboard or metrics.wandb is set, but {error.name} is not installed: "
-            "install it, or leave the key out"
-        ) from error
+        missing = f"metrics: {error.name} is not installed: install it, or leave the key out"
+        raise ConfigError(missing) from error
     return mirrors
 
 

@@ -7,7 +7,7 @@ the meta device, shard, ``to_empty``, then ``initialize`` or load (trainer spec,
 
 import math
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader knows
@@ -54,8 +54,7 @@ class Attention(nn.Module):
         # The head count follows from the local width: tensor parallel ranks hold some heads each.
         q, k, v = (w(x).unflatten(-1, (-1, self.head_dim)) for w in (self.wq, self.wk, self.wv))
         mixed = self.attend(rotate(q, cos, sin), rotate(k, cos, sin), v, cu_seqlens)
-        output: Tensor = self.wo(mixed.flatten(-2))
-        return output
+        return cast("Tensor", self.wo(mixed.flatten(-2)))
 
 
 class FeedForward(nn.Module):
@@ -69,8 +68,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``x`` (B, T, dim) to the same shape."""
-        output: Tensor = self.w2(F.silu(self.w1(x)) * self.w3(x))
-        return output
+        return cast("Tensor", self.w2(F.silu(self.w1(x)) * self.w3(x)))
 
 
 class Block(nn.Module):
@@ -101,8 +99,7 @@ class Block(nn.Module):
     def compute(self, x: Tensor, cos: Tensor, sin: Tensor, cu_seqlens: Tensor | None) -> Tensor:
         """Do what ``forward`` does, and keep what backward needs."""
         x = x + self.attention(self.attention_norm(x), cos, sin, cu_seqlens)
-        output: Tensor = x + self.feed_forward(self.ffn_norm(x))
-        return output
+        return cast("Tensor", x + self.feed_forward(self.ffn_norm(x)))
 
 
 class Llama(nn.Module):
@@ -154,8 +151,7 @@ class Llama(nn.Module):
             x = layer(x, cos, sin, cu_seqlens)
         x = self.norm(x)
         if labels is None:
-            logits: Tensor = self.output(x)
-            return logits
+            return cast("Tensor", self.output(x))
         weight: Tensor = self.output.weight
         group = None
         if isinstance(weight, DTensor):  # tensor parallel: this rank has some rows of it

@@ -8,9 +8,11 @@ one and FSDP over a mesh of one, which changes no bit of the result.
 
 import os
 import time
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -30,22 +32,7 @@ from trainer.plan import shards
 T = TypeVar("T")
 c10d: Any = dist  # for public names that its typed list lacks
 
-# What "selective" keeps, where it exists: linear layers, attention, and what costs communication.
-# All else (norms, rotation, SwiGLU's product) is cheap, and computed again.
-_MATMULS = ("aten.mm", "aten.addmm", "aten.linear")
-_KEPT = (
-    "aten._scaled_dot_product_flash_attention",
-    "aten._scaled_dot_product_efficient_attention",
-    "aten._scaled_dot_product_cudnn_attention",
-    "aten._scaled_dot_product_flash_attention_for_cpu",
-    "torch_attn._varlen_attn",
-    "flash_attn._flash_attn_forward",
-    "flash_attn._flash_attn_varlen_forward",
-    "flash_attn_3._flash_attn_forward",
-    "xformers_flash.flash_fwd",
-    "xformers.efficient_attention_forward_cutlass",
-    "_c10d_functional.reduce_scatter_tensor",
-)
+_KEPT = tomllib.loads(Path(__file__).with_name("selective.toml").read_text("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +196,10 @@ def recomputation(mode: str) -> dict[str, Any] | None:
         return None
     if mode == "full":
         return {}
-    matmuls, kept = _operators(_MATMULS), _operators(_KEPT)
+    matmuls, kept = _operators(_KEPT["products"]), _operators(_KEPT["others"])
     every = 2 if mode == "selective:2" else 1
 
-    def contexts() -> tuple[Any, Any]:
+    def contexts() -> Any:
         seen = {True: 0, False: 0}  # matrix products, in the recomputation and in the forward
 
         def policy(context: Any, operator: Any, *_: Any, **__: Any) -> CheckpointPolicy:
@@ -223,13 +210,12 @@ def recomputation(mode: str) -> dict[str, Any] | None:
             )
             return CheckpointPolicy.MUST_SAVE if keep else CheckpointPolicy.PREFER_RECOMPUTE
 
-        made: tuple[Any, Any] = create_selective_checkpoint_contexts(policy)  # type: ignore[no-untyped-call]  # untyped in torch
-        return made
+        return create_selective_checkpoint_contexts(policy)  # type: ignore[no-untyped-call]  # untyped in torch
 
     return {"context_fn": contexts}
 
 
-def _operators(names: tuple[str, ...]) -> set[Any]:
+def _operators(names: list[str]) -> set[Any]:
     """Find operators by name; those of libraries that are not loaded are left out."""
     found = set()
     for name in names:

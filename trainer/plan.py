@@ -3,7 +3,6 @@
 The batch divides exactly or not at all (trainer spec, section 3). Nothing here needs torch.
 """
 
-import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ CO2_KG_PER_KWH = 0.385  # of the grid: the average of the US (paper, section 6)
 class Hardware(NamedTuple):
     """A line of ``hardware.toml``."""
 
-    pattern: str  # of its name
+    name: str
     peak_flops: float  # a second, dense bfloat16
     watts: float  # nameplate
     gib: float  # of memory
@@ -80,12 +79,10 @@ def shards(parallel: ParallelConfig, ranks: int) -> int:
     Raises:
         ConfigError: they do not divide so.
     """
+    copies = f"parallel.replicate {parallel.replicate} x parallel.tensor {parallel.tensor}"
     count, rest = divmod(ranks, parallel.replicate * parallel.tensor)
     if rest or not count:
-        raise ConfigError(
-            f"{ranks} ranks are no multiple of parallel.replicate {parallel.replicate} x "
-            f"parallel.tensor {parallel.tensor}"
-        )
+        raise ConfigError(f"{ranks} ranks are no multiple of {copies}")
     return count
 
 
@@ -134,7 +131,7 @@ def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
     """
     hardware = find_hardware(device)
     if hardware is None or not 0 < mfu <= 1:
-        names = ", ".join(h.pattern.replace(r"\b", "").replace(".*", " ") for h in HARDWARE)
+        names = ", ".join(known.name for known in HARDWARE)
         raise ConfigError(f"--device {device} --mfu {mfu}: must be one of {names}, and in (0, 1]")
     memory, model = memory_plan(config, ranks), config.model
     plan = plan_batch(config, ranks // config.parallel.tensor)
@@ -175,7 +172,8 @@ def find_hardware(name: str) -> Hardware | None:
     >>> find_hardware("NVIDIA H100 80GB HBM3").watts, find_hardware("cpu")
     (700.0, None)
     """
-    return next((h for h in HARDWARE if re.search(h.pattern, name, re.IGNORECASE)), None)
+    words = {*name.upper().replace("-", " ").split()}
+    return next((h for h in HARDWARE if words >= {*h.name.upper().split()}), None)
 
 
 def energy_wh(gpu_hours: float, watts: float) -> float:

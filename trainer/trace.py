@@ -56,8 +56,7 @@ def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterat
         first += state["sequences"] - state["step"] * plan.batch_sequences
     if first < corpus.first:
         raise DataError(
-            f"step {step} was read before the run's data or batches changed: name a checkpoint "
-            "from before that instead"
+            f"step {step} was read before the run's data changed: name an older checkpoint"
         )
     reader = Reader(corpus.dtype)
     for number in range(first, first + plan.batch_sequences):

@@ -214,9 +214,7 @@ class Run:
             "grad_norm": norm,
             "lr": rate,
             "skipped": state.skipped,
-            "source_tokens": {
-                name: count * self.plan.context for name, count in state.source_sequences.items()
-            },
+            "source_tokens": {s: n * self.plan.context for s, n in state.source_sequences.items()},
         }
 
     def _is_good(self, batch: StepBatch, loss: float, norm: float) -> bool:
