@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
 
 from trainer import optim
 from trainer.attention import AttentionError
@@ -94,7 +95,8 @@ def _measure(config: Config, world: World, steps: int, microbatches: int) -> tup
 def _fill(model: nn.Module) -> None:
     """Draw weights fast: not a training's, but no constants, with which devices draw less power."""
     for parameter in model.parameters():
-        parameter.normal_(std=0.02) if parameter.ndim > 1 else parameter.fill_(1.0)
+        local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
+        local.normal_(std=0.02) if parameter.ndim > 1 else local.fill_(1.0)
 
 
 def _wait(world: World) -> None:
