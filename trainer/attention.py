@@ -89,8 +89,7 @@ def choose(
 ) -> Choice:
     """Find the kernel for tensors of ``dtype`` on ``device``, with ``cu_seqlens`` or without.
 
-    Raises:
-        AttentionError: none serves; or not the only one to use, if ``backend`` is not ``auto``.
+    Raises AttentionError if none serves, or not the one that ``backend`` names.
     """
     reasons: list[str] = []
     for kernel in _KERNELS:

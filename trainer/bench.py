@@ -24,10 +24,7 @@ def bench(config: Config, world: World, steps: int, microbatches: int) -> Iterat
     """Train on random tokens with each kernel that serves; give lines to read.
 
     Rates are those of whole steps: microbatches and an update. Memory is the peak of the device,
-    on the CPU that of this process so far.
-
-    Raises:
-        AttentionError: none serves.
+    on the CPU that of this process so far. Raises AttentionError if none serves.
     """
     device, dtype = world.device, getattr(torch, config.parallel.param_dtype)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

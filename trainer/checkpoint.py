@@ -71,13 +71,9 @@ class Checkpoints:
     def find(self, resume: str) -> Path | None:
         """Find the checkpoint to resume from; rank 0 looks and all ranks get its answer.
 
-        Args:
-            resume: ``auto`` takes what ``latest`` names, or the newest whole one if that is gone;
-                ``never`` refuses to start over one; a name takes that one, and puts the later
-                ones, of a run that is abandoned, aside.
-
-        Raises:
-            CheckpointError: no checkpoint of that name, or one where there should be none.
+        ``auto`` takes what ``latest`` names, or the newest whole one if that is gone; ``never``
+        refuses to start over one; a name takes that one, and puts the later ones, of a run that is
+        abandoned, aside. Raises CheckpointError if there is none of that name.
         """
         answer = self._world.agree(self._find(resume) if self._world.rank == 0 else None)
         if isinstance(answer, str):
@@ -87,8 +83,7 @@ class Checkpoints:
     def load(self, path: Path, model: Llama, optimizer: Optimizer) -> TrainState:
         """Load weights and moments into a sharded model, on any number of ranks.
 
-        Raises:
-            CheckpointError: a weight that is not finite, or files that do not fit the model.
+        Raises CheckpointError if a weight is not finite, or the files do not fit the model.
         """
         settings = [{**group} for group in optimizer.param_groups]
         weights, moments = get_state_dict(model, optimizer)
@@ -109,10 +104,8 @@ class Checkpoints:
     ) -> None:
         """Write a checkpoint of all ranks, or start to: ``finish`` makes it one that counts.
 
-        ``train_state.json`` gets the record (configuration, data, versions) and the state.
-
-        Raises:
-            CheckpointError: on every rank, if one could not write; nothing is left of it then.
+        ``train_state.json`` gets the record (configuration, data, versions) and the state. If one
+        rank could not write, CheckpointError is raised on all, and nothing is left of it.
         """
         final = self.root / f"step-{state.step:08d}"
         content = json.dumps({**record, "state": asdict(state)}, indent=1)
@@ -217,11 +210,8 @@ def open_run(target: str, overrides: Iterable[str]) -> tuple[Config, Path | None
     """Find the configuration and the checkpoint that a command is pointed at, if one is there.
 
     The target is a checkpoint's folder, a run's with its newest checkpoint, or a configuration,
-    whose run is meant. Nothing is changed in the run, which may be going on.
-
-    Raises:
-        ConfigError: no such configuration.
-        CheckpointError: a folder without a checkpoint.
+    whose run is meant. Nothing is changed in the run, which may be going on. Raises ConfigError if
+    there is no such configuration, CheckpointError for a folder without a checkpoint.
     """
     folder = Path(target)
     if not folder.is_dir():

@@ -204,12 +204,9 @@ class Config:
 def load(path: str, overrides: Iterable[str] = ()) -> Config:
     """Read a configuration file and apply ``section.key=value`` overrides to it.
 
-    Args:
-        path: a TOML file, or the name of one that the package brings, as ``llama_7b``.
-        overrides: values are written as in TOML; strings and lists without quotes and brackets.
-
-    Raises:
-        ConfigError: unreadable file, unknown key, wrong type, or values that cannot run.
+    ``path`` may be the name of one that the package brings, as ``llama_7b``. Values of overrides
+    are written as in TOML, strings and lists without quotes and brackets. Raises ConfigError for
+    an unreadable file, an unknown key, a wrong type, or values that cannot run.
     """
     file = Path(path)
     if not file.exists() and (CONFIGS / f"{path}.toml").exists():
@@ -277,9 +274,7 @@ def to_toml(config: Config) -> str:
 def changed_maths(saved: Mapping[str, Any], config: Config) -> dict[str, str]:
     """Find what makes another training of a resumed run: by key, "old -> new".
 
-    Args:
-        saved: nested values of the configuration in the checkpoint; keys it lacks had the default.
-        config: the configuration to go on with.
+    Keys that ``saved``, the configuration in the checkpoint, lacks had the default.
     """
     before = flatten(from_dict(saved, where="the checkpoint's configuration"))
     return {

@@ -82,15 +82,9 @@ def open_corpus(
 ) -> Corpus:
     """Open the shards of the configured mixture and check all that can be without reading them.
 
-    Args:
-        config: says where the shards are and what they must be.
-        sequences: of the whole run.
-        first: sequences that the run read before this order begins.
-        start: sequences of each source that earlier orders read.
-
-    Raises:
-        DataError: shards that are missing, unfinished, cut, or of another tokenizer; a source
-            without held-out documents; a mixture that the shards cannot fill.
+    The run has so many sequences, of which ``first`` were read before this order begins, and of
+    each source ``start``. Raises DataError for shards that are missing, unfinished, cut, or of
+    another tokenizer, a source without held-out documents, a mixture that the shards cannot fill.
     """
     directory, context = Path(config.data.shards), config.model.context
     try:
@@ -304,13 +298,9 @@ def model_inputs(
 def document_starts(tokens: Tensor, bos_id: int) -> Tensor:
     """Find the documents in a microbatch: the ``cu_seqlens`` of `trainer.attention.Attend`.
 
-    Args:
-        tokens: (B, T) int64, on the host. A document begins at each BOS and at each row.
-        bos_id: of the tokenizer.
-
-    Returns:
-        (N,) int32: starts among the B * T tokens in a row, then B * T to the end. N is a power of
-        two, 64 or more: compiled code sees few shapes, and kernels few documents of no tokens.
+    A document of ``tokens`` (B, T), int64 on the host, begins at each BOS and at each row. The
+    result is (N,) int32: starts among the B * T tokens in a row, then B * T to the end. N is a
+    power of two, 64 or more: compiled code sees few shapes, kernels few documents of no tokens.
     """
     starts = tokens == bos_id
     starts[:, 0] = True

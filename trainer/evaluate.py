@@ -32,18 +32,9 @@ def evaluate(
 ) -> tuple[dict[str, Any], str]:
     """Score the held-out split of every source; all ranks call it and all get the result.
 
-    Args:
-        model: sharded; it is left in training mode.
-        corpus: where the held-out shards are.
-        world: windows are dealt to the data ranks in turn.
-        config: of the run; attention stays inside documents if it did in training.
-
-    Returns:
-        A row of metrics.jsonl and a line to read. By source and weighted: nats a token, beside
-        them `unigram_nll`; bits a byte of UTF-8, which compare between tokenizers.
-
-    Raises:
-        DataError: a shard cannot be read.
+    It is a row of metrics.jsonl and a line to read. By source and weighted: nats a token, beside
+    them `unigram_nll`; bits a byte of UTF-8, which compare between tokenizers. The model is left in
+    training mode. Raises DataError if a shard cannot be read.
     """
     reader, context = Reader(corpus.dtype), config.model.context
     micro_batch = config.train.micro_batch
@@ -108,9 +99,7 @@ def unigram_nll(corpus: Corpus, vocab_size: int) -> dict[str, float]:
 def evaluate_checkpoint(config: Config, path: Path, world: World) -> str:
     """Score a checkpoint; give the line to read.
 
-    Raises:
-        CheckpointError: the files do not fit the model.
-        DataError: the shards are not there, or not for this model.
+    Raises CheckpointError or DataError if files or shards are not there, or not for this model.
     """
     corpus = open_corpus(config, plan_batch(config, 1).sequences)
     model, _ = build_model(config, world)

@@ -40,8 +40,7 @@ def complete(
 ) -> Iterator[str]:
     """Give a prompt and the text after it, as it comes.
 
-    Raises:
-        GenerateError: the prompt is too long, or no tokenizer is beside the weights.
+    Raises GenerateError if the prompt is too long, or no tokenizer is beside the weights.
     """
     if weights.tokenizer is None:
         raise GenerateError(f"{weights.path}: no tokenizer there: give data.tokenizer=FILE")
@@ -60,15 +59,8 @@ def generate(
 ) -> Iterator[int]:
     """Give the tokens after ``prompt`` as they are drawn, until EOS, the limit or a full context.
 
-    Args:
-        model: whole, on one device, as `trainer.export.load_model` gives it.
-        prompt: ids, at least one, usually BOS first.
-        sampling: see there.
-        max_new_tokens: limit.
-        eos_id: ends the text; it is not given.
-
-    Raises:
-        GenerateError: the prompt is empty, or as long as the context.
+    The model is whole, on one device, as `trainer.export.load_model` gives it; EOS is not given.
+    Raises GenerateError if the prompt is empty, or as long as the context.
     """
     context = model.config.context
     if not 0 < len(prompt) < context:

@@ -139,11 +139,8 @@ class Llama(nn.Module):
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Give logits (B, T, V), or with labels the sums of their loss (`Losses`).
 
-        Args:
-            tokens: (B, T) int64, start + T <= context.
-            labels: (B, T) int64, the next tokens; -100 is not learned from.
-            cu_seqlens: document starts as in `Attend`, to keep attention inside documents.
-            start: place of the first of the tokens.
+        ``tokens`` and ``labels``, the next tokens or ``IGNORE``, are (B, T) int64; the first has
+        place ``start`` of the context. ``cu_seqlens`` as in `Attend` keeps it inside documents.
         """
         x = self.tok_embeddings(tokens)
         places = slice(start, start + tokens.shape[1])

@@ -75,10 +75,7 @@ def start(config: ParallelConfig | None = None) -> World:
     """Join the process group that ``torchrun`` describes, or make one of this process alone.
 
     The backend follows the device; a CPU backend (gloo) is always there, for numbers that live
-    on the host. Call ``stop`` at the end.
-
-    Raises:
-        ConfigError: see ``arrange``.
+    on the host. Call ``stop`` at the end. Raises as ``arrange`` does.
     """
     config, backend = config or ParallelConfig(), "gloo"
     if kind := torch.accelerator.current_accelerator(check_available=True):
@@ -99,8 +96,7 @@ def start(config: ParallelConfig | None = None) -> World:
 def arrange(config: ParallelConfig) -> World:
     """Lay the ranks of the process group out in a mesh, tensor parallel ranks side by side.
 
-    Raises:
-        ConfigError: the ranks do not divide so.
+    Raises ConfigError if they do not divide so.
     """
     size, device = dist.get_world_size(), torch.device("cpu")
     if kind := torch.accelerator.current_accelerator(check_available=True):
@@ -132,10 +128,8 @@ def build_model(config: Config, world: World) -> tuple[Llama, Choice]:
     """Build the model spread over ``world``, its weights not yet filled; and choose its attention.
 
     The order matters: on the meta device first; matrices are split before blocks are compiled, and
-    blocks are sharded before the root; memory is taken last, for the shards only.
-
-    Raises:
-        AttentionError: no attention kernel serves this device and configuration.
+    blocks are sharded before the root; memory is taken last, for the shards only. Raises
+    AttentionError if no kernel serves.
     """
     parallel, dtype = config.parallel, getattr(torch, config.parallel.param_dtype)
     chosen = choose(

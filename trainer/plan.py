@@ -53,8 +53,7 @@ class BatchPlan:
 def plan_batch(config: Config, data_ranks: int) -> BatchPlan:
     """Cut the run into steps, microbatches and sequences for ``data_ranks`` ranks.
 
-    Raises:
-        ConfigError: a division leaves a rest; the message gives the nearest values without one.
+    Raises ConfigError if a division leaves a rest, with the nearest values that leave none.
     """
     context, train = config.model.context, config.train
     unit = context * data_ranks * train.micro_batch  # tokens of one microbatch over all ranks
@@ -74,11 +73,7 @@ def plan_batch(config: Config, data_ranks: int) -> BatchPlan:
 
 
 def shards(parallel: ParallelConfig, ranks: int) -> int:
-    """Give the number of ranks over which FSDP shards one copy of the model.
-
-    Raises:
-        ConfigError: they do not divide so.
-    """
+    """Give the number of ranks over which FSDP shards one copy; ConfigError if there is a rest."""
     copies = f"parallel.replicate {parallel.replicate} x parallel.tensor {parallel.tensor}"
     count, rest = divmod(ranks, parallel.replicate * parallel.tensor)
     if rest or not count:
@@ -126,8 +121,7 @@ def memory_advice(config: Config, ranks: int) -> str:
 def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
     """Say what a run would be on ``ranks`` devices that reach ``mfu`` of their peak.
 
-    Raises:
-        ConfigError: it could not be, or no such device is known.
+    Raises ConfigError if it could not be, or no such device is known.
     """
     hardware = find_hardware(device)
     if hardware is None or not 0 < mfu <= 1:

@@ -34,15 +34,9 @@ class Traced:
 def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterator[Traced]:
     """Give the sequences of step ``step`` (1 is the first), in the order of the batch.
 
-    Args:
-        config: of the run.
-        step: done or yet to come.
-        record: ``train_state.json`` of a checkpoint, which knows the run's order; without, the
-            order is that of a run that begins with ``config``.
-
-    Raises:
-        DataError: no such step, or one whose order is no longer known; the shards are not those of
-            the run, or cannot be read.
+    The step may be done or yet to come. ``train_state.json`` of a checkpoint knows the run's order;
+    without, it is that of a run that begins with ``config``. Raises DataError if there is no such
+    step, its order is no longer known, or the shards cannot be read or are not those of the run.
     """
     plan = plan_batch(config, 1)
     if not 1 <= step <= plan.steps:

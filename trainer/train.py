@@ -155,10 +155,8 @@ class Run:
     def gradients(self, batch: StepBatch, valid: int) -> tuple[float, float]:
         """Run forward and backward over a step; give its mean loss and its norm before clipping.
 
-        Args:
-            batch: this rank's part.
-            valid: labels of the step over all ranks. Dividing by it, and summing over ranks, is
-                exact for every mask, micro batch and number of ranks.
+        Dividing by ``valid``, the labels of the step over all ranks, and summing over ranks is
+        exact for every mask, micro batch and number of ranks.
         """
         model, device, parallel = self.model, self.world.device, self.config.parallel
         nll = torch.zeros((), device=device)
