@@ -32,6 +32,7 @@ from trainer.parallel import World
 
 STATE_FILE = "train_state.json"
 LATEST = "latest"
+_NONE = "no checkpoint there: train first, or name another"
 
 
 class CheckpointError(TrainerError):
@@ -219,7 +220,7 @@ def open_run(target: str, overrides: Iterable[str]) -> tuple[Config, Path | None
         return config, _newest(Path(config.run.dir) / "ckpt")
     path = folder if (folder / STATE_FILE).exists() else _newest(folder / "ckpt")
     if path is None:
-        raise _missing(target)
+        raise CheckpointError(f"{target}: {_NONE}")
     return override(from_dict(read_record(path)["config"]), overrides), path
 
 
@@ -227,12 +228,8 @@ def open_checkpoint(target: str, overrides: Iterable[str]) -> tuple[Config, Path
     """Do what ``open_run`` does, for a command that needs a checkpoint."""
     config, path = open_run(target, overrides)
     if path is None:
-        raise _missing(config.run.dir)
+        raise CheckpointError(f"{config.run.dir}: {_NONE}")
     return config, path
-
-
-def _missing(run: str) -> CheckpointError:
-    return CheckpointError(f"{run}: no checkpoint there: train first, or name another")
 
 
 def _whole(root: Path) -> list[Path]:

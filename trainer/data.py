@@ -245,8 +245,7 @@ class Loader:
     def sequences(self, first: int) -> list[int]:
         """Number what this rank reads of the step whose first sequence is ``first``, in order.
 
-        Microbatch a, rank r, row m is sequence first + (a * ranks + r) * micro batch + m: the set
-        of sequences of a step does not depend on the number of ranks.
+        The set of sequences of a step does not depend on the number of ranks.
         """
         micro, ranks = self._plan.micro_batch, self._plan.data_ranks
         starts = [(a * ranks + self._rank) * micro for a in range(self._plan.accumulation)]

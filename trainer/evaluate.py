@@ -97,10 +97,7 @@ def unigram_nll(corpus: Corpus, vocab_size: int) -> dict[str, float]:
 
 
 def evaluate_checkpoint(config: Config, path: Path, world: World) -> str:
-    """Score a checkpoint; give the line to read.
-
-    Raises CheckpointError or DataError if files or shards are not there, or not for this model.
-    """
+    """Score a checkpoint; give the line to read. Raises as opening data and loading weights do."""
     corpus = open_corpus(config, plan_batch(config, 1).sequences)
     model, _ = build_model(config, world)
     weights = get_model_state_dict(model)
@@ -125,16 +122,13 @@ def _count(
 def _batches(
     shards: tuple[Shard, ...], context: int, micro_batch: int, world: World
 ) -> Iterator[list[tuple[Shard, int, int]]]:
-    """Deal windows (shard, first token, ids to read) to this rank.
-
-    Every rank gets as many batches: FSDP's communication waits for all. Some may be short or empty.
-    """
+    """Deal windows (shard, first token, ids to read) to this rank, in as many batches on each."""
     windows = [
         (shard, offset, min(context + 1, shard.tokens - offset))
         for shard in shards
         for offset in range(0, shard.tokens - 1, context)
     ]
     mine = windows[world.data_rank :: world.data_ranks]
-    most = -(-len(windows) // world.data_ranks)  # of any rank
+    most = -(-len(windows) // world.data_ranks)  # of any rank: FSDP's communication waits for all
     for start in range(0, most, micro_batch):
         yield mine[start : start + micro_batch]

@@ -31,10 +31,8 @@ from trainer.model import Llama
 
 FILE_BYTES = 5_000_000_000  # largest file of Hugging Face's layout
 TOKENIZER = "tokenizer.model"
-
 LAYOUTS = tomllib.loads(Path(__file__).with_name("layouts.toml").read_text("utf-8"))
 _HF, _META = LAYOUTS["hugging_face"], LAYOUTS["meta"]
-
 _ROTATED = ("attention.wq.weight", "attention.wk.weight")
 # Meta's files of a model are the parts of its tensor parallel ranks; norms are in all of them.
 _META_COLUMNS = ("attention.wo.weight", "feed_forward.w2.weight", "tok_embeddings.weight")
@@ -101,8 +99,7 @@ def load_model(weights: Weights, device: torch.device, dtype: torch.dtype) -> Ll
 def write(weights: Weights, out: Path, layout: str, dtype: str = "stored", parts: int = 1) -> None:
     """Write weights in layout ``hf`` or ``meta``, for which see the next two functions.
 
-    ``out`` appears when it is whole. Raises ExportError if there is something already, or what is
-    wrong in writing it.
+    ``out`` appears when it is whole; ExportError if there is something, or it cannot be written.
     """
     if out.exists():
         raise ExportError(f"{out} exists: give a folder that is not there yet")

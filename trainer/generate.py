@@ -38,10 +38,7 @@ class Sampling:
 def complete(
     weights: Weights, prompt: str, sampling: Sampling, max_new_tokens: int, dtype: str
 ) -> Iterator[str]:
-    """Give a prompt and the text after it, as it comes.
-
-    Raises GenerateError if the prompt is too long, or no tokenizer is beside the weights.
-    """
+    """Give a prompt and the text after it, as it comes; GenerateError if there is no tokenizer."""
     if weights.tokenizer is None:
         raise GenerateError(f"{weights.path}: no tokenizer there: give data.tokenizer=FILE")
     tokenizer = Tokenizer(weights.tokenizer)

@@ -122,10 +122,7 @@ class Metrics:
             )
 
     def _energy(self) -> dict[str, Any]:
-        """Give what the run used, from its first start on: all ranks call it together.
-
-        Hours are those that devices were reserved for, working or not.
-        """
+        """Give what the run used since its first start, devices idle or not; all ranks call it."""
         hours = measured = energy = None
         if self._world.device.type == "cuda":
             seconds = (time.monotonic() - _PROCESS_START) * self._world.size
@@ -183,10 +180,7 @@ class Profiler:
 
 
 def _energy_meter(world: World) -> Callable[[], float] | None:
-    """Give a function for the joules that this rank's device has drawn from now on.
-
-    None if NVML does not count them on every rank.
-    """
+    """Count the joules that this device draws from now on; None if NVML does not on every rank."""
     meter: Callable[[], float] | None = None
     if world.device.type == "cuda":
         with contextlib.suppress(Exception):  # absent, or any of NVML's errors: then no meter

@@ -217,7 +217,7 @@ def next_token_losses(
         hidden: (B, T, D), the output of the final norm.
         weight: (V, D), the head; with ``group`` this rank's equal part of its rows.
         labels: (B, T), int64; ``IGNORE`` where nothing is to be predicted.
-        config: the size of a chunk, and the weight of the squared log-partition.
+        config: ``loss_chunk`` and ``z_loss``.
         group: the ranks that share the head, in the order of its rows. The losses are of the whole
             vocabulary; the gradient of ``hidden`` is this rank's part, to be summed over them.
     """

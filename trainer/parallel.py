@@ -74,8 +74,7 @@ class World:
 def start(config: ParallelConfig | None = None) -> World:
     """Join the process group that ``torchrun`` describes, or make one of this process alone.
 
-    The backend follows the device; a CPU backend (gloo) is always there, for numbers that live
-    on the host. Call ``stop`` at the end. Raises as ``arrange`` does.
+    The backend follows the device; gloo is always there, for numbers that live on the host.
     """
     config, backend = config or ParallelConfig(), "gloo"
     if kind := torch.accelerator.current_accelerator(check_available=True):
@@ -94,10 +93,7 @@ def start(config: ParallelConfig | None = None) -> World:
 
 
 def arrange(config: ParallelConfig) -> World:
-    """Lay the ranks of the process group out in a mesh, tensor parallel ranks side by side.
-
-    Raises ConfigError if they do not divide so.
-    """
+    """Lay the ranks out in a mesh, tensor parallel ones side by side; ConfigError if none fits."""
     size, device = dist.get_world_size(), torch.device("cpu")
     if kind := torch.accelerator.current_accelerator(check_available=True):
         device = torch.device(kind.type, torch.accelerator.current_device_index())

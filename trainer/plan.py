@@ -119,10 +119,7 @@ def memory_advice(config: Config, ranks: int) -> str:
 
 
 def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
-    """Say what a run would be on ``ranks`` devices that reach ``mfu`` of their peak.
-
-    Raises ConfigError if it could not be, or no such device is known.
-    """
+    """Say what a run would be on devices that reach ``mfu`` of their peak; or ConfigError."""
     hardware = find_hardware(device)
     if hardware is None or not 0 < mfu <= 1:
         names = ", ".join(known.name for known in HARDWARE)

@@ -66,10 +66,7 @@ def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterat
 
 
 def describe(traced: Traced, tokenizer: Tokenizer | None, characters: int) -> str:
-    """Put a sequence in lines to read: where it lies, its documents, and their texts.
-
-    Without a tokenizer the ids stand for the text; a text is cut after so many characters.
-    """
+    """Put a sequence in lines: where it lies, its documents, and their texts, cut to characters."""
     end = traced.begin + len(traced.ids)
     where = f"{traced.source}  {traced.shard.stem}  tokens {traced.begin:,} to {end - 1:,}"
     lines = [f"sequence {traced.sequence:,}  {where}"]

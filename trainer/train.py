@@ -81,7 +81,6 @@ class Run:
             self.state = TrainState()
         self._save_due, self._failed_saves = False, 0
         self.profiler = Profiler(self.directory, config.profile, world)
-
         if world.rank == 0:
             self.directory.mkdir(parents=True, exist_ok=True)
             (self.directory / "config.toml").write_text(to_toml(config), encoding="utf-8")
