@@ -298,7 +298,7 @@ def _parse(text: str, before: object) -> Any:
 def near(legal: Iterable[int], wanted: int) -> str:
     """Name the two legal numbers that are nearest to the one that was wanted.
 
-    >>> near([1, 2, 4, 8], 5)
+    >>> near([1, 2, 4, 8], 6)
     '4 or 8'
     """
     two = sorted(sorted(legal, key=lambda number: abs(number - wanted))[:2])
