@@ -40,8 +40,7 @@ def gather(out: str, trained: str) -> dict[str, Any]:
     return {
         "sources": sources,
         "losses": [(m["step"], m["loss"]) for m in metrics if m.get("loss") is not None],
-        "heldout": [m for m in metrics if "heldout" in m or "eval" in m],
-        "last": metrics[-1] if metrics else {},
+        "heldout": next((m for m in reversed(metrics) if "eval_nll" in m), None),
     }
 
 
@@ -92,6 +91,12 @@ def summary(results: dict[str, Any]) -> str:
         lines.append(
             f"loss: {first[1]:.3f} at step {first[0]}, {last[1]:.3f} at step {last[0]}"
             + ("" if last[1] < first[1] else " (it did not fall)")
+        )
+    if heldout := results["heldout"]:
+        loss, unigram = heldout["eval_nll"], heldout["unigram_nll"]
+        lines.append(
+            f"held-out loss: {loss:.3f} at step {heldout['step']}; token frequencies alone: "
+            f"{unigram:.3f}" + ("" if loss < unigram else " (nothing was learned from context)")
         )
     return "\n".join(lines)
 

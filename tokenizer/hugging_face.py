@@ -6,11 +6,43 @@ suits sentencepiece's generated code. The one difference that stays is theirs: `
 """
 
 import json
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tokenizer.model import SPACE, Tokenizer, TokenizerError
 from tokenizer.spec import PieceKind
+
+
+def write_tokenizer(model: Path, folder: Path, context: int) -> dict[str, int]:
+    """Write what ``AutoTokenizer`` loads, and the ``.model`` itself, beside a model's weights.
+
+    Args:
+        model: the ``.model``.
+        folder: where the files go.
+        context: longest text that the model takes, in tokens.
+
+    Returns:
+        ``bos_token_id`` and ``eos_token_id``, which begin and end a text.
+
+    Raises:
+        TokenizerError: see `tokenizer_json`.
+    """
+    tokenizer = Tokenizer(model)
+    shutil.copyfile(model, folder / "tokenizer.model")
+    (folder / "tokenizer.json").write_text(tokenizer_json(tokenizer), encoding="utf-8")
+    ids = {"bos": tokenizer.bos_id, "eos": tokenizer.eos_id, "unk": tokenizer.unk_id}
+    pieces = {f"{name}_token": tokenizer.spec.pieces[number].text for name, number in ids.items()}
+    content = {
+        "tokenizer_class": "PreTrainedTokenizerFast",  # takes tokenizer.json as it is
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": context,
+        **pieces,
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
+    return {f"{name}_token_id": ids[name] for name in ("bos", "eos")}
 
 
 def tokenizer_json(tokenizer: Tokenizer) -> str:

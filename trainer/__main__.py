@@ -16,9 +16,10 @@ import argparse
 import inspect as python_inspect
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from tokenizer.model import Tokenizer, TokenizerError
 from trainer.config import Config, TrainerError, load, override, to_toml
@@ -54,40 +55,33 @@ def train(
         return 0
     from trainer.train import run
 
-    return _with_ranks(made, lambda world: run(made, world))
+    with _ranks(made) as world:
+        return run(made, world)
 
 
-def inspect(target: str, overrides: Sequence[str], *, step: int = 1, chars: int = 200) -> int:
+def inspect(target: str, overrides: Sequence[str], *, step: int = 1, chars: int = 200) -> None:
     """Show which documents a step (1 is the first) read: shard, ids, so many chars of each text."""
-    from trainer.saved import open_saved
-    from trainer.trace import describe as show
-    from trainer.trace import trace
+    from trainer import trace
+    from trainer.checkpoint import open_run, read_record
 
-    saved = open_saved(target, overrides)
-    model = saved.config.data.tokenizer
-    tokenizer = Tokenizer(model) if model else None
-    for traced in trace(saved.config, step, saved.record):
-        print(show(traced, tokenizer, chars))
+    config, path = open_run(target, overrides)
+    tokenizer = Tokenizer(config.data.tokenizer) if config.data.tokenizer else None
+    for traced in trace.trace(config, step, read_record(path) if path else None):
+        print(trace.describe(traced, tokenizer, chars))
     if tokenizer is None:
         print("ids stand for the text: give data.tokenizer=FILE to read it", file=sys.stderr)
-    return 0
 
 
-def evaluate(target: str, overrides: Sequence[str]) -> int:
+def evaluate(target: str, overrides: Sequence[str]) -> None:
     """Score a checkpoint on the held-out documents."""
-    from trainer import evaluate as scoring
-    from trainer.saved import open_saved
+    from trainer.checkpoint import open_checkpoint
+    from trainer.evaluate import evaluate_checkpoint
 
-    saved = open_saved(target, overrides)
-    path = saved.needed()
-
-    def score(world: "World") -> int:
-        text = scoring.evaluate_checkpoint(saved.config, path, world)
+    config, path = open_checkpoint(target, overrides)
+    with _ranks(config) as world:
+        text = evaluate_checkpoint(config, path, world)
         if world.rank == 0:
             print(f"{path}: {text}")
-        return 0
-
-    return _with_ranks(saved.config, score)
 
 
 def export(
@@ -95,14 +89,13 @@ def export(
     out: str,
     overrides: Sequence[str],
     *,
-    layout: str = "hf",
-    dtype: str = "stored",
+    layout: Literal["hf", "meta"] = "hf",
+    dtype: Literal["stored", "float32", "bfloat16", "float16"] = "stored",
     parts: int = 1,
-) -> int:
+) -> None:
     """Write a checkpoint, or an exported folder, in a folder OUT that others read.
 
-    --layout is hf, for transformers, or meta, which may be in several --parts. --dtype is float32,
-    bfloat16, float16, or as it is stored.
+    --layout hf is for transformers; meta may be in several --parts.
     """
     from trainer.export import write
 
@@ -111,7 +104,6 @@ def export(
     print(f"{out}: {weights.model.parameters:,} parameters of {weights.path}")
     if weights.tokenizer is None:
         print("warning: without a tokenizer: give data.tokenizer=FILE", file=sys.stderr)
-    return 0
 
 
 def generate(
@@ -124,8 +116,8 @@ def generate(
     top_k: int = 0,
     top_p: float = 0.95,
     seed: int = 0,
-    dtype: str = "float32",
-) -> int:
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
+) -> None:
     """Write on after a prompt, with a checkpoint or an exported folder.
 
     The next of at most so many --tokens is drawn from the --top-k likeliest (0: all), and of
@@ -137,10 +129,9 @@ def generate(
     for text in complete(_weights(target, overrides), prompt, sampling, tokens, dtype):
         print(text, end="", flush=True)
     print()
-    return 0
 
 
-def bench(config: str, overrides: Sequence[str], *, steps: int = 5, microbatches: int = 4) -> int:
+def bench(config: str, overrides: Sequence[str], *, steps: int = 5, microbatches: int = 4) -> None:
     """Measure tokens/s, MFU and memory on random tokens, with each attention kernel.
 
     So many --steps are timed, after one to warm up, each of --microbatches and an update.
@@ -148,41 +139,38 @@ def bench(config: str, overrides: Sequence[str], *, steps: int = 5, microbatches
     from trainer.bench import bench as measure
 
     made = load(config, overrides)
-
-    def run(world: "World") -> int:
+    with _ranks(made) as world:
         for line in measure(made, world, steps, microbatches):
             if world.rank == 0:
                 print(line, flush=True)
-        return 0
-
-    return _with_ranks(made, run)
 
 
 def _rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
-def _with_ranks(config: Config, work: "Callable[[World], int]") -> int:
-    """Do work in the ranks' group that ``torchrun`` describes, or in one of this process."""
+@contextmanager
+def _ranks(config: Config) -> "Iterator[World]":
+    """Join the ranks' group that ``torchrun`` describes, or one of this process."""
     from trainer import parallel
 
     world = parallel.start(config.parallel)
     try:
-        return work(world)
+        yield world
     finally:
         parallel.stop()
 
 
 def _weights(target: str, overrides: Sequence[str]) -> "Weights":
     """Open an exported folder, or the checkpoint that the target means."""
+    from trainer.checkpoint import open_checkpoint
     from trainer.export import open_weights
-    from trainer.saved import open_saved
 
     folder = Path(target)
     if any((folder / name).exists() for name in ("config.json", "params.json")):
         return open_weights(folder, override(Config(), overrides).data.tokenizer)
-    saved = open_saved(target, overrides)
-    return open_weights(saved.needed(), saved.config.data.tokenizer)
+    config, path = open_checkpoint(target, overrides)
+    return open_weights(path, config.data.tokenizer)
 
 
 COMMANDS = {command.__name__: command for command in (inspect, evaluate, export, generate, bench)}
@@ -194,7 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A command's parameters are its arguments: those by keyword are options, of their default's type.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    command: Callable[..., int] = COMMANDS[given.pop(0)] if {*given[:1]} & {*COMMANDS} else train
+    command: Callable[..., int | None] = (
+        COMMANDS[given.pop(0)] if {*given[:1]} & {*COMMANDS} else train
+    )
     parser = argparse.ArgumentParser(
         prog=f"python -m trainer{'' if command is train else f' {command.__name__}'}",
         description=__doc__ if command is train else python_inspect.getdoc(command),
@@ -209,15 +199,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif default is False:
             parser.add_argument(flag, action="store_true")
         else:
-            shown = f"default: {default!r}".replace("%", "%%")
-            parser.add_argument(flag, type=type(default), default=default, help=shown)
+            shown, choices = f"default: {default!r}", get_args(parameter.annotation) or None
+            parser.add_argument(
+                flag, type=type(default), default=default, choices=choices, help=shown
+            )
     options, more = parser.parse_known_intermixed_args(given)
     for text in more:  # --optim.lr=1e-3 is as good as optim.lr=1e-3
         if not text.startswith("--") or "." not in text.partition("=")[0]:
             parser.error(f"unrecognized argument: {text}")
     options.overrides += more
     try:
-        return command(**vars(options))
+        return command(**vars(options)) or 0
     except (TrainerError, TokenizerError) as error:
         print(f"error{f' on rank {_rank()}' if _rank() else ''}: {error}", file=sys.stderr)
         return 1

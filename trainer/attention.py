@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader knows
@@ -57,13 +57,13 @@ class Choice(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class _Kernel:
     name: str
-    make: Callable[[], Attend]
-    plain: bool = True  # serves attention without documents,
+    make: Callable[[ModuleType], Attend]  # of its library
+    library: str = "torch"
+    capability: range = range(100)  # major compute capabilities; a kernel that names any wants
+    plain: bool = True  # 16 bits. Serves attention without documents,
     documents: bool = True  # and with them
     device: str = "cuda"  # "": any
-    library: str = ""  # that it needs beside PyTorch
-    capability: range = range(100)  # major compute capabilities; a kernel that names any wants
-    traceable: bool = True  # 16 bits. See `Choice`.
+    traceable: bool = True  # see `Choice`
 
     def why_not(self, device: torch.device, dtype: torch.dtype, *, documents: bool) -> str:
         """Say why it cannot serve; nothing if it can."""
@@ -77,7 +77,7 @@ class _Kernel:
             if dtype not in (torch.bfloat16, torch.float16):
                 return "needs parallel.param_dtype=bfloat16"
         try:
-            importlib.import_module(self.library or "torch")
+            importlib.import_module(self.library)
         except ImportError as error:
             return f"cannot be imported ({error}): {_INSTALL[self.library]}"
         return ""
@@ -87,16 +87,9 @@ class _Kernel:
 def choose(
     backend: str, device: torch.device, *, documents: bool, dtype: torch.dtype = torch.bfloat16
 ) -> Choice:
-    """Find the kernel for a run.
+    """Find the kernel for tensors of ``dtype`` on ``device``, with ``cu_seqlens`` or without.
 
-    Args:
-        backend: ``auto``, or the name of the only one to use.
-        device: where the tensors will be.
-        documents: whether ``cu_seqlens`` will be given.
-        dtype: of the tensors.
-
-    Raises:
-        AttentionError: no kernel, or not the one that was asked for, can serve.
+    Raises AttentionError if none serves, or not the one that ``backend`` names.
     """
     reasons: list[str] = []
     for kernel in _KERNELS:
@@ -104,7 +97,8 @@ def choose(
             continue
         reason = kernel.why_not(device, dtype, documents=documents)
         if not reason:
-            return Choice(kernel.name, kernel.make(), kernel.traceable, "; ".join(reasons))
+            made = kernel.make(importlib.import_module(kernel.library))
+            return Choice(kernel.name, made, kernel.traceable, "; ".join(reasons))
         reasons.append(f"{kernel.name} {reason}")
     wanted = "attention inside documents" if documents else "attention"
     raise AttentionError(
@@ -132,44 +126,36 @@ def document_mask(cu_seqlens: Tensor, batch: int, length: int) -> Tensor:
     return same & torch.ones(length, length, dtype=torch.bool, device=same.device).tril()
 
 
-def _flash(library: str) -> Attend:
+def _flash(library: Any) -> Attend:
     """Make attention of FlashAttention 2 or 3, whose functions take the same names."""
-    flash: ModuleType = importlib.import_module(library)
 
     def attend(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
-        scale, length = q.shape[-1] ** -0.5, q.shape[1]
+        options: dict[str, Any] = {"softmax_scale": q.shape[-1] ** -0.5, "causal": True}
         if cu_seqlens is None:
-            result = flash.flash_attn_func(q, k, v, softmax_scale=scale, causal=True)
+            result = library.flash_attn_func(q, k, v, **options)
         else:
-            result = flash.flash_attn_varlen_func(
-                *(x.flatten(0, 1) for x in (q, k, v)),
-                cu_seqlens_q=cu_seqlens,
-                cu_seqlens_k=cu_seqlens,
-                max_seqlen_q=length,
-                max_seqlen_k=length,
-                softmax_scale=scale,
-                causal=True,
-            )
+            options |= {"cu_seqlens_q": cu_seqlens, "max_seqlen_q": q.shape[1]}
+            options |= {"cu_seqlens_k": cu_seqlens, "max_seqlen_k": q.shape[1]}
+            flat = (x.flatten(0, 1) for x in (q, k, v))
+            result = library.flash_attn_varlen_func(*flat, **options)
         mixed: Tensor = result[0] if isinstance(result, tuple) else result  # early 3: with the lse
         return mixed.view(q.shape)
 
     return attend
 
 
-def _xformers() -> Attend:
+def _xformers(library: Any) -> Attend:
     """Make attention of xformers. Its document mask is made from numbers on the host: a wait."""
-    ops: ModuleType = importlib.import_module("xformers.ops")
-    masks: ModuleType = importlib.import_module("xformers.ops.fmha.attn_bias")
+    masks: Any = importlib.import_module("xformers.ops.fmha.attn_bias")
 
     def attend(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
-        scale, mask = q.shape[-1] ** -0.5, masks.LowerTriangularMask()
-        if cu_seqlens is None:
-            plain: Tensor = ops.memory_efficient_attention(q, k, v, attn_bias=mask, scale=scale)
-            return plain
-        lengths = [length for length in cu_seqlens.diff().tolist() if length]
-        mask = masks.BlockDiagonalCausalMask.from_seqlens(lengths)
-        row = [x.reshape(1, -1, *x.shape[2:]) for x in (q, k, v)]
-        mixed: Tensor = ops.memory_efficient_attention(*row, attn_bias=mask, scale=scale)
+        rows, mask = [q, k, v], masks.LowerTriangularMask()
+        if cu_seqlens is not None:
+            lengths = [length for length in cu_seqlens.diff().tolist() if length]
+            mask = masks.BlockDiagonalCausalMask.from_seqlens(lengths)
+            rows = [x.reshape(1, -1, *x.shape[2:]) for x in rows]
+        scale = q.shape[-1] ** -0.5
+        mixed: Tensor = library.memory_efficient_attention(*rows, attn_bias=mask, scale=scale)
         return mixed.view(q.shape)
 
     return attend
@@ -185,7 +171,7 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -
     return mixed.view(q.shape)
 
 
-def _flex() -> Attend:
+def _flex(_: ModuleType) -> Attend:
     """Make attention of a kernel that PyTorch compiles; uncompiled it would hold T x T scores."""
     compiled = torch.compile(flex_attention)
 
@@ -205,36 +191,27 @@ def _flex() -> Attend:
 
 
 def _sdpa(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
-    """Attend with PyTorch's fused kernels; without MATH in the list, an unfit shape raises."""
-    assert cu_seqlens is None, "choose() gives this kernel no documents"
+    """Attend with PyTorch's fused kernels; without MATH in the list, an unfit shape raises.
+
+    Documents are told by an explicit mask, slow: the reference, for the CPU only.
+    """
     fused = [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
-    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+    batch, length = q.shape[:2]
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    if cu_seqlens is not None:
+        mask = document_mask(cu_seqlens, batch, length)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2)
     with sdpa_kernel(fused):
         return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2)
 
 
-def _masked_sdpa(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
-    """Attend under an explicit mask: the reference for documents, and slow."""
-    if cu_seqlens is None:
-        return _sdpa(q, k, v)
-    mask = document_mask(cu_seqlens, q.shape[0], q.shape[1])
-    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2)
-
-
 _KERNELS = (
     # Its earlier releases register no operators: a compiled block may break its graph there.
-    _Kernel(
-        "flash3",
-        lambda: _flash("flash_attn_interface"),
-        library="flash_attn_interface",
-        capability=range(9, 10),
-        traceable=False,
-    ),
-    _Kernel("flash2", lambda: _flash("flash_attn"), library="flash_attn", capability=range(8, 100)),
-    _Kernel("sdpa", lambda: _sdpa, documents=False, device=""),
-    _Kernel("varlen", lambda: _varlen, plain=False, capability=range(8, 100)),
+    _Kernel("flash3", _flash, "flash_attn_interface", range(9, 10), traceable=False),
+    _Kernel("flash2", _flash, "flash_attn", range(8, 100)),
+    _Kernel("sdpa", lambda _: _sdpa, documents=False, device=""),
+    _Kernel("varlen", lambda _: _varlen, "torch", range(8, 100), plain=False),
     _Kernel("flex", _flex, plain=False, traceable=False),  # it has no backward on a CPU
-    _Kernel("xformers", _xformers, library="xformers.ops", traceable=False),
-    _Kernel("sdpa-mask", lambda: _masked_sdpa, device="cpu"),
+    _Kernel("xformers", _xformers, "xformers.ops", traceable=False),
+    _Kernel("sdpa-mask", lambda _: _sdpa, plain=False, device="cpu"),
 )

@@ -11,11 +11,11 @@ from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
 from trainer import optim
-from trainer.attention import AttentionError, choose
+from trainer.attention import AttentionError
 from trainer.config import CHOICES, Config, override
-from trainer.data import document_starts
-from trainer.hardware import find_hardware
+from trainer.data import model_inputs
 from trainer.parallel import World, build_model
+from trainer.plan import find_hardware
 
 _BOS, _DOCUMENT_TOKENS = 1, 512  # of the documents that are made up
 
@@ -24,10 +24,7 @@ def bench(config: Config, world: World, steps: int, microbatches: int) -> Iterat
     """Train on random tokens with each kernel that serves; give lines to read.
 
     Rates are those of whole steps: microbatches and an update. Memory is the peak of the device,
-    on the CPU that of this process so far.
-
-    Raises:
-        AttentionError: none serves.
+    on the CPU that of this process so far. Raises AttentionError if none serves.
     """
     device, dtype = world.device, getattr(torch, config.parallel.param_dtype)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
@@ -38,17 +35,10 @@ def bench(config: Config, world: World, steps: int, microbatches: int) -> Iterat
         f"sequences of {config.model.context} on each, {config.parallel.param_dtype}"
     )
     yield f"{'attention':10} {'tokens/s/device':>16} {'TFLOP/s':>9} {'MFU':>7} {'peak GiB':>9}"
-    served = set()
-    backends = [config.attention.backend]
-    if backends == ["auto"]:  # the others, and then what it takes, if that has no name of its own
-        backends = [*CHOICES["attention.backend"][1:], "auto"]
-    for backend in backends:
-        kernel = backend
+    served, given = False, config.attention.backend
+    for kernel in CHOICES["attention.backend"][1:] if given == "auto" else [given]:
+        with_kernel = override(config, [f"attention.backend={kernel}"])
         try:
-            kernel = choose(backend, device, documents=config.data.doc_mask, dtype=dtype).name
-            if kernel in served:
-                continue
-            with_kernel = override(config, [f"attention.backend={backend}"])
             rate, peak_gib = _measure(with_kernel, world, steps, microbatches)
         except (AttentionError, NotImplementedError, torch.OutOfMemoryError) as error:
             reason = str(error).splitlines()[0]
@@ -57,7 +47,7 @@ def bench(config: Config, world: World, steps: int, microbatches: int) -> Iterat
         flops = rate * config.model.flops_per_token
         mfu = f"{flops / hardware.peak_flops:.1%}" if hardware else "-"
         yield f"{kernel:10} {rate:16,.0f} {flops / 1e12:9.3f} {mfu:>7} {peak_gib:9.2f}"
-        served.add(kernel)
+        served = True
     if not served:
         raise AttentionError(f"no attention kernel serves on {name}: the lines above say why")
 
@@ -77,8 +67,7 @@ def _measure(config: Config, world: World, steps: int, microbatches: int) -> tup
     shape = (config.train.micro_batch, config.model.context)
     tokens = torch.randint(_BOS + 1, config.model.vocab_size, shape, generator=generator)
     tokens[:, ::_DOCUMENT_TOKENS] = _BOS
-    starts = document_starts(tokens, _BOS).to(device) if config.data.doc_mask else None
-    tokens = tokens.to(device)
+    inputs = model_inputs(tokens, tokens, _BOS if config.data.doc_mask else None, device)
     begin = 0.0
     for step in range(steps + 1):
         if step == 1:  # the one before compiled, and asked for memory
@@ -86,8 +75,7 @@ def _measure(config: Config, world: World, steps: int, microbatches: int) -> tup
             begin = time.perf_counter()
         for index in range(microbatches):
             model.set_is_last_backward(index == microbatches - 1)
-            losses = model(tokens, tokens, starts)
-            (losses.total / tokens.numel()).backward()
+            (model(*inputs).total / tokens.numel()).backward()
         optim.clip_gradients(model.parameters(), config.optim.clip)
         optimizer.step()
         optimizer.zero_grad()

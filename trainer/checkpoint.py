@@ -9,7 +9,7 @@ host, and written by a thread while training goes on; the ranks commit it at one
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,13 +23,16 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save, save
 from torch.distributed.tensor import DTensor
+from torch.optim import Optimizer
 
-from trainer.config import CheckpointConfig, TrainerError
+from trainer.config import CheckpointConfig, Config, TrainerError, from_dict, override
+from trainer.config import load as load_config
 from trainer.model import Llama
 from trainer.parallel import World
 
 STATE_FILE = "train_state.json"
 LATEST = "latest"
+_NONE = "no checkpoint there: train first, or name another"
 
 
 class CheckpointError(TrainerError):
@@ -69,31 +72,23 @@ class Checkpoints:
     def find(self, resume: str) -> Path | None:
         """Find the checkpoint to resume from; rank 0 looks and all ranks get its answer.
 
-        Args:
-            resume: ``auto`` takes what ``latest`` names, or the newest whole one if that is gone;
-                ``never`` refuses to start over one; a name takes that one, and puts the later
-                ones, of a run that is abandoned, aside.
-
-        Raises:
-            CheckpointError: no checkpoint of that name, or one where there should be none.
+        ``auto`` takes what ``latest`` names, or the newest whole one if that is gone; ``never``
+        refuses to start over one; a name takes that one, and puts the later ones, of a run that is
+        abandoned, aside. Raises CheckpointError if there is none of that name.
         """
         answer = self._world.agree(self._find(resume) if self._world.rank == 0 else None)
         if isinstance(answer, str):
             raise CheckpointError(answer)
         return answer
 
-    def load(self, path: Path, model: Llama, optimizer: torch.optim.Optimizer) -> TrainState:
+    def load(self, path: Path, model: Llama, optimizer: Optimizer) -> TrainState:
         """Load weights and moments into a sharded model, on any number of ranks.
 
-        Raises:
-            CheckpointError: a weight that is not finite, or files that do not fit the model.
+        Raises CheckpointError if a weight is not finite, or the files do not fit the model.
         """
         settings = [{**group} for group in optimizer.param_groups]
         weights, moments = get_state_dict(model, optimizer)
-        try:
-            load({"model": weights, "optimizer": moments}, checkpoint_id=path)
-        except (CheckpointException, OSError, RuntimeError) as error:
-            raise CheckpointError(f"{path}: cannot be loaded: {_reason(error)}") from error
+        load_tensors(path, {"model": weights, "optimizer": moments})
         set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
         for group, setting in zip(optimizer.param_groups, settings, strict=True):
             group.update(setting)  # the configuration rules over what was saved
@@ -106,31 +101,23 @@ class Checkpoints:
         return state
 
     def begin(
-        self,
-        model: Llama,
-        optimizer: torch.optim.Optimizer,
-        state: TrainState,
-        record: Mapping[str, Any],
+        self, model: Llama, optimizer: Optimizer, state: TrainState, record: Mapping[str, Any]
     ) -> None:
         """Write a checkpoint of all ranks, or start to: ``finish`` makes it one that counts.
 
-        ``train_state.json`` gets the record (configuration, data, versions) and the state.
-
-        Raises:
-            CheckpointError: on every rank, if one could not write; nothing is left of it then.
+        ``train_state.json`` gets the record (configuration, data, versions) and the state. If one
+        rank could not write, CheckpointError is raised on all, and nothing is left of it.
         """
         final = self.root / f"step-{state.step:08d}"
         content = json.dumps({**record, "state": asdict(state)}, indent=1)
         weights, moments = get_state_dict(model, optimizer)
         tensors, path = {"model": weights, "optimizer": moments}, final.with_suffix(".tmp")
-        writer = None
+        writer: Any = None
         with self._together(final):
-            if self._group is None:
-                save(tensors, checkpoint_id=path)
+            if self._group:
+                writer = async_save(tensors, checkpoint_id=path, process_group=self._group)
             else:
-                future = async_save(tensors, checkpoint_id=path, process_group=self._group)
-                assert isinstance(future, Future)
-                writer = future
+                save(tensors, checkpoint_id=path)
         self._begun, self.step = (final, content, writer), state.step
 
     def finish(self) -> bool:
@@ -149,7 +136,7 @@ class Checkpoints:
             if self._world.rank == 0:
                 _write(final.with_suffix(".tmp") / STATE_FILE, content)
                 self._commit(final)
-        self.step = int(final.name.removeprefix("step-"))
+        self.step = _step(final)
         return True
 
     @contextmanager
@@ -177,14 +164,14 @@ class Checkpoints:
         (self.root / f"{LATEST}.tmp").replace(self.root / LATEST)
         _sync(self.root)
         every = self._config.keep_every
-        for path in [path for path in self._whole() if path <= final][: -self._config.keep]:
-            if not every or int(path.name.removeprefix("step-")) % every:
+        for path in [path for path in _whole(self.root) if path <= final][: -self._config.keep]:
+            if not every or _step(path) % every:
                 _delete(path)
 
     def _find(self, resume: str) -> Path | str | None:
         """Do what ``find`` does, on rank 0; an error is a text."""
         self._clean()
-        whole, path = self._whole(), self.root / resume
+        whole, path = _whole(self.root), self.root / resume
         if resume == "never" and whole:
             return f"{self.root} has checkpoints: give run.dir another directory, or resume"
         if resume not in ("auto", "never"):
@@ -195,19 +182,7 @@ class Checkpoints:
                 later.rename(later.with_suffix(".abandoned"))
                 print(f"{later} is put aside as {later.name}.abandoned")
             return path
-        if not whole:
-            return None
-        latest = self.root / LATEST
-        named = self.root / latest.read_text(encoding="utf-8") if latest.exists() else None
-        if named in whole:
-            return named
-        print(f"{latest} names no whole checkpoint: going on from {whole[-1].name}")
-        return whole[-1]
-
-    def _whole(self) -> list[Path]:
-        """List the complete checkpoints, oldest first."""
-        named = (path for path in sorted(self.root.glob("step-*")) if not path.suffix)
-        return [p for p in named if (p / ".metadata").exists() and (p / STATE_FILE).exists()]
+        return _newest(self.root)
 
     def _clean(self) -> None:
         """Remove what was begun and not finished."""
@@ -222,6 +197,61 @@ def read_record(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path / STATE_FILE}: {error}") from error
     return record
+
+
+def load_tensors(path: Path, state: dict[str, Any]) -> None:
+    """Fill tensors in place from a checkpoint; raise CheckpointError if it does not fit them."""
+    try:
+        load(state, checkpoint_id=path)
+    except (CheckpointException, OSError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: cannot be loaded: {_reason(error)}") from error
+
+
+def open_run(target: str, overrides: Iterable[str]) -> tuple[Config, Path | None]:
+    """Find the configuration and the checkpoint that a command is pointed at, if one is there.
+
+    The target is a checkpoint's folder, a run's with its newest checkpoint, or a configuration,
+    whose run is meant. Nothing is changed in the run, which may be going on. Raises ConfigError if
+    there is no such configuration, CheckpointError for a folder without a checkpoint.
+    """
+    folder = Path(target)
+    if not folder.is_dir():
+        config = load_config(target, overrides)
+        return config, _newest(Path(config.run.dir) / "ckpt")
+    path = folder if (folder / STATE_FILE).exists() else _newest(folder / "ckpt")
+    if path is None:
+        raise CheckpointError(f"{target}: {_NONE}")
+    return override(from_dict(read_record(path)["config"]), overrides), path
+
+
+def open_checkpoint(target: str, overrides: Iterable[str]) -> tuple[Config, Path]:
+    """Do what ``open_run`` does, for a command that needs a checkpoint."""
+    config, path = open_run(target, overrides)
+    if path is None:
+        raise CheckpointError(f"{config.run.dir}: {_NONE}")
+    return config, path
+
+
+def _whole(root: Path) -> list[Path]:
+    """List the complete checkpoints, oldest first."""
+    named = (path for path in sorted(root.glob("step-*")) if not path.suffix)
+    return [path for path in named if all((path / n).exists() for n in (".metadata", STATE_FILE))]
+
+
+def _newest(root: Path) -> Path | None:
+    """Find the checkpoint that ``latest`` names, or else the newest whole one."""
+    whole, latest = _whole(root), root / LATEST
+    if not whole:
+        return None
+    named = root / latest.read_text(encoding="utf-8") if latest.exists() else None
+    if named in whole:
+        return named
+    print(f"{latest} names no whole checkpoint: going on from {whole[-1].name}")
+    return whole[-1]
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def _reason(error: BaseException) -> str:

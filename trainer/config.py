@@ -16,6 +16,8 @@ from typing import Any
 from tokenizer.strict import build, nearest
 
 CONFIGS = Path(__file__).parent / "configs"
+_RULES = tomllib.loads(Path(__file__).with_name("rules.toml").read_text("utf-8"))
+CHOICES: dict[str, list[str]] = _RULES["choices"]
 
 
 class TrainerError(ValueError):
@@ -148,7 +150,6 @@ class EvalConfig:
     """Held-out loss (section 8)."""
 
     every: int = 1000  # steps; 0 evaluates at the end only
-    micro_batch: int = 0  # sequences; 0 takes train.micro_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,34 +201,12 @@ class Config:
         return -(-self.train.total_tokens // self.train.batch_tokens)
 
 
-# What a resumed run may not change: sections and keys that move more than rounding. Data is
-# compared apart from this, by the hashes of what its paths lead to.
-MATHS = {"model", "optim", "data.doc_mask", "parallel.param_dtype"}
-MATHS |= {"train.total_tokens", "train.batch_tokens", "train.seed", "train.z_loss"}
-
-# Sections and keys whose numbers are more than 0; all others may be 0.
-POSITIVE = {"model", "train.total_tokens", "train.batch_tokens", "train.micro_batch"}
-POSITIVE |= {"train.loss_chunk", "optim.lr", "optim.eps", "parallel", "metrics"}
-POSITIVE |= {"checkpoint.keep", "run.max_bad_steps", "run.spike_sigmas", "run.spike_window"}
-
-CHOICES = {
-    "attention.backend": ("auto", "flash3", "flash2", "sdpa", "varlen", "flex", "xformers"),
-    "data.on_bad_shard": ("raise", "skip"),
-    "parallel.param_dtype": ("bfloat16", "float32"),
-    "parallel.recompute": ("none", "selective", "selective:2", "full"),
-    "run.on_spike": ("warn", "skip"),
-}
-
-
 def load(path: str, overrides: Iterable[str] = ()) -> Config:
     """Read a configuration file and apply ``section.key=value`` overrides to it.
 
-    Args:
-        path: a TOML file, or the name of one that the package brings, as ``llama_7b``.
-        overrides: values are written as in TOML; strings and lists without quotes and brackets.
-
-    Raises:
-        ConfigError: unreadable file, unknown key, wrong type, or values that cannot run.
+    ``path`` may be the name of one that the package brings, as ``llama_7b``. Values of overrides
+    are written as in TOML, strings and lists without quotes and brackets. Raises ConfigError for
+    an unreadable file, an unknown key, a wrong type, or values that cannot run.
     """
     file = Path(path)
     if not file.exists() and (CONFIGS / f"{path}.toml").exists():
@@ -242,8 +221,16 @@ def load(path: str, overrides: Iterable[str] = ()) -> Config:
 
 def override(config: Config, overrides: Iterable[str]) -> Config:
     """Apply ``section.key=value`` overrides, and check what comes out; for the rest see `load`."""
+    values, known = asdict(config), flatten(config)
     for text in overrides:
-        config = _override(config, text.removeprefix("--"))
+        key, equals, value = text.removeprefix("--").partition("=")
+        if not equals or key not in known:
+            same = [k for k in known if k.endswith(f".{key}")]
+            hint = f". Did you mean '{same[0]}'?" if same else nearest(key, known)
+            raise ConfigError(f"{text}: no section.key=value that is known{hint}")
+        section, _, name = key.partition(".")
+        values[section][name] = _parse(value, known[key])
+    config = from_dict(values, where="overrides")
     for problem in _problems(config):
         raise ConfigError(problem)
     return config
@@ -287,40 +274,38 @@ def to_toml(config: Config) -> str:
 def changed_maths(saved: Mapping[str, Any], config: Config) -> dict[str, str]:
     """Find what makes another training of a resumed run: by key, "old -> new".
 
-    Args:
-        saved: nested values of the configuration in the checkpoint; keys it lacks had the default.
-        config: the configuration to go on with.
+    Keys that ``saved``, the configuration in the checkpoint, lacks had the default.
     """
     before = flatten(from_dict(saved, where="the checkpoint's configuration"))
     return {
         key: f"{before[key]} -> {value}"
         for key, value in flatten(config).items()
-        if value != before[key] and _among(key, MATHS)
+        if value != before[key] and _among(key, _RULES["maths"])
     }
 
 
-def _override(config: Config, override: str) -> Config:
-    """Set one ``section.key=value``."""
-    key, equals, text = override.partition("=")
-    before = flatten(config)
-    if not equals or key not in before:
-        same = [k for k in before if k.endswith(f".{key}")]
-        hint = f". Did you mean '{same[0]}'?" if same else nearest(key, before)
-        raise ConfigError(f"{override}: no section.key=value that is known{hint}")
-    value: Any = text
-    if not isinstance(before[key], str):
-        bare = isinstance(before[key], tuple) and not text.startswith("[")
-        try:
-            value = tomllib.loads(f"x = [{text}]" if bare else f"x = {text}")["x"]
-        except tomllib.TOMLDecodeError:
-            value = text.split(",") if bare else text
-    section, _, name = key.partition(".")
-    values = asdict(config)
-    values[section][name] = value
-    return from_dict(values, where=override)
+def _parse(text: str, before: object) -> Any:
+    """Read an override's value, which replaces one of the same type."""
+    if isinstance(before, str):
+        return text
+    bare = isinstance(before, tuple) and not text.startswith("[")
+    try:
+        return tomllib.loads(f"x = [{text}]" if bare else f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text.split(",") if bare else text
 
 
-def _among(key: str, keys: set[str]) -> bool:
+def near(legal: Iterable[int], wanted: int) -> str:
+    """Name the two legal numbers that are nearest to the one that was wanted.
+
+    >>> near([1, 2, 4, 8], 6)
+    '4 or 8'
+    """
+    two = sorted(sorted(legal, key=lambda number: abs(number - wanted))[:2])
+    return " or ".join(map(str, two))
+
+
+def _among(key: str, keys: list[str]) -> bool:
     """Tell whether a dotted key, or its section, is among ``keys``."""
     return key in keys or key.partition(".")[0] in keys
 
@@ -332,7 +317,7 @@ def _out_of_range(config: Config) -> Iterator[str]:
             yield f"{key} = {value}: must be {' or '.join(CHOICES[key])}"
         if type(value) not in (int, float):
             continue
-        positive = _among(key, POSITIVE)
+        positive = _among(key, _RULES["positive"])
         if not math.isfinite(value) or value < 0 or (positive and value == 0):
             least = "more than 0" if positive else "not negative"
             yield f"{key} = {value}: must be {least}, and finite"
@@ -345,10 +330,9 @@ def _problems(config: Config) -> Iterator[str]:
     optim, model, data, run = config.optim, config.model, config.data, config.run
     heads = [h for h in range(1, model.dim + 1) if model.dim % h == 0 and model.dim // h % 2 == 0]
     if model.heads not in heads:
-        near = sorted(sorted(heads, key=lambda h: abs(h - model.heads))[:2])
         yield (
             f"model.dim = {model.dim} does not split into {model.heads} heads of an even width; "
-            f"nearest: model.heads = {' or '.join(map(str, near))}"
+            f"nearest: model.heads = {near(heads, model.heads)}"
         )
     if len(optim.betas) != 2 or not all(0 <= beta < 1 for beta in optim.betas):
         yield f"optim.betas = {list(optim.betas)}: must be two numbers in [0, 1)"
@@ -358,10 +342,8 @@ def _problems(config: Config) -> Iterator[str]:
         if len(pair) != 2 or not 1 <= pair[0] <= pair[1]:
             yield f"{key} = {pair}: steps are [first, last], counted from 1"
     if optim.warmup_steps >= config.steps:
-        yield (
-            f"optim.warmup_steps = {optim.warmup_steps} leaves nothing of the {config.steps} steps "
-            "that train.total_tokens / train.batch_tokens gives: warm up for fewer"
-        )
+        warmup = f"optim.warmup_steps = {optim.warmup_steps}"
+        yield f"{warmup} leaves nothing of the {config.steps} steps of the run: warm up for fewer"
     if "://" in data.shards:
         yield (
             f"data.shards = {data.shards}: the trainer reads mounted file systems, no URLs; copy "
@@ -383,7 +365,4 @@ def _parallel_problems(model: ModelConfig, parallel: ParallelConfig) -> Iterator
             f"and vocabulary; it may be {' or '.join(legal)}"
         )
     if parallel.tensor > 1 and parallel.compile and parallel.recompute == "full":
-        yield (
-            "parallel.recompute = full: PyTorch does not compile it with parallel.tensor > 1; take "
-            "selective"
-        )
+        yield "parallel.recompute = full does not compile with parallel.tensor > 1: take selective"

@@ -5,10 +5,9 @@ of the step's first sequence (``mixtures.order``). Nothing else is remembered: r
 integer, and a run may change its ranks or its micro batch between restarts and sees the same data.
 """
 
-import hashlib
 import os
 import sys
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,9 +23,10 @@ from mixtures import mixture as mixture_files
 from mixtures.mixture import MixtureError
 from mixtures.order import BLOCK_SEQUENCES, Order, OrderError
 from mixtures.plan import corpus_order
+from tokenizer.files import sha256_of
 from tokenizer.manifest import Manifest, ManifestError, read_manifest
 from trainer.config import Config, DataConfig, TrainerError
-from trainer.loss import IGNORE
+from trainer.model import IGNORE
 from trainer.plan import BatchPlan
 
 OPEN_SHARDS = 256  # the corpus has about 19,000 shards, a process usually 1,024 descriptors
@@ -62,7 +62,7 @@ class Corpus:
     order: Order
     first: int  # the run's number of the order's sequence 0: more than 0 after a change of data
     dtype: np.dtype[np.unsignedinteger]
-    bos_id: int
+    mask_bos: int | None  # begins a document to which attention is kept; None: to windows
     fingerprint: Mapping[str, str | int]  # what a resumed run must find, by configuration key
 
     @property
@@ -82,15 +82,9 @@ def open_corpus(
 ) -> Corpus:
     """Open the shards of the configured mixture and check all that can be without reading them.
 
-    Args:
-        config: says where the shards are and what they must be.
-        sequences: of the whole run.
-        first: sequences that the run read before this order begins.
-        start: sequences of each source that earlier orders read.
-
-    Raises:
-        DataError: shards that are missing, unfinished, cut, or of another tokenizer; a source
-            without held-out documents; a mixture that the shards cannot fill.
+    The run has so many sequences, of which ``first`` were read before this order begins, and of
+    each source ``start``. Raises DataError for shards that are missing, unfinished, cut, or of
+    another tokenizer, a source without held-out documents, a mixture that the shards cannot fill.
     """
     directory, context = Path(config.data.shards), config.model.context
     try:
@@ -111,7 +105,7 @@ def open_corpus(
         order=ordered.order,
         first=first,
         dtype=np.dtype(manifest.dtype).newbyteorder("<"),
-        bos_id=manifest.bos_id,
+        mask_bos=manifest.bos_id if config.data.doc_mask else None,
         fingerprint={
             "data.shards": ordered.shards_sha256,
             "data.mixture": f"{ordered.mixture_sha256}, seed {ordered.order.seed}",
@@ -165,9 +159,8 @@ def verify(corpus: Corpus, rank: int, ranks: int) -> None:
     """Hash this rank's part of all shards; raise DataError if one is not what was written."""
     shards = [shard for s in corpus.sources.values() for shard in (*s.train, *s.heldout)]
     for shard in shards[rank::ranks]:
-        with shard.path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256:
-                raise DataError(f"{shard.path}: not the SHA-256 of its manifest; write it again")
+        if sha256_of(shard.path) != shard.sha256:
+            raise DataError(f"{shard.path}: not the SHA-256 of its manifest; write it again")
 
 
 class Reader:
@@ -175,7 +168,7 @@ class Reader:
 
     def __init__(self, dtype: np.dtype[np.unsignedinteger]) -> None:
         self._dtype = dtype
-        self._open: OrderedDict[Path, int] = OrderedDict()
+        self._open: dict[Path, int] = {}  # descriptors, the last used at the end
 
     def read(self, shard: Shard, offset: int, count: int) -> NDArray[np.int64]:
         """Read ``count`` ids from token ``offset`` on; a DataError says at which byte it cannot."""
@@ -186,8 +179,7 @@ class Reader:
             raise DataError(f"{shard.path}: byte {start}: {error.strerror}") from error
         if len(content) != size:
             raise DataError(
-                f"{shard.path}: byte {start}: {len(content)} of {size} bytes are there; "
-                "the shard was cut after the run began"
+                f"{shard.path}: byte {start}: {len(content)} of {size} bytes: it was cut"
             )
         return np.frombuffer(content, self._dtype).astype(np.int64)
 
@@ -197,12 +189,11 @@ class Reader:
             os.close(self._open.popitem()[1])
 
     def _descriptor(self, path: Path) -> int:
-        if path not in self._open:
-            if len(self._open) >= OPEN_SHARDS:
-                os.close(self._open.popitem(last=False)[1])
-            self._open[path] = os.open(path, os.O_RDONLY)
-        self._open.move_to_end(path)
-        return self._open[path]
+        descriptor = self._open.pop(path) if path in self._open else os.open(path, os.O_RDONLY)
+        self._open[path] = descriptor
+        if len(self._open) > OPEN_SHARDS:
+            os.close(self._open.pop(next(iter(self._open))))
+        return descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +245,7 @@ class Loader:
     def sequences(self, first: int) -> list[int]:
         """Number what this rank reads of the step whose first sequence is ``first``, in order.
 
-        Microbatch a, rank r, row m is sequence first + (a * ranks + r) * micro batch + m: the set
-        of sequences of a step does not depend on the number of ranks.
+        The set of sequences of a step does not depend on the number of ranks.
         """
         micro, ranks = self._plan.micro_batch, self._plan.data_ranks
         starts = [(a * ranks + self._rank) * micro for a in range(self._plan.accumulation)]
@@ -266,8 +256,7 @@ class Loader:
         plan = self._plan
         passed_over = any(low <= step <= high for low, high in self._config.skip)
         sequences = [] if passed_over else self.sequences(first)
-        windows = np.zeros((len(sequences), plan.context + 1), np.int64)
-        readable = np.ones(len(sequences), np.bool_)
+        windows, bad = np.zeros((len(sequences), plan.context + 1), np.int64), []
         counts = dict.fromkeys(self._corpus.sources, 0)
         for row, sequence in enumerate(sequences):
             source, shard, offset = self._corpus.locate(sequence)
@@ -277,11 +266,12 @@ class Loader:
             except DataError as error:
                 if self._config.on_bad_shard == "raise":
                     raise
-                readable[row] = False
+                bad.append(row)
                 if shard.path not in self._warned:
                     print(f"warning: {error}; its sequences teach nothing", file=sys.stderr)
                     self._warned.add(shard.path)
-        labels = np.where(readable[:, None], windows[:, 1:], IGNORE)
+        labels = windows[:, 1:].copy()
+        labels[bad] = IGNORE
         shape = (-1, plan.micro_batch, plan.context)
         return StepBatch(
             step=step,
@@ -289,21 +279,27 @@ class Loader:
             tokens=_host_tensor(windows[:, :-1]).view(shape),
             labels=_host_tensor(labels).view(shape),
             source_sequences=tuple(counts.values()),
-            bad_sequences=int((~readable).sum()),
+            bad_sequences=len(bad),
             passed_over=passed_over,
         )
+
+
+def model_inputs(
+    tokens: Tensor, labels: Tensor, mask_bos: int | None, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Move a microbatch to the device, with its document starts if attention is kept to them."""
+    starts = None
+    if mask_bos is not None:
+        starts = document_starts(tokens, mask_bos).to(device, non_blocking=True)
+    return tokens.to(device, non_blocking=True), labels.to(device, non_blocking=True), starts
 
 
 def document_starts(tokens: Tensor, bos_id: int) -> Tensor:
     """Find the documents in a microbatch: the ``cu_seqlens`` of `trainer.attention.Attend`.
 
-    Args:
-        tokens: (B, T) int64, on the host. A document begins at each BOS and at each row.
-        bos_id: of the tokenizer.
-
-    Returns:
-        (N,) int32: starts among the B * T tokens in a row, then B * T to the end. N is a power of
-        two, 64 or more: compiled code sees few shapes, and kernels few documents of no tokens.
+    A document of ``tokens`` (B, T), int64 on the host, begins at each BOS and at each row. The
+    result is (N,) int32: starts among the B * T tokens in a row, then B * T to the end. N is a
+    power of two, 64 or more: compiled code sees few shapes, kernels few documents of no tokens.
     """
     starts = tokens == bos_id
     starts[:, 0] = True
@@ -321,7 +317,7 @@ def _host_tensor(values: NDArray[np.int64]) -> Tensor:
 
 def _check_tokenizer(manifest: Manifest, config: Config) -> None:
     """Refuse shards whose ids mean something else to this model."""
-    shards, model, path = config.data.shards, config.model, config.data.tokenizer
+    shards, model, tokenizer = config.data.shards, config.model, config.data.tokenizer
     if manifest.vocab_size != model.vocab_size:
         raise DataError(
             f"{shards}: written for {manifest.vocab_size:,} ids, model.vocab_size is "
@@ -329,14 +325,10 @@ def _check_tokenizer(manifest: Manifest, config: Config) -> None:
         )
     if config.data.doc_mask and not manifest.add_bos:
         raise DataError(f"{shards}: written without BOS, by which data.doc_mask tells documents")
-    try:
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else ""
-    except OSError as error:
-        raise DataError(f"data.tokenizer = {path}: {error.strerror}") from error
-    if path and digest != manifest.tokenizer_sha256:
+    if tokenizer and sha256_of(Path(tokenizer)) != manifest.tokenizer_sha256:
         raise DataError(
             f"{shards}: written with the tokenizer {manifest.tokenizer_sha256[:12]}.., while "
-            f"{path} is {digest[:12]}..: write the shards again, or name their tokenizer"
+            f"{tokenizer} is another or not there: write the shards again, or name their tokenizer"
         )
 
 
@@ -351,8 +343,5 @@ def _open_source(directory: Path, manifest: Manifest) -> Source:
         splits[info.split].append(Shard(path, info.tokens, expected.sha256))
     heldout = manifest.splits["heldout"]
     if heldout.tokens <= len(splits["heldout"]):
-        raise DataError(
-            f"{directory}: no held-out documents to evaluate on; tokenize the source again with "
-            "a larger held-out fraction"
-        )
+        raise DataError(f"{directory}: no held-out documents: tokenize it with a larger fraction")
     return Source(tuple(splits["train"]), tuple(splits["heldout"]), heldout.text_bytes)

@@ -7,23 +7,19 @@ depend on their number beyond rounding.
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_model_state_dict, set_model_state_dict
-from torch.distributed.checkpoint.state_dict_loader import load
 
-from trainer.checkpoint import CheckpointError
+from trainer.checkpoint import load_tensors
 from trainer.config import Config
-from trainer.data import Corpus, Reader, Shard, document_starts, open_corpus
-from trainer.loss import IGNORE
-from trainer.model import Llama
+from trainer.data import Corpus, Reader, Shard, model_inputs, open_corpus
+from trainer.model import IGNORE, Llama
 from trainer.parallel import World, build_model
 from trainer.plan import plan_batch
 
@@ -31,32 +27,19 @@ UNIGRAM_TOKENS = 8_000_000  # of a source, to count: shards are shuffled, so the
 _CHUNK_TOKENS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How well a source's held-out text is predicted."""
-
-    nll: float  # nats a token
-    perplexity: float
-    bits_per_byte: float  # of UTF-8 before tokenization: comparable between tokenizers
-    tokens: int  # predicted
-
-
 def evaluate(
-    model: Llama, corpus: Corpus, world: World, micro_batch: int, *, doc_mask: bool
-) -> dict[str, Score]:
+    model: Llama, corpus: Corpus, world: World, config: Config
+) -> tuple[dict[str, Any], str]:
     """Score the held-out split of every source; all ranks call it and all get the result.
 
-    Args:
-        model: sharded; it is left in training mode.
-        corpus: where the held-out shards are.
-        world: windows are dealt to the data ranks in turn.
-        micro_batch: sequences a rank runs at once.
-        doc_mask: keep attention inside documents, as in training.
-
-    Raises:
-        DataError: a shard cannot be read.
+    It is a row of metrics.jsonl and a line to read. By source and weighted: nats a token, beside
+    them `unigram_nll`; bits a byte of UTF-8, which compare between tokenizers. The model is left in
+    training mode. Raises DataError if a shard cannot be read.
     """
-    reader, scores, context = Reader(corpus.dtype), {}, model.config.context
+    reader, context = Reader(corpus.dtype), config.model.context
+    micro_batch = config.train.micro_batch
+    unigram = unigram_nll(corpus, config.model.vocab_size)
+    scores: dict[str, dict[str, float]] = {}
     model.eval()
     for name, source in corpus.sources.items():
         nll, tokens = torch.zeros((), dtype=torch.float64, device=world.device), 0
@@ -65,26 +48,30 @@ def evaluate(
             for row, (shard, offset, count) in enumerate(windows):
                 ids[row, :count] = reader.read(shard, offset, count)
             inputs, labels = torch.from_numpy(ids[:, :-1].clip(min=0)), torch.from_numpy(ids[:, 1:])
-            starts = document_starts(inputs, corpus.bos_id).to(world.device) if doc_mask else None
             with torch.no_grad():
-                nll += model(inputs.to(world.device), labels.to(world.device), starts).nll
+                nll += model(*model_inputs(inputs, labels, corpus.mask_bos, world.device)).nll
             tokens += int((labels != IGNORE).sum())
         total, predicted = world.sum([nll.item(), tokens])
         mean = total / predicted
-        scores[name] = Score(
-            nll=mean,
-            perplexity=math.exp(min(mean, 700.0)),  # what is beyond would not fit a float
-            bits_per_byte=total / (math.log(2) * source.heldout_text_bytes),
-            tokens=int(predicted),
-        )
+        scores[name] = {
+            "nll": mean,
+            "perplexity": math.exp(min(mean, 700.0)),  # what is beyond would not fit a float
+            "bits_per_byte": total / (math.log(2) * source.heldout_text_bytes),
+            "tokens": int(predicted),
+            "unigram_nll": unigram[name],
+        }
     reader.close()
     model.train()
-    return scores
-
-
-def weighted(values: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """Average over sources by their share of the training tokens."""
-    return sum(weights[name] * value for name, value in values.items())
+    loss, entropy = (
+        sum(corpus.weights[name] * score[key] for name, score in scores.items())
+        for key in ("nll", "unigram_nll")
+    )
+    parts = [f"{loss:.4f} nats a token ({entropy:.4f} by frequency alone)"]
+    parts += [
+        f"{name} {score['nll']:.4f} ({unigram[name]:.4f}), {score['bits_per_byte']:.3f} bits/byte"
+        for name, score in scores.items()
+    ]
+    return {"eval_nll": loss, "unigram_nll": entropy, "eval": scores}, "  ".join(parts)
 
 
 def unigram_nll(corpus: Corpus, vocab_size: int) -> dict[str, float]:
@@ -109,40 +96,14 @@ def unigram_nll(corpus: Corpus, vocab_size: int) -> dict[str, float]:
     return {name: float(counts @ nats / counts.sum()) for name, counts in scored.items()}
 
 
-def report(scores: Mapping[str, Score], corpus: Corpus, vocab_size: int) -> tuple[Any, str]:
-    """Put the scores, beside `unigram_nll`, in a row of metrics.jsonl and in a line to read."""
-    unigram = unigram_nll(corpus, vocab_size)
-    row = {
-        "eval_nll": weighted({name: score.nll for name, score in scores.items()}, corpus.weights),
-        "unigram_nll": weighted(unigram, corpus.weights),
-        "eval": {name: asdict(s) | {"unigram_nll": unigram[name]} for name, s in scores.items()},
-    }
-    parts = [f"{row['eval_nll']:.4f} nats a token ({row['unigram_nll']:.4f} by frequency alone)"]
-    parts += [
-        f"{name} {score.nll:.4f} ({unigram[name]:.4f}), {score.bits_per_byte:.3f} bits/byte"
-        for name, score in scores.items()
-    ]
-    return row, "  ".join(parts)
-
-
 def evaluate_checkpoint(config: Config, path: Path, world: World) -> str:
-    """Score a checkpoint; give the line of ``report``.
-
-    Raises:
-        CheckpointError: the files do not fit the model.
-        DataError: the shards are not there, or not for this model.
-    """
+    """Score a checkpoint; give the line to read. Raises as opening data and loading weights do."""
     corpus = open_corpus(config, plan_batch(config, 1).sequences)
     model, _ = build_model(config, world)
     weights = get_model_state_dict(model)
-    try:
-        load({"model": weights}, checkpoint_id=path)
-    except (CheckpointException, OSError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: cannot be loaded: {error}") from error
+    load_tensors(path, {"model": weights})
     set_model_state_dict(model, weights)
-    micro_batch = config.eval.micro_batch or config.train.micro_batch
-    scores = evaluate(model, corpus, world, micro_batch, doc_mask=config.data.doc_mask)
-    return report(scores, corpus, config.model.vocab_size)[1]
+    return evaluate(model, corpus, world, config)[1]
 
 
 def _count(
@@ -161,16 +122,13 @@ def _count(
 def _batches(
     shards: tuple[Shard, ...], context: int, micro_batch: int, world: World
 ) -> Iterator[list[tuple[Shard, int, int]]]:
-    """Deal windows (shard, first token, ids to read) to this rank.
-
-    Every rank gets as many batches: FSDP's communication waits for all. Some may be short or empty.
-    """
+    """Deal windows (shard, first token, ids to read) to this rank, in as many batches on each."""
     windows = [
         (shard, offset, min(context + 1, shard.tokens - offset))
         for shard in shards
         for offset in range(0, shard.tokens - 1, context)
     ]
     mine = windows[world.data_rank :: world.data_ranks]
-    most = -(-len(windows) // world.data_ranks)  # of any rank
+    most = -(-len(windows) // world.data_ranks)  # of any rank: FSDP's communication waits for all
     for start in range(0, most, micro_batch):
         yield mine[start : start + micro_batch]

@@ -5,15 +5,15 @@ the rows of wq and wk: ours, like Hugging Face's, rotate channel pairs (i, i + D
 Meta's (2i, 2i + 1).
 """
 
-import hashlib
 import json
 import shutil
+import tomllib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,37 +23,16 @@ from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_loader import load
 
-from tokenizer.hugging_face import tokenizer_json
-from tokenizer.model import Tokenizer
+from tokenizer.files import sha256_of
+from tokenizer.hugging_face import write_tokenizer
 from trainer.checkpoint import STATE_FILE, read_record
 from trainer.config import ModelConfig, TrainerError, from_dict
 from trainer.model import Llama
 
 FILE_BYTES = 5_000_000_000  # largest file of Hugging Face's layout
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 TOKENIZER = "tokenizer.model"
-
-_HF_NAMES = {
-    "tok_embeddings": "model.embed_tokens", "norm": "model.norm", "output": "lm_head",
-    "attention_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
-    "attention.wq": "self_attn.q_proj", "attention.wk": "self_attn.k_proj",
-    "attention.wv": "self_attn.v_proj", "attention.wo": "self_attn.o_proj",
-    "feed_forward.w1": "mlp.gate_proj", "feed_forward.w2": "mlp.down_proj",
-    "feed_forward.w3": "mlp.up_proj",
-}  # fmt: skip
-_HF_KEYS = {
-    "dim": "hidden_size", "layers": "num_hidden_layers", "heads": "num_attention_heads",
-    "vocab_size": "vocab_size", "context": "max_position_embeddings", "norm_eps": "rms_norm_eps",
-}  # fmt: skip
-_HF_FIXED = {
-    "model_type": "llama", "hidden_act": "silu", "attention_bias": False, "mlp_bias": False,
-    "tie_word_embeddings": False,
-}  # fmt: skip
-_META_KEYS = {
-    "dim": "dim", "multiple_of": "multiple_of", "heads": "n_heads", "layers": "n_layers",
-    "norm_eps": "norm_eps", "vocab_size": "vocab_size",
-}  # fmt: skip
-
+LAYOUTS = tomllib.loads(Path(__file__).with_name("layouts.toml").read_text("utf-8"))
+_HF, _META = LAYOUTS["hugging_face"], LAYOUTS["meta"]
 _ROTATED = ("attention.wq.weight", "attention.wk.weight")
 # Meta's files of a model are the parts of its tensor parallel ranks; norms are in all of them.
 _META_COLUMNS = ("attention.wo.weight", "feed_forward.w2.weight", "tok_embeddings.weight")
@@ -63,7 +42,7 @@ class ExportError(TrainerError):
     """Weights that cannot be read, or not written in the way that was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Weights:
     """A model on disk."""
 
@@ -72,17 +51,14 @@ class Weights:
     tokenizer: Path | None
     read: Callable[[str], Tensor]  # what ``tensor`` gives, not checked
 
-    @property
+    @cached_property
     def shapes(self) -> dict[str, torch.Size]:
         """Shape by name, in the order of the network."""
-        return _shapes(self.model)
+        with torch.device("meta"):
+            return {name: weight.shape for name, weight in Llama(self.model).named_parameters()}
 
     def tensor(self, name: str) -> Tensor:
-        """Read a tensor by our name, rows in our order, in the precision that is stored.
-
-        Raises:
-            ExportError: it is not there, or has not the shape of the model.
-        """
+        """Read a tensor by our name, rows in our order, in the precision that is stored."""
         try:
             tensor = self.read(name)
         except (OSError, LookupError, RuntimeError, CheckpointException, SafetensorError) as error:
@@ -95,12 +71,8 @@ class Weights:
 def open_weights(path: Path, tokenizer: str = "") -> Weights:
     """Open a checkpoint, or a folder in Hugging Face's or Meta's layout.
 
-    Args:
-        path: the folder.
-        tokenizer: a ``.model`` to go with it; by default the one that the folder has or names.
-
-    Raises:
-        ExportError: no such weights, not those of a LLaMA, or another tokenizer's.
+    With a tokenizer's ``.model``, or the one that the folder has or names. Raises ExportError if
+    there are no such weights, or not those of a LLaMA, or the tokenizer is another's.
     """
     readers = {STATE_FILE: _checkpoint, "config.json": _hugging_face, "params.json": _meta}
     for file, reader in readers.items():
@@ -127,24 +99,12 @@ def load_model(weights: Weights, device: torch.device, dtype: torch.dtype) -> Ll
 def write(weights: Weights, out: Path, layout: str, dtype: str = "stored", parts: int = 1) -> None:
     """Write weights in layout ``hf`` or ``meta``, for which see the next two functions.
 
-    Args:
-        weights: what to write.
-        out: a folder that is not there yet; it appears when it is whole.
-        layout: see there.
-        dtype: a name of `DTYPES`, or ``stored``.
-        parts: files of Meta's layout.
-
-    Raises:
-        ExportError: there is something at ``out``, or an argument is wrong.
+    ``out`` appears when it is whole; ExportError if there is something, or it cannot be written.
     """
-    if dtype not in (*DTYPES, "stored") or layout not in ("hf", "meta"):
-        raise ExportError(
-            f"--layout {layout} --dtype {dtype}: must be hf or meta, and stored or one of "
-            + ", ".join(DTYPES)
-        )
     if out.exists():
         raise ExportError(f"{out} exists: give a folder that is not there yet")
-    kind = DTYPES.get(dtype) or weights.tensor("norm.weight").dtype
+    stored = weights.tensor("norm.weight").dtype
+    kind = stored if dtype == "stored" else getattr(torch, dtype)
     temporary = out.with_name(f"{out.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
@@ -178,31 +138,27 @@ def write_hugging_face(weights: Weights, folder: Path, dtype: torch.dtype) -> No
         save_file(tensors, folder / file, metadata={"format": "pt"})
         index |= dict.fromkeys(tensors, file)
     if weights.tokenizer:
-        special = _write_hf_tokenizer(weights.tokenizer, folder, model.context)
+        special = write_tokenizer(weights.tokenizer, folder, model.context)
     config = {
         "architectures": ["LlamaForCausalLM"],
-        **{theirs: getattr(model, ours) for ours, theirs in _HF_KEYS.items()},
+        **{theirs: getattr(model, ours) for ours, theirs in _HF["keys"].items()},
         "num_key_value_heads": model.heads,
         "intermediate_size": model.ffn_dim,
         "rope_theta": model.rope_theta,
         "torch_dtype": str(dtype).removeprefix("torch."),
     }
-    _write_json(folder / "config.json", config | _HF_FIXED | special)
+    _write_json(folder / "config.json", config | _HF["fixed"] | special)
     _write_json(folder / "generation_config.json", special)
     content = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": index}
     _write_json(folder / "model.safetensors.index.json", content)
 
 
 def write_meta(weights: Weights, folder: Path, dtype: torch.dtype, parts: int = 1) -> None:
-    """Write ``params.json``, ``consolidated.00.pth`` and so on, each in memory, and the tokenizer.
-
-    Raises:
-        ExportError: so many parts do not divide the model.
-    """
+    """Write ``params.json``, the tokenizer, and ``consolidated.00.pth`` and so on, each at once."""
     model = weights.model
     if uneven := [n for n in ("heads", "ffn_dim", "vocab_size") if getattr(model, n) % parts]:
         raise ExportError(f"{parts} parts do not divide the model's {uneven[0]}: take fewer")
-    params = {theirs: getattr(model, ours) for ours, theirs in _META_KEYS.items()}
+    params = {theirs: getattr(model, ours) for ours, theirs in _META["keys"].items()}
     if model.rope_theta != ModelConfig().rope_theta:  # a key that LLaMA-1's code lacks
         params["rope_theta"] = model.rope_theta
     _write_json(folder / "params.json", params)
@@ -238,20 +194,17 @@ def _checkpoint(path: Path, tokenizer: str) -> Weights:
     tokenizer = tokenizer or config.data.tokenizer
     if tokenizer:
         trained = record["order"]["fingerprint"]["data.tokenizer"]
-        content = Path(tokenizer).read_bytes() if Path(tokenizer).is_file() else b""
-        if hashlib.sha256(content).hexdigest() != trained:
+        if sha256_of(Path(tokenizer)) != trained:
             raise ExportError(
                 f"{tokenizer}: not there, or not the tokenizer of {path} (SHA-256 "
                 f"{trained[:12]}..): give its path as data.tokenizer=FILE"
             )
-
-    shapes = _shapes(config.model)
     reader = FileSystemReader(path)
-    metadata = reader.read_metadata()  # large after many ranks, so it is read once
+    metadata: Any = reader.read_metadata()  # large after many ranks, so it is read once
     reader.read_metadata = lambda *_, **__: metadata  # type: ignore[method-assign]  # on purpose
 
     def read(name: str) -> Tensor:
-        tensor = torch.empty(shapes[name])
+        tensor = torch.empty(metadata.state_dict_metadata[f"model.{name}"].size)
         with warnings.catch_warnings():  # it warns of what no_dist asks for
             warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
             load({"model": {name: tensor}}, storage_reader=reader, no_dist=True)
@@ -263,10 +216,10 @@ def _checkpoint(path: Path, tokenizer: str) -> Weights:
 def _hugging_face(path: Path, tokenizer: str) -> Weights:
     """Open a folder of Hugging Face's layout, in one file or in several."""
     content: dict[str, Any] = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    values = {ours: content[theirs] for ours, theirs in _HF_KEYS.items()}
+    values = {ours: content[theirs] for ours, theirs in _HF["keys"].items()}
     rope = {"rope_theta": 10_000.0, "rope_type": "default", **content}
     rope |= content.get("rope_parameters") or content.get("rope_scaling") or {}
-    fixed = {**_HF_FIXED, "num_key_value_heads": values["heads"]}
+    fixed = {**_HF["fixed"], "num_key_value_heads": values["heads"]}
     fixed["head_dim"] = values["dim"] // values["heads"]
     wrong = [key for key, value in fixed.items() if content.get(key, value) != value]
     wrong += [key for key in ("rope_type", "type") if rope.get(key, "default") != "default"]
@@ -280,8 +233,7 @@ def _hugging_face(path: Path, tokenizer: str) -> Weights:
     def read(name: str) -> Tensor:
         file = path / files.get(_hf_name(name), "model.safetensors")
         with safe_open(file, framework="pt") as opened:
-            tensor: Tensor = opened.get_tensor(_hf_name(name))
-        return tensor
+            return cast("Tensor", opened.get_tensor(_hf_name(name)))
 
     model = ModelConfig(**values, rope_theta=float(rope["rope_theta"]))
     return Weights(path, model, _tokenizer_in(path, tokenizer), read)
@@ -290,7 +242,7 @@ def _hugging_face(path: Path, tokenizer: str) -> Weights:
 def _meta(path: Path, tokenizer: str) -> Weights:
     """Open a folder of Meta's layout, of one part or of several."""
     params: dict[str, Any] = json.loads((path / "params.json").read_text(encoding="utf-8"))
-    values = {ours: params[theirs] for ours, theirs in _META_KEYS.items()}
+    values = {ours: params[theirs] for ours, theirs in _META["keys"].items()}
     if params.get("n_kv_heads", values["heads"]) != values["heads"]:
         raise ExportError(f"{path}: not LLaMA-1, which has no other n_kv_heads in its params.json")
     parts: Sequence[dict[str, Tensor]] = [
@@ -319,12 +271,6 @@ def _multiple_of(dim: int, ffn: int, path: Path, said: int = 256) -> int:
     raise ExportError(f"{path}: a feed-forward width of {ffn} is under 8/3 of {dim}: not LLaMA-1")
 
 
-@cache
-def _shapes(model: ModelConfig) -> dict[str, torch.Size]:
-    with torch.device("meta"):
-        return {name: parameter.shape for name, parameter in Llama(model).named_parameters()}
-
-
 def _hf_name(name: str) -> str:
     """Translate our name of a parameter.
 
@@ -333,26 +279,9 @@ def _hf_name(name: str) -> str:
     """
     stem = name.removesuffix(".weight")
     if not stem.startswith("layers."):
-        return f"{_HF_NAMES[stem]}.weight"
+        return f"{_HF['names'][stem]}.weight"
     _, number, part = stem.split(".", 2)
-    return f"model.layers.{number}.{_HF_NAMES[part]}.weight"
-
-
-def _write_hf_tokenizer(model: Path, folder: Path, context: int) -> dict[str, int]:
-    """Write the tokenizer's files; give the ids that begin and end a text."""
-    tokenizer = Tokenizer(model)
-    shutil.copyfile(model, folder / TOKENIZER)
-    (folder / "tokenizer.json").write_text(tokenizer_json(tokenizer), encoding="utf-8")
-    ids = {"bos": tokenizer.bos_id, "eos": tokenizer.eos_id, "unk": tokenizer.unk_id}
-    pieces = {f"{name}_token": tokenizer.spec.pieces[number].text for name, number in ids.items()}
-    content = {
-        "tokenizer_class": "PreTrainedTokenizerFast",  # takes tokenizer.json as it is
-        "clean_up_tokenization_spaces": False,
-        "model_max_length": context,
-        **pieces,
-    }
-    _write_json(folder / "tokenizer_config.json", content)
-    return {f"{name}_token_id": ids[name] for name in ("bos", "eos")}
+    return f"model.layers.{number}.{_HF['names'][part]}.weight"
 
 
 def _tokenizer_in(path: Path, tokenizer: str) -> Path | None:

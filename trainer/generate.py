@@ -11,7 +11,7 @@ from torch import Tensor
 from tokenizer.model import Tokenizer
 from trainer.attention import attend
 from trainer.config import TrainerError
-from trainer.export import DTYPES, Weights, load_model
+from trainer.export import Weights, load_model
 from trainer.model import Attention, Llama
 
 _UNFINISHED = "\ufffd"  # what the bytes of half a character decode to
@@ -38,18 +38,12 @@ class Sampling:
 def complete(
     weights: Weights, prompt: str, sampling: Sampling, max_new_tokens: int, dtype: str
 ) -> Iterator[str]:
-    """Give a prompt and the text after it, as it comes.
-
-    Raises:
-        GenerateError: the prompt is too long, no such dtype, or no tokenizer beside the weights.
-    """
-    if dtype not in DTYPES:
-        raise GenerateError(f"--dtype {dtype}: must be one of {', '.join(DTYPES)}")
+    """Give a prompt and the text after it, as it comes; GenerateError if there is no tokenizer."""
     if weights.tokenizer is None:
         raise GenerateError(f"{weights.path}: no tokenizer there: give data.tokenizer=FILE")
     tokenizer = Tokenizer(weights.tokenizer)
     device = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    model = load_model(weights, device, DTYPES[dtype])
+    model = load_model(weights, device, getattr(torch, dtype))
     ids = tokenizer.encode(prompt, bos=True).tolist()
     eos_id = tokenizer.eos_id
     tokens = generate(model, ids, sampling, max_new_tokens=max_new_tokens, eos_id=eos_id)
@@ -58,26 +52,12 @@ def complete(
 
 
 def generate(
-    model: Llama,
-    prompt: Sequence[int],
-    sampling: Sampling,
-    *,
-    max_new_tokens: int,
-    eos_id: int,
-    cached: bool = True,
+    model: Llama, prompt: Sequence[int], sampling: Sampling, *, max_new_tokens: int, eos_id: int
 ) -> Iterator[int]:
     """Give the tokens after ``prompt`` as they are drawn, until EOS, the limit or a full context.
 
-    Args:
-        model: whole, on one device, as `trainer.export.load_model` gives it.
-        prompt: ids, at least one, usually BOS first.
-        sampling: see there.
-        max_new_tokens: limit.
-        eos_id: ends the text; it is not given.
-        cached: keep keys and values; without, the same by running all tokens each time.
-
-    Raises:
-        GenerateError: the prompt is empty, or as long as the context.
+    The model is whole, on one device, as `trainer.export.load_model` gives it; EOS is not given.
+    Raises GenerateError if the prompt is empty, or as long as the context.
     """
     context = model.config.context
     if not 0 < len(prompt) < context:
@@ -85,14 +65,13 @@ def generate(
     generator = torch.Generator().manual_seed(sampling.seed)
     device = model.tok_embeddings.weight.device
     ids = list(prompt)
-    with _kept_keys(model, enabled=cached):
+    with _kept_keys(model):
         done = 0
         while len(ids) - len(prompt) < max_new_tokens and len(ids) < context:
             with torch.inference_mode():
-                new = torch.tensor([ids[done:]], device=device)
-                logits = _run(model, new, done)[0, -1]
-            done = len(ids) if cached else 0
-            token = pick(logits, sampling, generator)
+                logits = model(torch.tensor([ids[done:]], device=device), start=done)
+            done = len(ids)
+            token = pick(logits[0, -1], sampling, generator)
             if token == eos_id:
                 return
             ids.append(token)
@@ -132,46 +111,29 @@ def text_of(tokenizer: Tokenizer, prompt: Sequence[int], tokens: Iterable[int]) 
 class _KeptKeys:
     """Attention of new tokens over the kept ones and themselves; a layer has its own."""
 
-    def __init__(self, context: int) -> None:
-        self._context, self._length = context, 0
-        self._keys = self._values = torch.empty(0)
+    def __init__(self) -> None:
+        self._kept: tuple[Tensor, Tensor] | None = None
 
     def __call__(self, q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
         assert cu_seqlens is None, "a text is one document"
-        start, self._length = self._length, self._length + k.shape[1]
-        if not start:
-            self._keys, self._values = (
-                x.new_empty(len(x), self._context, *x.shape[2:]) for x in (k, v)
-            )
-        self._keys[:, start : self._length], self._values[:, start : self._length] = k, v
-        if not start:
+        if self._kept is None:
+            self._kept = k, v
             return attend(q, k, v)
-        keys, values = self._keys[:, : self._length], self._values[:, : self._length]
-        # A query alone sees all that is kept, so no mask is needed.
-        assert q.shape[1] == 1
-        q, keys, values = q.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2)
-        return F.scaled_dot_product_attention(q, keys, values).transpose(1, 2)
+        assert q.shape[1] == 1, "a query alone sees all that is kept, so no mask is needed"
+        k, v = self._kept = torch.cat((self._kept[0], k), 1), torch.cat((self._kept[1], v), 1)
+        q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
 
 
 @contextmanager
-def _kept_keys(model: Llama, *, enabled: bool) -> Iterator[None]:
+def _kept_keys(model: Llama) -> Iterator[None]:
     """Let each layer keep its keys and values, for the time of one text."""
     layers = [module for module in model.modules() if isinstance(module, Attention)]
     before = [layer.attend for layer in layers]
-    for layer in layers if enabled else ():
-        layer.attend = _KeptKeys(model.config.context)
+    for layer in layers:
+        layer.attend = _KeptKeys()
     try:
         yield
     finally:
         for layer, function in zip(layers, before, strict=True):
             layer.attend = function
-
-
-def _run(model: Llama, tokens: Tensor, start: int) -> Tensor:
-    """Run (1, T) tokens that begin at place ``start``; give logits (1, T, V)."""
-    cos, sin = model.rope_cos, model.rope_sin
-    model.rope_cos, model.rope_sin = cos[start:], sin[start:]
-    logits = model(tokens)
-    model.rope_cos, model.rope_sin = cos, sin
-    assert isinstance(logits, Tensor)
-    return logits

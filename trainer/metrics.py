@@ -1,6 +1,7 @@
 """What a run tells: metrics.jsonl, the record of truth, and a line to read (trainer spec, 9).
 
-TensorBoard and Weights & Biases mirror the record where they are asked for.
+TensorBoard and Weights & Biases mirror the record where they are asked for, and PyTorch's profiler
+traces chosen steps.
 """
 
 import contextlib
@@ -8,18 +9,17 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.profiler import profile
 
-from trainer.config import Config, ConfigError
-from trainer.hardware import PUE, co2_kg, energy_wh, find_hardware
+from trainer.config import Config, ConfigError, ProfileConfig
 from trainer.parallel import World
-from trainer.plan import BatchPlan
+from trainer.plan import PUE, BatchPlan, co2_kg, energy_wh, find_hardware
 
 _PROCESS_START = time.monotonic()  # nearly: of the import of this module
 
@@ -37,14 +37,14 @@ class Metrics:
         self._hardware = find_hardware(torch.cuda.get_device_name(world.device)) if cuda else None
         self._meter = _energy_meter(world)
         self._before = dict.fromkeys(("gpu_hours", "energy_measured_wh"), 0.0)  # of earlier starts
-        self._mirrors = _open_mirrors(directory, config, primary=world.rank == 0)
+        self._mirrors = _open_mirrors(directory, config) if world.rank == 0 else []
         self._begin(-1)
 
     def _begin(self, steps: int) -> None:
         self._steps, self._since = steps, time.monotonic()
         self._seconds: dict[str, float] = {}
 
-    @contextmanager
+    @contextlib.contextmanager
     def timed(self, name: str) -> Iterator[None]:
         """Time something: ``data`` is part of training, all else is apart from it."""
         start = time.monotonic()
@@ -65,10 +65,9 @@ class Metrics:
         temporary.replace(self._path)
 
     def step(self, row: Mapping[str, Any]) -> None:
-        """Count a step; complete, write and show its row if it is the first, due, or the last.
+        """Count a step; add rates and memory to its row, write and show it, if it is due.
 
-        Args:
-            row: step, tokens, loss, grad_norm, lr and so on; rates and memory are added.
+        It is after every ``metrics.every`` steps, the first after a start, and the last.
         """
         self._steps += 1
         last = self._plan.steps
@@ -123,10 +122,7 @@ class Metrics:
             )
 
     def _energy(self) -> dict[str, Any]:
-        """Give what the run used, from its first start on: all ranks call it together.
-
-        Hours are those that devices were reserved for, working or not.
-        """
+        """Give what the run used since its first start, devices idle or not; all ranks call it."""
         hours = measured = energy = None
         if self._world.device.type == "cuda":
             seconds = (time.monotonic() - _PROCESS_START) * self._world.size
@@ -143,11 +139,48 @@ class Metrics:
         }
 
 
-def _energy_meter(world: World) -> Callable[[], float] | None:
-    """Give a function for the joules that this rank's device has drawn from now on.
+class Profiler:
+    """Traces the steps of ``profile.steps``, on the ranks of ``profile.ranks``.
 
-    None if NVML does not count them on every rank.
+    ``profile/trace-rank0.json.gz`` opens in a trace viewer (Perfetto); with an accelerator
+    ``profile/memory-rank0.pickle`` holds what was allocated when and where, also after running out.
     """
+
+    def __init__(self, directory: Path, config: ProfileConfig, world: World) -> None:
+        self._directory, self._rank = directory / "profile", world.rank
+        chosen = config.steps and world.rank in config.ranks
+        self._steps = range(config.steps[0], config.steps[1] + 1) if chosen else range(0)
+        self._memory = world.device.type == "cuda"
+        self._profile: profile | None = None
+
+    @contextlib.contextmanager
+    def step(self, number: int) -> Iterator[None]:
+        """Trace a step if it is one of those; after the last write what was seen."""
+        if number in self._steps and self._profile is None:
+            if self._memory:
+                torch.cuda.memory._record_memory_history()  # noqa: SLF001 - its documented name
+            self._directory.mkdir(exist_ok=True)
+            self._profile = profile(record_shapes=True)
+            self._profile.start()
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            self._dump_memory()
+            raise
+        if self._profile and number == self._steps[-1]:
+            self._profile.stop()
+            path = self._directory / f"trace-rank{self._rank}.json.gz"
+            self._profile.export_chrome_trace(str(path))
+            self._dump_memory()
+
+    def _dump_memory(self) -> None:
+        if self._profile and self._memory:
+            path = self._directory / f"memory-rank{self._rank}.pickle"
+            torch.cuda.memory._dump_snapshot(str(path))  # type: ignore[no-untyped-call]  # noqa: SLF001 - documented, untyped
+
+
+def _energy_meter(world: World) -> Callable[[], float] | None:
+    """Count the joules that this device draws from now on; None if NVML does not on every rank."""
     meter: Callable[[], float] | None = None
     if world.device.type == "cuda":
         with contextlib.suppress(Exception):  # absent, or any of NVML's errors: then no meter
@@ -169,40 +202,36 @@ def _energy_meter(world: World) -> Callable[[], float] | None:
 Mirror = Callable[[dict[str, float], int], object]  # takes numbers by name, and the step
 
 
-def _open_mirrors(directory: Path, config: Config, *, primary: bool) -> list[Mirror]:
-    """Open what mirrors the metrics; every rank sees what is missing, only rank 0 writes."""
+def _open_mirrors(directory: Path, config: Config) -> list[Mirror]:
+    """Open what mirrors the metrics."""
     mirrors: list[Mirror] = []
     try:
         if config.metrics.tensorboard:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional
 
-            if primary:
-                writer = SummaryWriter(str(directory / "tensorboard"))
+            writer = SummaryWriter(str(directory / "tensorboard"))
 
-                def write(numbers: dict[str, float], step: int) -> None:
-                    for name, number in numbers.items():
-                        writer.add_scalar(name, number, step)
-                    writer.flush()
+            def write(numbers: dict[str, float], step: int) -> None:
+                for name, number in numbers.items():
+                    writer.add_scalar(name, number, step)
+                writer.flush()
 
-                mirrors.append(write)
+            mirrors.append(write)
         if config.metrics.wandb:
             import wandb  # noqa: PLC0415 - optional
 
-            if primary:
-                run = wandb.init(
-                    project=config.metrics.wandb,
-                    name=directory.name,
-                    id=hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:16],
-                    resume="allow",
-                    dir=str(directory),
-                    config=asdict(config),
-                )
-                mirrors.append(lambda numbers, step: run.log(numbers, step=step))
+            run = wandb.init(
+                project=config.metrics.wandb,
+                name=directory.name,
+                id=hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:16],
+                resume="allow",
+                dir=str(directory),
+                config=asdict(config),
+            )
+            mirrors.append(lambda numbers, step: run.log(numbers, step=step))
     except ImportError as error:
-        raise ConfigError(
-            f"metrics.tensorboard or metrics.wandb is set, but {error.name} is not installed: "
-            "install it, or leave the key out"
-        ) from error
+        missing = f"metrics: {error.name} is not installed: install it, or leave the key out"
+        raise ConfigError(missing) from error
     return mirrors
 
 

@@ -55,9 +55,6 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], limit: float) -> torch.Tensor:
-    """Scale the gradients down to norm ``limit`` and give their global norm before (a scalar).
-
-    A limit of 0 only measures.
-    """
+    """Scale gradients down to norm ``limit`` (0: never); give the global norm before, a scalar."""
     norm = nn.utils.clip_grad_norm_(parameters, limit or math.inf)
     return norm.full_tensor() if isinstance(norm, DTensor) else norm

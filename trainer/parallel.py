@@ -8,9 +8,11 @@ one and FSDP over a mesh of one, which changes no bit of the result.
 
 import os
 import time
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -19,13 +21,7 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.distributed_c10d import _set_pg_timeout
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import Replicate, Shard
-from torch.distributed.tensor.parallel import (
-    ColwiseParallel,
-    PrepareModuleInput,
-    RowwiseParallel,
-    SequenceParallel,
-    parallelize_module,
-)
+from torch.distributed.tensor import parallel as tp
 from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 
 from trainer.attention import Choice, choose
@@ -36,22 +32,7 @@ from trainer.plan import shards
 T = TypeVar("T")
 c10d: Any = dist  # for public names that its typed list lacks
 
-# What "selective" keeps, where it exists: linear layers, attention, and what costs communication.
-# All else (norms, rotation, SwiGLU's product) is cheap, and computed again.
-_MATMULS = ("aten.mm", "aten.addmm", "aten.linear")
-_KEPT = (
-    "aten._scaled_dot_product_flash_attention",
-    "aten._scaled_dot_product_efficient_attention",
-    "aten._scaled_dot_product_cudnn_attention",
-    "aten._scaled_dot_product_flash_attention_for_cpu",
-    "torch_attn._varlen_attn",
-    "flash_attn._flash_attn_forward",
-    "flash_attn._flash_attn_varlen_forward",
-    "flash_attn_3._flash_attn_forward",
-    "xformers_flash.flash_fwd",
-    "xformers.efficient_attention_forward_cutlass",
-    "_c10d_functional.reduce_scatter_tensor",
-)
+_KEPT = tomllib.loads(Path(__file__).with_name("selective.toml").read_text("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +43,7 @@ class World:
     size: int
     device: torch.device
     mesh: DeviceMesh  # dp_replicate, dp_shard, tp; of those with one rank only dp_shard is there
-
-    @property
-    def tensor(self) -> int:
-        """How many ranks share each sequence."""
-        names = self.mesh.mesh_dim_names or ()
-        return self.mesh["tp"].size() if "tp" in names else 1
+    tensor: int = 1  # ranks that share each sequence
 
     @property
     def data_rank(self) -> int:
@@ -98,20 +74,12 @@ class World:
 def start(config: ParallelConfig | None = None) -> World:
     """Join the process group that ``torchrun`` describes, or make one of this process alone.
 
-    The backend follows the device; a CPU backend (gloo) is always there, for numbers that live
-    on the host. Call ``stop`` at the end.
-
-    Raises:
-        ConfigError: see ``arrange``.
+    The backend follows the device; gloo is always there, for numbers that live on the host.
     """
-    config = config or ParallelConfig()
-    if torch.accelerator.is_available():
+    config, backend = config or ParallelConfig(), "gloo"
+    if kind := torch.accelerator.current_accelerator(check_available=True):
         torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", "0")))
-        kind = torch.accelerator.current_accelerator()
-        assert kind is not None
         backend = f"cpu:gloo,{kind.type}:{dist.get_default_backend_for_device(kind)}"
-    else:
-        backend = "gloo"
     timeout = timedelta(minutes=config.first_timeout_minutes)
     if "RANK" in os.environ:
         # torchrun keeps its store when it restarts the ranks. Without a prefix of their own they
@@ -125,20 +93,15 @@ def start(config: ParallelConfig | None = None) -> World:
 
 
 def arrange(config: ParallelConfig) -> World:
-    """Lay the ranks of the process group out in a mesh, tensor parallel ranks side by side.
-
-    Raises:
-        ConfigError: the ranks do not divide so.
-    """
-    size, kind = dist.get_world_size(), torch.accelerator.current_accelerator(check_available=True)
-    device = torch.device("cpu")
-    if kind is not None:
+    """Lay the ranks out in a mesh, tensor parallel ones side by side; ConfigError if none fits."""
+    size, device = dist.get_world_size(), torch.device("cpu")
+    if kind := torch.accelerator.current_accelerator(check_available=True):
         device = torch.device(kind.type, torch.accelerator.current_device_index())
-    count = shards(config, size)
-    shape = {"dp_replicate": config.replicate, "dp_shard": count, "tp": config.tensor}
+    sharded = shards(config, size)
+    shape = {"dp_replicate": config.replicate, "dp_shard": sharded, "tp": config.tensor}
     shape = {name: n for name, n in shape.items() if n > 1 or name == "dp_shard"}
     mesh = init_device_mesh(device.type, tuple(shape.values()), mesh_dim_names=tuple(shape))
-    return World(dist.get_rank(), size, device, mesh)
+    return World(dist.get_rank(), size, device, mesh, config.tensor)
 
 
 def limit_waiting(world: World, minutes: float) -> None:
@@ -161,10 +124,8 @@ def build_model(config: Config, world: World) -> tuple[Llama, Choice]:
     """Build the model spread over ``world``, its weights not yet filled; and choose its attention.
 
     The order matters: on the meta device first; matrices are split before blocks are compiled, and
-    blocks are sharded before the root; memory is taken last, for the shards only.
-
-    Raises:
-        AttentionError: no attention kernel serves this device and configuration.
+    blocks are sharded before the root; memory is taken last, for the shards only. Raises
+    AttentionError if no kernel serves.
     """
     parallel, dtype = config.parallel, getattr(torch, config.parallel.param_dtype)
     chosen = choose(
@@ -192,31 +153,25 @@ def split(model: Llama, mesh: DeviceMesh) -> None:
     the residual stream see all channels of a part of the sequence.
     """
     sequence, whole = Shard(1), Replicate()
+    columns, rows = tp.ColwiseParallel(), tp.RowwiseParallel(output_layouts=sequence)
     plan: dict[str, Any] = {
-        "tok_embeddings": RowwiseParallel(input_layouts=whole, output_layouts=sequence),
-        "norm": SequenceParallel(),
-        "output": ColwiseParallel(input_layouts=sequence, output_layouts=whole),
-        "layers.*.attention_norm": SequenceParallel(),
-        "layers.*.ffn_norm": SequenceParallel(),
-        "layers.*.attention": PrepareModuleInput(
+        "tok_embeddings": tp.RowwiseParallel(input_layouts=whole, output_layouts=sequence),
+        "norm": tp.SequenceParallel(),
+        "output": tp.ColwiseParallel(input_layouts=sequence, output_layouts=whole),
+        "layers.*.*_norm": tp.SequenceParallel(),
+        "layers.*.attention": tp.PrepareModuleInput(
             input_layouts=(sequence, None, None, None),
             desired_input_layouts=(whole, None, None, None),
         ),
-        "layers.*.feed_forward": PrepareModuleInput(
+        "layers.*.attention.w[qkv]": columns,
+        "layers.*.attention.wo": rows,
+        "layers.*.feed_forward": tp.PrepareModuleInput(
             input_layouts=sequence, desired_input_layouts=whole
         ),
+        "layers.*.feed_forward.w[13]": columns,
+        "layers.*.feed_forward.w2": rows,
     }
-    for name in (
-        "attention.wq",
-        "attention.wk",
-        "attention.wv",
-        "feed_forward.w1",
-        "feed_forward.w3",
-    ):
-        plan[f"layers.*.{name}"] = ColwiseParallel()
-    for name in ("attention.wo", "feed_forward.w2"):
-        plan[f"layers.*.{name}"] = RowwiseParallel(output_layouts=sequence)
-    parallelize_module(model, mesh, plan)
+    tp.parallelize_module(model, mesh, plan)
     # The embedding's result is still under way. A compiled block that is given it so gives back no
     # gradient (PyTorch 2.13); a copy waits for it.
     model.tok_embeddings.register_forward_hook(lambda _, __, output: output.clone())
@@ -231,10 +186,10 @@ def recomputation(mode: str) -> dict[str, Any] | None:
         return None
     if mode == "full":
         return {}
-    matmuls, kept = _operators(_MATMULS), _operators(_KEPT)
+    matmuls, kept = _operators(_KEPT["products"]), _operators(_KEPT["others"])
     every = 2 if mode == "selective:2" else 1
 
-    def contexts() -> tuple[Any, Any]:
+    def contexts() -> Any:
         seen = {True: 0, False: 0}  # matrix products, in the recomputation and in the forward
 
         def policy(context: Any, operator: Any, *_: Any, **__: Any) -> CheckpointPolicy:
@@ -245,13 +200,12 @@ def recomputation(mode: str) -> dict[str, Any] | None:
             )
             return CheckpointPolicy.MUST_SAVE if keep else CheckpointPolicy.PREFER_RECOMPUTE
 
-        made: tuple[Any, Any] = create_selective_checkpoint_contexts(policy)  # type: ignore[no-untyped-call]  # untyped in torch
-        return made
+        return create_selective_checkpoint_contexts(policy)  # type: ignore[no-untyped-call]  # untyped in torch
 
     return {"context_fn": contexts}
 
 
-def _operators(names: tuple[str, ...]) -> set[Any]:
+def _operators(names: list[str]) -> set[Any]:
     """Find operators by name; those of libraries that are not loaded are left out."""
     found = set()
     for name in names:

@@ -1,20 +1,36 @@
-"""What a run will be, before it begins: steps, microbatches, memory, epochs.
+"""What a run will be, before it begins: steps, microbatches, memory, epochs, time and energy.
 
 The batch divides exactly or not at all (trainer spec, section 3). Nothing here needs torch.
 """
 
-from collections.abc import Iterator
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mixtures import mixture as mixture_files
 from mixtures.mixture import MixtureError
 from mixtures.order import OrderError
 from mixtures.plan import make_plan
-from trainer.config import Config, ConfigError, ParallelConfig
-from trainer.hardware import HARDWARE, PUE, co2_kg, energy_wh, find_hardware
+from mixtures.render import render
+from trainer.config import Config, ConfigError, ParallelConfig, near
 
 _GIB = 1 << 30
+PUE = 1.1  # energy of the data centre for each unit of the accelerators' (paper, section 6)
+CO2_KG_PER_KWH = 0.385  # of the grid: the average of the US (paper, section 6)
+
+
+class Hardware(NamedTuple):
+    """A line of ``hardware.toml``."""
+
+    name: str
+    peak_flops: float  # a second, dense bfloat16
+    watts: float  # nameplate
+    gib: float  # of memory
+
+
+_FILE = Path(__file__).with_name("hardware.toml")
+HARDWARE = [Hardware(**line) for line in tomllib.loads(_FILE.read_text("utf-8"))["devices"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +53,7 @@ class BatchPlan:
 def plan_batch(config: Config, data_ranks: int) -> BatchPlan:
     """Cut the run into steps, microbatches and sequences for ``data_ranks`` ranks.
 
-    Raises:
-        ConfigError: a division leaves a rest; the message gives the nearest values without one.
+    Raises ConfigError if a division leaves a rest, with the nearest values that leave none.
     """
     context, train = config.model.context, config.train
     unit = context * data_ranks * train.micro_batch  # tokens of one microbatch over all ranks
@@ -47,8 +62,7 @@ def plan_batch(config: Config, data_ranks: int) -> BatchPlan:
         legal = " or ".join(f"{tokens:_}" for tokens in (below, below + unit) if tokens)
         sequences, rest = divmod(train.batch_tokens, context * data_ranks)
         micro = [n for n in range(1, sequences + 1) if not rest and sequences % n == 0]
-        micro = sorted(sorted(micro, key=lambda n: abs(n - train.micro_batch))[:2])
-        either = f", or train.micro_batch = {' or '.join(map(str, micro))}" if micro else ""
+        either = f", or train.micro_batch = {near(micro, train.micro_batch)}" if micro else ""
         raise ConfigError(
             f"train.batch_tokens = {train.batch_tokens:_} is no multiple of {unit:_} (model.context"
             f" {context} x {data_ranks} data ranks x train.micro_batch {train.micro_batch}); "
@@ -59,17 +73,11 @@ def plan_batch(config: Config, data_ranks: int) -> BatchPlan:
 
 
 def shards(parallel: ParallelConfig, ranks: int) -> int:
-    """Give the number of ranks over which FSDP shards one copy of the model.
-
-    Raises:
-        ConfigError: they do not divide so.
-    """
+    """Give the number of ranks over which FSDP shards one copy; ConfigError if there is a rest."""
+    copies = f"parallel.replicate {parallel.replicate} x parallel.tensor {parallel.tensor}"
     count, rest = divmod(ranks, parallel.replicate * parallel.tensor)
     if rest or not count:
-        raise ConfigError(
-            f"{ranks} ranks are no multiple of parallel.replicate {parallel.replicate} x "
-            f"parallel.tensor {parallel.tensor}"
-        )
+        raise ConfigError(f"{ranks} ranks are no multiple of {copies}")
     return count
 
 
@@ -111,18 +119,24 @@ def memory_advice(config: Config, ranks: int) -> str:
 
 
 def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
-    """Say what a run would be on ``ranks`` devices that reach ``mfu`` of their peak.
-
-    Raises:
-        ConfigError: it could not be, or no such device is known.
-    """
+    """Say what a run would be on devices that reach ``mfu`` of their peak; or ConfigError."""
     hardware = find_hardware(device)
     if hardware is None or not 0 < mfu <= 1:
-        names = ", ".join(h.pattern.replace(r"\b", "").replace(".*", " ") for h in HARDWARE)
+        names = ", ".join(known.name for known in HARDWARE)
         raise ConfigError(f"--device {device} --mfu {mfu}: must be one of {names}, and in (0, 1]")
     memory, model = memory_plan(config, ranks), config.model
     plan = plan_batch(config, ranks // config.parallel.tensor)
-    flops = config.model.flops_per_token * plan.sequences * plan.context
+    shards = Path(config.data.shards)
+    try:
+        sources = make_plan(
+            mixture_files.load(config.data.mixture),
+            shards if shards.is_dir() else None,
+            context=plan.context,
+            sequences=plan.sequences,
+        )
+    except (MixtureError, OrderError) as error:
+        raise ConfigError(str(error)) from error
+    flops = model.flops_per_token * plan.sequences * plan.context
     hours = flops / (hardware.peak_flops * mfu) / 3600  # of one device
     energy = energy_wh(hours, hardware.watts)
     text = f"""\
@@ -139,25 +153,29 @@ CO2eq
 memory  {sum(memory.values()) / _GIB:.2f} of {hardware.gib:.0f} GiB on each rank, \
 estimated"""
     sizes = (f"        {size / _GIB:8.2f} GiB  {what}" for what, size in memory.items())
-    return "\n".join([text, *sizes, *_describe_sources(config, plan)])
+    problems = (f"problem: {problem}" for problem in sources.problems)
+    return "\n".join([text, *sizes, "", render(sources), *problems])
 
 
-def _describe_sources(config: Config, plan: BatchPlan) -> Iterator[str]:
-    """Give tokens and epochs by source, of the shards, or of Table 1's sizes without them."""
-    shards = Path(config.data.shards)
-    measured = shards if shards.is_dir() else None
-    try:
-        mixture = mixture_files.load(config.data.mixture)
-        sizes = make_plan(mixture, measured, context=plan.context, sequences=plan.sequences)
-    except (MixtureError, OrderError) as error:
-        raise ConfigError(str(error)) from error
-    yield f"data    {mixture.name} over " + (
-        str(shards) if measured else f"the sizes of the paper's Table 1: {shards} is not there"
-    )
-    for source in sizes.sources:
-        paper = f", {float(source.paper_epochs):.2f} in the paper" if source.paper_epochs else ""
-        yield (
-            f"        {source.name:14} {int(source.tokens):18,} tokens, "
-            f"{float(source.epochs):.2f} epochs{paper}"
-        )
-    yield from (f"        problem: {problem}" for problem in sizes.problems)
+def find_hardware(name: str) -> Hardware | None:
+    """Find an accelerator by its device name; None if it is not known, never a guess.
+
+    >>> find_hardware("NVIDIA H100 80GB HBM3").watts, find_hardware("cpu")
+    (700.0, None)
+    """
+    words = {*name.upper().replace("-", " ").split()}
+    return next((h for h in HARDWARE if words >= {*h.name.upper().split()}), None)
+
+
+def energy_wh(gpu_hours: float, watts: float) -> float:
+    """Give the Wh of so many reserved hours, the data centre's share included.
+
+    >>> round(energy_wh(82_432, 400) / 1e6)
+    36
+    """
+    return gpu_hours * watts * PUE
+
+
+def co2_kg(wh: float) -> float:
+    """Give the kg of CO2 equivalent that so many Wh emit."""
+    return wh / 1000 * CO2_KG_PER_KWH

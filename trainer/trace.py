@@ -14,13 +14,9 @@ from numpy.typing import NDArray
 
 from tokenizer.model import Tokenizer
 from tokenizer.shards import Span, documents_between
-from trainer.config import Config, TrainerError
-from trainer.data import Corpus, DataError, Reader, open_corpus, resume_corpus
+from trainer.config import Config
+from trainer.data import DataError, Reader, open_corpus, resume_corpus
 from trainer.plan import plan_batch
-
-
-class TraceError(TrainerError):
-    """A step that this run does not have, or whose order is no longer known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +34,13 @@ class Traced:
 def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterator[Traced]:
     """Give the sequences of step ``step`` (1 is the first), in the order of the batch.
 
-    Args:
-        config: of the run.
-        step: done or yet to come.
-        record: ``train_state.json`` of a checkpoint, which knows the run's order; without, the
-            order is that of a run that begins with ``config``.
-
-    Raises:
-        TraceError: see there.
-        DataError: the shards are not those of the run, or cannot be read.
+    The step may be done or yet to come. ``train_state.json`` of a checkpoint knows the run's order;
+    without, it is that of a run that begins with ``config``. Raises DataError if there is no such
+    step, its order is no longer known, or the shards cannot be read or are not those of the run.
     """
     plan = plan_batch(config, 1)
     if not 1 <= step <= plan.steps:
-        raise TraceError(f"step {step}: the run has steps 1 to {plan.steps:,}")
+        raise DataError(f"step {step}: the run has steps 1 to {plan.steps:,}")
     first = (step - 1) * plan.batch_sequences
     if record is None:
         corpus = open_corpus(config, plan.sequences)
@@ -59,21 +49,16 @@ def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterat
         corpus = resume_corpus(config, order["sequences"], order, state["sequences"])
         first += state["sequences"] - state["step"] * plan.batch_sequences
     if first < corpus.first:
-        raise TraceError(
-            f"step {step} was read before the run's data or batches changed: name a checkpoint "
-            "from before that instead"
+        raise DataError(
+            f"step {step} was read before the run's data changed: name an older checkpoint"
         )
-    yield from _sequences(corpus, range(first, first + plan.batch_sequences), plan.context)
-
-
-def _sequences(corpus: Corpus, numbers: range, context: int) -> Iterator[Traced]:
     reader = Reader(corpus.dtype)
-    for number in numbers:
+    for number in range(first, first + plan.batch_sequences):
         source, shard, begin = corpus.locate(number)
-        ids = reader.read(shard, begin, context + 1)
-        docs = shard.path.with_suffix(".docs.parquet")
+        ids = reader.read(shard, begin, plan.context + 1)
         try:
-            documents = documents_between(docs, begin, begin + context + 1)
+            docs = shard.path.with_suffix(".docs.parquet")
+            documents = documents_between(docs, begin, begin + len(ids))
         except ValueError as error:
             raise DataError(str(error)) from error
         yield Traced(number, source, shard.path, begin, tuple(documents), ids)
@@ -81,10 +66,7 @@ def _sequences(corpus: Corpus, numbers: range, context: int) -> Iterator[Traced]
 
 
 def describe(traced: Traced, tokenizer: Tokenizer | None, characters: int) -> str:
-    """Put a sequence in lines to read: where it lies, its documents, and their texts.
-
-    Without a tokenizer the ids stand for the text; a text is cut after so many characters.
-    """
+    """Put a sequence in lines: where it lies, its documents, and their texts, cut to characters."""
     end = traced.begin + len(traced.ids)
     where = f"{traced.source}  {traced.shard.stem}  tokens {traced.begin:,} to {end - 1:,}"
     lines = [f"sequence {traced.sequence:,}  {where}"]

@@ -10,8 +10,11 @@ import dataclasses
 import gc
 import json
 import math
+import os
+import signal
 import statistics
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,30 +23,21 @@ import torch
 import torch.distributed as dist
 from torch.distributed.fsdp import FSDPModule
 
-from trainer import optim
+from trainer import data, optim
 from trainer.checkpoint import CheckpointError, Checkpoints, TrainState, read_record
-from trainer.config import Config, TrainerError, changed_maths, to_toml
-from trainer.data import (
-    Corpus,
-    Loader,
-    StepBatch,
-    document_starts,
-    open_corpus,
-    order_record,
-    resume_corpus,
-    verify,
-)
-from trainer.evaluate import evaluate, report
-from trainer.metrics import Metrics
+from trainer.config import Config, RunConfig, TrainerError, changed_maths, to_toml
+from trainer.data import Corpus, Loader, StepBatch
+from trainer.evaluate import evaluate
+from trainer.metrics import Metrics, Profiler
 from trainer.model import initialize
 from trainer.parallel import World, build_model, limit_waiting
 from trainer.plan import BatchPlan, memory_advice, plan_batch
-from trainer.profiling import Profiler
-from trainer.stop import Stop, listening
 
 EXIT_BAD_STEPS = 3
 BAD_BATCHES = "bad_batches.jsonl"
 COMPLETED = "COMPLETED"
+STOP_FILE = "STOP"
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 LOSS_EMA_DECAY = 0.98
 MAX_FAILED_SAVES = 2
 _COLLECT_GARBAGE_STEPS = 1000
@@ -77,7 +71,7 @@ class Run:
         self.corpus = _open_data(config, self.plan, found)
         self.loader = Loader(self.corpus, self.plan, world.data_rank, config.data)
         if config.data.verify:
-            verify(self.corpus, world.rank, world.size)
+            data.verify(self.corpus, world.rank, world.size)
         self.model, attention = build_model(config, world)
         self.optimizer = optim.build_optimizer(self.model, config.optim)
         if found:
@@ -87,7 +81,6 @@ class Run:
             self.state = TrainState()
         self._save_due, self._failed_saves = False, 0
         self.profiler = Profiler(self.directory, config.profile, world)
-
         if world.rank == 0:
             self.directory.mkdir(parents=True, exist_ok=True)
             (self.directory / "config.toml").write_text(to_toml(config), encoding="utf-8")
@@ -104,52 +97,47 @@ class Run:
 
     def train(self, heard: Sequence[int] = ()) -> int:
         """Train to the end, or until asked to stop; give the exit code (see ``run``)."""
-        config, state, last, say = self.config, self.state, self.plan.steps, self.metrics.say
+        config, state, last = self.config, self.state, self.plan.steps
         stop = Stop(self.directory, config.run, heard)
         finished = self.directory / COMPLETED
         finished.unlink(missing_ok=True)  # a longer run may go on from a finished one
+        code, ending = 0, f"all {last:,} steps are done"
         patient = True  # the first step may compile
-        steps = self.loader.steps(state.step, state.sequences)
-        with self.profiler, contextlib.closing(steps) as batches:
+        with contextlib.closing(self.loader.steps(state.step, state.sequences)) as batches:
             while state.step < last:
                 with self.metrics.timed("data"):
                     batch = next(batches)
+                counts = batch.valid, batch.bad_sequences, *batch.source_sequences
                 stopping, written, valid, bad, *sources = self.world.sum(
-                    [
-                        *(stop.asked, self.checkpoints.written),
-                        *(batch.valid, batch.bad_sequences, *batch.source_sequences),
-                    ]
+                    [stop.asked, self.checkpoints.written, *counts]
                 )
                 if written == self.world.data_ranks:
                     self._finish_save()
                 if stopping and not state.bad_in_a_row:
                     # This batch is not trained on: the run reads it again when it goes on.
                     self._save(must=True)
-                    self.metrics.finish()
                     stop.obeyed()
-                    say(f"stopped as asked after step {state.step:,}; all is saved")
-                    return 0
-                self.profiler.begin(batch.step)
-                row = self._step(batch, int(valid), sources)
-                self.profiler.end(batch.step)
+                    ending = f"stopped as asked after step {state.step:,}; all is saved"
+                    break
+                with self.profiler.step(batch.step):
+                    row = self._step(batch, int(valid), sources)
                 self.metrics.step({**row, "bad_sequences": int(bad)})
                 if patient and not batch.passed_over:
                     limit_waiting(self.world, config.parallel.timeout_minutes)
                     patient = False
                 if state.bad_in_a_row >= config.run.max_bad_steps:
                     self._finish_save()
-                    self.metrics.finish()
-                    say(
-                        f"stopped: {state.bad_in_a_row} steps in a row made no update; "
-                        f"what they read is in {self.directory / BAD_BATCHES}"
-                    )
-                    return EXIT_BAD_STEPS
+                    code, read = EXIT_BAD_STEPS, self.directory / BAD_BATCHES
+                    many = f"{state.bad_in_a_row} steps in a row"
+                    ending = f"stopped: {many} made no update; what they read is in {read}"
+                    break
                 self._do_what_is_due(state.step)
+            else:
+                if self.world.rank == 0:
+                    finished.touch()  # what restarts a job that was stopped asks for it
         self.metrics.finish()
-        if self.world.rank == 0:
-            finished.touch()  # what restarts a job that was stopped asks for it
-        say(f"all {last:,} steps are done")
-        return 0
+        self.metrics.say(ending)
+        return code
 
     def _do_what_is_due(self, step: int) -> None:
         """Evaluate, save, and collect garbage after a step, where it is time to."""
@@ -166,10 +154,8 @@ class Run:
     def gradients(self, batch: StepBatch, valid: int) -> tuple[float, float]:
         """Run forward and backward over a step; give its mean loss and its norm before clipping.
 
-        Args:
-            batch: this rank's part.
-            valid: labels of the step over all ranks. Dividing by it, and summing over ranks, is
-                exact for every mask, micro batch and number of ranks.
+        Dividing by ``valid``, the labels of the step over all ranks, and summing over ranks is
+        exact for every mask, micro batch and number of ranks.
         """
         model, device, parallel = self.model, self.world.device, self.config.parallel
         nll = torch.zeros((), device=device)
@@ -181,12 +167,7 @@ class Run:
             model.set_requires_all_reduce(final)  # over the copies of the model, once a step
             if self.world.mesh["dp_shard"].size() == 1 or not parallel.reshard_after_forward:
                 model.set_reshard_after_backward(final)  # whole parameters serve the next too
-            starts = None
-            if self.config.data.doc_mask:
-                starts = document_starts(tokens, self.corpus.bos_id).to(device, non_blocking=True)
-            losses = model(
-                tokens.to(device, non_blocking=True), labels.to(device, non_blocking=True), starts
-            )
+            losses = model(*data.model_inputs(tokens, labels, self.corpus.mask_bos, device))
             (losses.total / valid).backward()
             nll += losses.nll
         norm = optim.clip_gradients(model.parameters(), self.config.optim.clip)
@@ -230,9 +211,7 @@ class Run:
             "grad_norm": norm,
             "lr": rate,
             "skipped": state.skipped,
-            "source_tokens": {
-                name: count * self.plan.context for name, count in state.source_sequences.items()
-            },
+            "source_tokens": {s: n * self.plan.context for s, n in state.source_sequences.items()},
         }
 
     def _is_good(self, batch: StepBatch, loss: float, norm: float) -> bool:
@@ -259,13 +238,8 @@ class Run:
 
     def _evaluate(self) -> None:
         """Score the held-out documents, write the scores and show them."""
-        config = self.config
-        micro_batch = config.eval.micro_batch or config.train.micro_batch
         with self.metrics.timed("eval"):
-            scores = evaluate(
-                self.model, self.corpus, self.world, micro_batch, doc_mask=config.data.doc_mask
-            )
-            row, text = report(scores, self.corpus, config.model.vocab_size)
+            row, text = evaluate(self.model, self.corpus, self.world, self.config)
         self.metrics.write({"step": self.state.step, **row})
         self.metrics.say(f"held out at step {self.state.step:,}: {text}")
 
@@ -276,7 +250,7 @@ class Run:
             return
         record = {
             "config": dataclasses.asdict(self.config),
-            "order": order_record(self.corpus, self.state.sequences),
+            "order": data.order_record(self.corpus, self.state.sequences),
             "ranks": self.world.size,
             "torch": torch.__version__,
             "revision": _revision(),
@@ -307,10 +281,50 @@ class Run:
             self.metrics.say(f"warning: {error}; training goes on")
 
 
+@contextlib.contextmanager
+def listening() -> Iterator[list[int]]:
+    """List the signals that ask to stop (SIGTERM, SIGINT, SIGUSR1) as they come in.
+
+    A handler does no more, and takes no lock; the ranks compare their lists at the next step.
+    """
+    heard: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: heard.append(n)) for number in _SIGNALS}
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Stop:
+    """What this process knows of a wish to stop; the ranks agree on it at each step.
+
+    ``torchrun`` passes SIGTERM on, but kills its workers 30 seconds later, and a checkpoint of a
+    large model takes longer. So the end of a SLURM job is known before it comes, and
+    ``touch RUN/STOP`` needs no signal at all (trainer spec, section 7).
+    """
+
+    def __init__(self, directory: Path, config: RunConfig, heard: Sequence[int]) -> None:
+        self._file, self._heard = directory / STOP_FILE, heard
+        ends = [time.time() + 3600 * config.max_hours] if config.max_hours else []
+        if job := os.environ.get("SLURM_JOB_END_TIME"):  # in seconds since 1970
+            ends.append(float(job) - 60 * config.margin_minutes)
+        self._end = min(ends, default=math.inf)
+
+    @property
+    def asked(self) -> bool:
+        """Whether there was a signal, the file is there, or the time is over."""
+        return bool(self._heard) or time.time() >= self._end or self._file.exists()
+
+    def obeyed(self) -> None:
+        """Take the file away, so that the run can be started again."""
+        self._file.unlink(missing_ok=True)
+
+
 def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:
     """Open the corpus; for a run that goes on, refuse what would make another training of it."""
     if found is None:
-        return open_corpus(config, plan.sequences)
+        return data.open_corpus(config, plan.sequences)
     record, allowed = read_record(found), config.run.allow_change
     changed = changed_maths(record["config"], config)
     if refused := {key: change for key, change in changed.items() if key not in allowed}:
@@ -321,7 +335,7 @@ def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:
         )
     done, left = record["state"]["sequences"], plan.steps - record["state"]["step"]
     sequences = done + left * plan.batch_sequences if left > 0 else record["order"]["sequences"]
-    return resume_corpus(config, sequences, record["order"], done)
+    return data.resume_corpus(config, sequences, record["order"], done)
 
 
 def is_spike(recent: Sequence[float], value: float, sigmas: float) -> bool:

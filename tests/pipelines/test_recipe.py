@@ -1,6 +1,7 @@
 """A recipe from sample inputs to token shards, and what happens when it is given again."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,20 @@ def test_the_page_of_results_shows_counts_and_loss(
     assert "no_license" in shown
     assert "loss: 6.000 at step 1, 3.500 at step 10" in shown
     assert "<polyline" in (built / "out" / "results.html").read_text("utf-8")
+
+
+def test_the_page_of_results_puts_held_out_loss_beside_unigram_entropy(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of the last evaluation, by source and weighted."""
+    score = {"nll": 4.25, "unigram_nll": 6.5, "bits_per_byte": 1.75}
+    last = {"step": 10, "eval_nll": 4.125, "unigram_nll": 6.25, "eval": {"github": score}}
+    lines = [last | {"step": 5, "eval_nll": 7.0}, last, {"step": 11, "loss": 4.0}]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    assert main(["results", str(built / "out"), "--trained", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "held-out loss: 4.125 at step 10; token frequencies alone: 6.250\n" in shown
+    page = (built / "out" / "results.html").read_text("utf-8")
+    rows = ["github 4.250 6.500 1.750", "weighted as in training 4.125 6.250"]
+    cells = " ".join(re.sub("<[^>]*>", " ", page).split())
+    assert [row for row in rows if row not in cells] == []

@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader knows
 from torch import Tensor
 
-from trainer.loss import IGNORE, next_token_losses
+from trainer.config import TrainConfig
+from trainer.model import IGNORE, next_token_losses
 
 
 def dense(hidden: Tensor, weight: Tensor, labels: Tensor, z_loss: float) -> Tensor:
@@ -35,7 +36,8 @@ def test_chunks_equal_the_dense_loss(
 
     expected = dense(hidden, weight, labels, z_loss)
     want_hidden, want_weight = torch.autograd.grad(expected / 35, (hidden, weight))
-    losses = next_token_losses(hidden, weight, labels, chunk_tokens=chunk_tokens, z_loss=z_loss)
+    config = TrainConfig(loss_chunk=chunk_tokens, z_loss=z_loss)
+    losses = next_token_losses(hidden, weight, labels, config)
     got_hidden, got_weight = torch.autograd.grad(losses.total / 35, (hidden, weight))
 
     torch.testing.assert_close(losses.total, expected, rtol=1e-6, atol=0)
@@ -49,15 +51,18 @@ def test_no_gradient_is_formed_without_need() -> None:
     hidden, weight = torch.randn(1, 4, 8), torch.randn(10, 8, requires_grad=True)
     labels = torch.tensor([[1, 2, IGNORE, 3]])
     with torch.no_grad():
-        quiet = next_token_losses(hidden, weight, labels)
+        quiet = next_token_losses(hidden, weight, labels, TrainConfig())
     assert not quiet.total.requires_grad
-    torch.testing.assert_close(quiet.nll, next_token_losses(hidden, weight, labels).nll)
+    torch.testing.assert_close(
+        quiet.nll, next_token_losses(hidden, weight, labels, TrainConfig()).nll
+    )
 
 
 def test_only_ignored_labels_give_zero() -> None:
     """A microbatch without a valid label adds nothing, and no NaN."""
     hidden = torch.randn(1, 3, 8, requires_grad=True)
-    losses = next_token_losses(hidden, torch.randn(10, 8), torch.full((1, 3), IGNORE))
+    labels = torch.full((1, 3), IGNORE)
+    losses = next_token_losses(hidden, torch.randn(10, 8), labels, TrainConfig())
     losses.total.backward()  # type: ignore[no-untyped-call]  # untyped in torch
     assert losses.total.item() == 0.0
     assert hidden.grad is not None

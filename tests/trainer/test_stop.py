@@ -10,8 +10,7 @@ import pytest
 from tests.trainer import tiny
 from trainer.config import RunConfig
 from trainer.parallel import World
-from trainer.stop import Stop, listening
-from trainer.train import Run
+from trainer.train import Run, Stop, listening
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])

@@ -10,8 +10,9 @@ from tests.trainer import tiny
 from tokenizer.model import Tokenizer
 from tokenizer.shards import documents_between
 from trainer.checkpoint import read_record
+from trainer.data import DataError
 from trainer.parallel import World
-from trainer.trace import TraceError, describe, trace
+from trainer.trace import describe, trace
 from trainer.train import Run
 
 
@@ -75,7 +76,7 @@ def test_spans_end_where_the_next_begins(tmp_path: Path, texts: list[str]) -> No
 def test_what_is_not_known_is_an_error(texts: list[str], world: World, tmp_path: Path) -> None:
     """A step that the run does not have; one from before the data changed; other shards."""
     config = tiny.small(texts)
-    with pytest.raises(TraceError, match="step 5: the run has steps 1 to 4"):
+    with pytest.raises(DataError, match="step 5: the run has steps 1 to 4"):
         next(trace(config, 5, None))
     tiny.train(config, world, stop_after=2)
     mixture = tmp_path / "mixture.toml"
@@ -84,7 +85,7 @@ def test_what_is_not_known_is_an_error(texts: list[str], world: World, tmp_path:
     tiny.train(changed, world)
     record = read_record(tmp_path / "run/ckpt/step-00000004")
     assert [t.sequence for t in trace(changed, 3, record)] == [*range(16, 24)]
-    with pytest.raises(TraceError, match="step 2 was read before the run's data"):
+    with pytest.raises(DataError, match="step 2 was read before the run's data"):
         next(trace(changed, 2, record))
     before = read_record(tmp_path / "run/ckpt/step-00000002")
     with pytest.raises(ValueError, match=r"what data\.mixture lead to is not what"):

@@ -20,8 +20,7 @@ from tokenizer.shards import encode_shard, tokenize_document
 from tokenizer.train import TrainSettings
 from trainer.config import Config, load
 from trainer.parallel import World
-from trainer.stop import listening
-from trainer.train import Run
+from trainer.train import Run, listening
 
 BOS, EOS = 1, 2
 VOCAB = 512
