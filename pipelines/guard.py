@@ -23,8 +23,12 @@ class DocumentTimeout(BaseException):
     """A document used up its CPU seconds; not an ``Exception``, so that no filter swallows it."""
 
 
-def _raise_in(thread: int, exception: type[BaseException] | None) -> None:
-    value = ctypes.py_object(exception) if exception else None
+class _Withdrawn(BaseException):
+    """Stands in for a :class:`DocumentTimeout` that came too late."""
+
+
+def _raise_in(thread: int, exception: type[BaseException]) -> None:
+    value = ctypes.py_object(exception)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), value)
 
 
@@ -42,6 +46,7 @@ class TimeGuard:
         self._lock = threading.Lock()
         self._serial = 0  # number of the document at work; 0 between documents
         self._count = 0
+        self._raised = False  # for the document at work
         self._closed = threading.Event()
         self._watchdog: threading.Thread | None = None
 
@@ -69,7 +74,14 @@ class TimeGuard:
         """Stop the budget; once this has returned nothing is raised."""
         with self._lock:  # the watchdog raises only while it holds this
             self._serial = 0
-        _raise_in(self._thread, None)  # take back what was raised and has not arrived
+            raised, self._raised = self._raised, False
+        if raised:
+            try:
+                _raise_in(self._thread, _Withdrawn)  # in place of what has not arrived
+                while True:  # till it arrives, at the next jump back
+                    pass
+            except _Withdrawn:
+                return
 
     def _watch(self) -> None:
         seen, began = 0, 0.0
@@ -84,5 +96,6 @@ class TimeGuard:
                     # First sight of this document: its budget runs from here, a poll late at most.
                     seen, began = serial, used
                 elif used - began > self.seconds:
+                    self._raised = True
                     _raise_in(self._thread, DocumentTimeout)
                     seen, began = serial, used  # once more, should a filter swallow it
