@@ -52,6 +52,6 @@ def test_waiting_costs_nothing() -> None:
 
 
 def test_a_profiler_can_look_at_a_run() -> None:
-    """Nothing is left behind in the interpreter by documents that are fine (seen to hang in 3.11)."""
+    """Documents leave nothing behind in the interpreter (it was seen to hang, in 3.11)."""
     texts = ["good", "bad", "good"] * 2
     assert cProfile.Profile().runcall(_reasons, texts) == ["", "timeout", ""] * 2
