@@ -31,7 +31,7 @@ typedef float Quad __attribute__((vector_size(16)));
 
 enum {
     PENDING_ROWS = 1 << 14,     /* rows that are known and not yet added */
-    PREFETCH_ROWS = 12,         /* how far ahead of its addition a row is asked for */
+    PREFETCH_ROWS = 24,         /* how far ahead of its addition a row is asked for */
     CACHED_WORD_BYTES = 64,     /* longer words are rare: they are hashed anew */
     CACHED_WORD_ROWS = 66 * 66 + 1, /* most rows of such a word, with its two boundary marks */
     CACHE_SLOTS = 1 << 18,      /* a power of two; emptied when half of them are taken */
@@ -60,6 +60,7 @@ typedef struct {
     const float *scale;  /* a factor for each output row, or NULL */
     const int32_t *tree; /* (2 labels - 1, 2): left and right, -1 for leaves; NULL for softmax */
     const int32_t *kept; /* (bucket,): the place of a bucket that was kept, -1; NULL for all */
+    uint64_t *is_kept;   /* a bit for each bucket: most are not, and these bits fit a near cache */
     Py_ssize_t rows, dim, labels;
     int32_t vocabulary_words, vocabulary_size;
     int minn, maxn, word_ngrams;
@@ -168,17 +169,45 @@ static inline void push_row(Predictor *self, int32_t row)
 
 static inline void push_bucket(Predictor *self, uint32_t bucket)
 {
-    if (self->kept) {
-        const int32_t place = self->kept[bucket];
-        if (place >= 0) {
-            push_row(self, self->vocabulary_words + place);
-        }
-    } else {
+    if (!self->kept) {
         push_row(self, self->vocabulary_words + (int32_t)bucket);
+    } else if (self->is_kept[bucket / 64] >> bucket % 64 & 1) {
+        push_row(self, self->vocabulary_words + self->kept[bucket]);
     }
 }
 
 /* ------------------------------------------------------------------------------------- words */
+
+/* Tell whether two words of one length are equal; most have 4 to 16 bytes. */
+static inline int same_bytes(const void *one, const void *other, size_t bytes)
+{
+    const uint8_t *a = one, *b = other;
+    if (bytes > 16) {
+        return memcmp(a, b, bytes) == 0;
+    }
+    if (bytes >= 8) {
+        uint64_t a_first, b_first, a_last, b_last;
+        memcpy(&a_first, a, 8);
+        memcpy(&b_first, b, 8);
+        memcpy(&a_last, a + bytes - 8, 8);
+        memcpy(&b_last, b + bytes - 8, 8);
+        return ((a_first ^ b_first) | (a_last ^ b_last)) == 0;
+    }
+    if (bytes >= 4) {
+        uint32_t a_first, b_first, a_last, b_last;
+        memcpy(&a_first, a, 4);
+        memcpy(&b_first, b, 4);
+        memcpy(&a_last, a + bytes - 4, 4);
+        memcpy(&b_last, b + bytes - 4, 4);
+        return ((a_first ^ b_first) | (a_last ^ b_last)) == 0;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        if (a[i] != b[i]) {
+            return 0;
+        }
+    }
+    return 1;
+}
 
 static int32_t find_entry(const Predictor *self, const uint8_t *word, size_t bytes, uint32_t hash)
 {
@@ -186,7 +215,7 @@ static int32_t find_entry(const Predictor *self, const uint8_t *word, size_t byt
     int32_t id;
     while ((id = self->vocabulary[place]) >= 0) {
         if (self->entry_hash[id] == hash && self->entry_bytes[id] == bytes &&
-            memcmp(self->entry[id], word, bytes) == 0) {
+            same_bytes(self->entry[id], word, bytes)) {
             return id;
         }
         place = (place + 1) & self->vocabulary_mask;
@@ -262,7 +291,7 @@ static int push_word(Predictor *self, const uint8_t *word, size_t bytes, uint32_
     Slot *slot;
     while ((slot = &self->slots[place])->cell) {
         if (slot->hash == hash && slot->bytes == bytes &&
-            memcmp(&self->cells[slot->cell], word, bytes) == 0) {
+            same_bytes(&self->cells[slot->cell], word, bytes)) {
             memcpy(&self->pending[self->pending_rows], &self->cells[slot->cell + word_cells],
                    slot->rows * sizeof(int32_t));
             self->pending_rows += slot->rows;
@@ -571,6 +600,22 @@ static int view_optional(PyObject *argument, Py_buffer *view)
     return argument == Py_None ? 0 : PyObject_GetBuffer(argument, view, PyBUF_SIMPLE);
 }
 
+static int mark_kept(Predictor *self)
+{
+    if (!self->kept) {
+        return 0;
+    }
+    self->is_kept = calloc(self->bucket / 64 + 1, sizeof *self->is_kept);
+    if (!self->is_kept) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (uint32_t i = 0; i < self->bucket; i++) {
+        self->is_kept[i / 64] |= (uint64_t)(self->kept[i] >= 0) << i % 64;
+    }
+    return 0;
+}
+
 static int predictor_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"entries", "n_words", "n_labels", "embeddings", "rows",
@@ -579,7 +624,7 @@ static int predictor_init(PyObject *object, PyObject *args, PyObject *kwargs)
     Predictor *self = (Predictor *)object;
     PyObject *scale, *tree, *kept;
     int n_words, n_labels, bucket;
-    if (self->entry) {
+    if (self->entries_view.obj) {
         return refuse("a predictor is made once");
     }
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y*iiy*nny*OOiOiii", names, &self->entries_view,
@@ -603,8 +648,8 @@ static int predictor_init(PyObject *object, PyObject *args, PyObject *kwargs)
     self->output = self->output_view.buf;
     self->scale = self->scale_view.buf;
     self->tree = self->tree_view.buf;
-    self->kept = self->kept_view.buf;
-    if (check_arrays(self) < 0 || build_vocabulary(self) < 0) {
+    self->kept = self->maxn > 0 || self->word_ngrams > 1 ? self->kept_view.buf : NULL;
+    if (check_arrays(self) < 0 || mark_kept(self) < 0 || build_vocabulary(self) < 0) {
         return -1;
     }
     self->slots = calloc(CACHE_SLOTS, sizeof(Slot));
@@ -636,6 +681,7 @@ static void predictor_dealloc(PyObject *object)
     free(self->slots);
     free(self->cells);
     free(self->pending);
+    free(self->is_kept);
     free(self->hidden);
     free(self->scores);
     free(self->marked);

@@ -1,9 +1,7 @@
 """Files of fastText models, ``.bin`` and ``.ftz``, read for the extension module.
 
-fastText reads a line through a stream, hashes every character n-gram of every word anew, and, of a
-compressed model, decodes a row for each of them: 6 MB of text a second. `filters/_fasttext.c` does
-the same sums from arrays made here, several times faster. It needs the file itself, since the
-package has no way to ask for a compressed matrix.
+`filters/_fasttext.c` does fastText's sums from arrays made here. They come from the file itself,
+since the package has no way to ask for a compressed matrix.
 
 The layout is that of fastText 0.9.2: magic number and version, settings, dictionary, input matrix,
 output matrix; all little-endian and unaligned. A matrix is dense, or compressed by a product
@@ -30,7 +28,6 @@ _HIERARCHICAL, _SOFTMAX = 1, 3  # losses; of the others, scores are looked up in
 _COUNT_AND_KIND: Final = 9  # bytes, behind the NUL of a dictionary's entry
 _CENTROIDS: Final = 256  # a quantiser's, for every few dimensions: a code is one byte
 _UNMADE: Final = 10**15  # count of a node of the tree before it has children
-_MAX_DEPTH: Final = 1000  # of the tree, which is walked by recursion; lid.176 has 23 levels
 _MAX_NGRAM: Final = 64  # characters of the longest subword that the extension takes
 
 
@@ -263,21 +260,23 @@ def _places(pruned: Integers, bucket: int) -> Integers:
 def huffman_tree(counts: list[int]) -> Integers:
     """Return the children of each node: leaves (-1, -1) in the order of the counts, then the rest.
 
-    The counts descend. As in fastText the two rarest nodes are joined, the rarer to the left, and
-    among equals one that was joined before goes first.
+    As in fastText the two rarest nodes are joined, the rarer to the left, and among equals one that
+    was joined before goes first. No tree has more than 70 levels (that of Fibonacci's numbers has):
+    the extension may walk it by recursion.
 
     >>> huffman_tree([5, 2, 1]).tolist()
     [[-1, -1], [-1, -1], [-1, -1], [2, 1], [3, 0]]
 
     Raises:
-        UnsupportedModelError: counts that are out of range, or a tree too deep to be walked.
+        UnsupportedModelError: counts that do not descend, as fastText's do, or are out of range.
     """
     leaves = len(counts)
     if min(counts) < 1 or sum(counts) >= _UNMADE:
         raise UnsupportedModelError("label counts out of range")
+    if counts != sorted(counts, reverse=True):
+        raise UnsupportedModelError("label counts that do not descend")
     nodes = 2 * leaves - 1
     weight = [*counts, *[_UNMADE] * (leaves - 1)]
-    depth = [0] * nodes
     children = np.full((nodes, 2), -1, "<i4")
     leaf, inner = leaves - 1, leaves
     for node in range(leaves, nodes):
@@ -288,7 +287,4 @@ def huffman_tree(counts: list[int]) -> Integers:
                 children[node, side], inner = inner, inner + 1
         left, right = children[node].tolist()
         weight[node] = weight[left] + weight[right]
-        depth[node] = 1 + max(depth[left], depth[right])
-    if max(depth) > _MAX_DEPTH:
-        raise UnsupportedModelError(f"a tree of {max(depth)} levels")
     return children

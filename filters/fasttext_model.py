@@ -3,10 +3,10 @@
 The only module that imports fasttext, and it goes around two parts of that package: `load_model`
 prints a warning, and `predict` fails on numpy 2 (DESIGN 7).
 
-Language identification took half of the time of English Common Crawl: fastText reads 6 MB of text
-a second. An extension module (`filters/fasttext_predictor.py`) does the same sums from a cache of
-words, many times faster. It answers where it can, and only after it gave fastText's own answers,
-bit for bit, on some lines when the model was loaded; otherwise fastText answers.
+Language identification took half of the time of English Common Crawl. An extension module
+(`filters/fasttext_predictor.py`) does the same sums several times faster. It answers where it can,
+and only after it gave fastText's own answers, bit for bit, on some lines when the model was loaded;
+otherwise fastText answers.
 """
 
 from collections.abc import Mapping
@@ -57,18 +57,17 @@ class FastTextModel:
         """
         if "\n" in line:
             raise ValueError("fastText reads one line: replace line ends first")
-        line = without_surrogates(line)
         if self._fast_top is None:
             return self.slow_top(line)
         try:
             best = self._fast_top(line.encode("utf-8"))
-        except FloatingPointError:  # fastText says what that means
+        except (UnicodeEncodeError, FloatingPointError):  # rare: fastText knows what to do
             return self.slow_top(line)
         return None if best is None else (self.labels[best[0]], best[1])
 
     def slow_top(self, line: str) -> tuple[str, float] | None:
-        """Return what `top` does, from fastText itself; of a line that UTF-8 can hold."""
-        predictions = self._predict(line + "\n", 1, 0.0, "strict")
+        """Return what `top` does, from fastText itself."""
+        predictions = self._predict(without_surrogates(line) + "\n", 1, 0.0, "strict")
         if not predictions:
             return None
         [(probability, label)] = predictions

@@ -269,10 +269,25 @@ def test_versions(models: dict[str, Path], tmp_path: Path, version: int) -> None
     assert _disagreements(model, list(CHECK_LINES)) == []
 
 
-def test_a_tree_too_deep_to_be_walked() -> None:
-    """Counts of Fibonacci's numbers would make one, of doubling numbers too."""
-    with pytest.raises(UnsupportedModelError, match="out of range"):
-        huffman_tree([2**k for k in reversed(range(1001))])
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [([1, 2], "do not descend"), ([1, 0], "out of range"), ([10**15, 1], "out of range")],
+)
+def test_label_counts_that_fasttext_would_not_write(counts: list[int], message: str) -> None:
+    """No tree is made of them."""
+    with pytest.raises(UnsupportedModelError, match=message):
+        huffman_tree(counts)
+
+
+def test_the_deepest_tree() -> None:
+    """Of Fibonacci's numbers, each label is a step further down."""
+    counts = [1, 1]
+    while sum(counts) + counts[-1] + counts[-2] < 10**15:
+        counts.append(counts[-1] + counts[-2])
+    tree, depth = huffman_tree(counts[::-1]), [0] * (2 * len(counts) - 1)
+    for node in range(len(counts), len(tree)):
+        depth[node] = 1 + max(depth[child] for child in tree[node])
+    assert max(depth) == len(counts) - 1 == 70
 
 
 def test_a_tree_of_one_label() -> None:
