@@ -23,6 +23,7 @@ import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from filters import fasttext_predictor
 from filters.characters import PUNCTUATION
 from filters.fasttext_model import load_fasttext
 from filters.langid import identify
@@ -126,11 +127,21 @@ def test_remove_paragraphs(benchmark: BenchmarkFixture) -> None:
     _run(benchmark, lambda item: remove_paragraphs(*item), arguments)
 
 
+@pytest.mark.parametrize("library", ["ours", "fasttext"])
 @pytest.mark.parametrize("max_characters", [None, 1000])
-def test_identify(benchmark: BenchmarkFixture, max_characters: int | None) -> None:
+def test_identify(
+    benchmark: BenchmarkFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    max_characters: int | None,
+    library: str,
+) -> None:
     """The compressed model of 176 languages, on whole pages and on their beginnings."""
     if not _LID176.is_file():
         pytest.skip("lid.176.ftz is not among the real inputs")
+    if library == "fasttext":
+        monkeypatch.setattr(fasttext_predictor, "AVAILABLE", False)
+    elif not fasttext_predictor.AVAILABLE:
+        pytest.skip("the extension module was not built: no C compiler")
     model = load_fasttext(_LID176)
     pages = _pages()[:1000]
     _run(benchmark, lambda page: identify(model, page, max_characters=max_characters), pages)
