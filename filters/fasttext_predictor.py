@@ -2,9 +2,9 @@
 
 fastText reads a line through a stream, hashes every character n-gram of every word anew, and, of a
 compressed model, decodes a row for each of them. With a cache from words to rows, and rows decoded
-once, 8,370 pages of Common Crawl (54 MB) went through lid.176.ftz at 83 MB a second instead of 8,
-and through a dense model of the size of lid.176.bin at 60 instead of 10 (one core of a shared
-machine), with the same answers.
+once, 8,370 pages of Common Crawl (54 MB) went through lid.176.ftz at 83 to 91 MB a second instead
+of 8, and through a dense model of the size of lid.176.bin at 58 to 65 instead of 10 (one core of a
+shared machine), with the same answers.
 
 The module is there where a C compiler was when Corpusmill was installed. It gives the same bits as
 fasttext-wheel does on the machine at hand, or is not used: another build of fastText may fuse
