@@ -1,7 +1,7 @@
 """Files of fastText models, ``.bin`` and ``.ftz``, read for the extension module.
 
-`filters/_fasttext_model.c` does fastText's sums from arrays made here. They come from the file itself,
-since the package has no way to ask for a compressed matrix.
+`filters/_fasttext_model.c` does fastText's sums from arrays made here. They come from the file
+itself, since the package has no way to ask for a compressed matrix.
 
 The layout is that of fastText 0.9.2: magic number and version, settings, dictionary, input matrix,
 output matrix; all little-endian and unaligned. A matrix is dense, or compressed by a product
