@@ -28,7 +28,7 @@ failures               hung rank: test_parallel ..does_not_come..; died rank: ..
                        a checkpoint: test_checkpoint
 compile                test_train ..compiled_blocks.., test_parallel ..more_layouts.. (slow)
 learning               test_train ..it_learns; test_evaluate ..context_teaches_more..
-on an accelerator      test_gpu
+on an accelerator      tests/gpu/test_trainer
 energy, MFU            test_metrics
 =====================  =============================================================================
 """
