@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,6 +64,10 @@ def start(root: Path, mode: str, rank: int = 0, ranks: int = 1, port: int = 0) -
         return subprocess.Popen(command, env=env, stdout=log, stderr=log)
 
 
+class RankDiedError(Exception):
+    """A rank was killed by a signal that nobody sent."""
+
+
 def launch(root: Path, mode: str, ranks: int) -> dict[str, str]:
     """Run a group of workers to its end, and give what it found."""
     with socket.socket() as probe:
@@ -70,15 +75,31 @@ def launch(root: Path, mode: str, ranks: int) -> dict[str, str]:
         port = probe.getsockname()[1]
     processes = [start(root, mode, rank, ranks, port) for rank in range(ranks)]
     codes = [process.wait(timeout=280) for process in processes]
-    assert codes == [0] * ranks, (root / f"{mode}-0.log").read_text()[-3000:]
+    logs = "\n".join((root / f"{mode}-{rank}.log").read_text()[-1500:] for rank in range(ranks))
+    if min(codes) < 0:
+        raise RankDiedError(f"exit codes {codes}:\n{logs}")
+    assert codes == [0] * ranks, logs
     result: dict[str, str] = json.loads((root / "result.json").read_text())
     return result
 
 
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory: pytest.TempPathFactory, world: World) -> Launched:
-    """Run two ranks of a group, and beside it one process for each way to be killed."""
-    root = tmp_path_factory.mktemp("launched")
+    """Run two ranks of a group, and beside it one process for each way to be killed.
+
+    Once in about twenty launches a rank was seen to die of a damaged heap ("malloc(): unaligned
+    tcache chunk detected") in the middle of a collective of torch 2.13 on gloo. It could not be
+    provoked; what it was in is in the warning. All is then launched once more, from the start.
+    """
+    try:
+        return launch_all(tmp_path_factory.mktemp("launched"), world)
+    except RankDiedError as error:
+        warnings.warn(f"launched again: {error}", stacklevel=1)
+        return launch_all(tmp_path_factory.mktemp("launched"), world)
+
+
+def launch_all(root: Path, world: World) -> Launched:
+    """Run all processes in a directory."""
     overrides = tiny.write_corpus(root)
     (root / "overrides.json").write_text(json.dumps(overrides))
     made = Launched(root, overrides, {}, {})
