@@ -55,7 +55,6 @@ from pipelines.models import (
     LanguageModels,
     classifier,
     cutoff_table,
-    file_sha256,
     language_model,
 )
 from pipelines.output import Output, RejectPolicy
@@ -79,6 +78,7 @@ from pipelines.web_inputs import (
     group_of,
     shard_of,
 )
+from tokenizer.files import sha256_of
 
 DIGEST_STAGE = "commoncrawl.digest"
 REFERENCE_STAGE = "commoncrawl.reference"
@@ -313,14 +313,14 @@ def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
         raise RunError(str(error)) from error
     return {
         "model_hashes": {
-            "langid": file_sha256(config.langid_path),
+            "langid": sha256_of(Path(config.langid_path)),
             "language_models": {name: asdict(value) for name, value in fingerprints.items()},
             "cutoffs": {
                 name: {str(percentile): value for percentile, value in column.items()}
                 for name, column in table.by_language.items()
                 if name in fingerprints
             },
-            **({"wikiref": file_sha256(config.wikiref)} if config.wikiref else {}),
+            **({"wikiref": sha256_of(Path(config.wikiref))} if config.wikiref else {}),
         }
     }
 

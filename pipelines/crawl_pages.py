@@ -24,10 +24,10 @@ from filters.paragraphs import paragraph_keys, remove_paragraphs
 from pipelines import storage
 from pipelines.langid_model import find_langid
 from pipelines.line_claims import Keys, UnitKeys, among, duplicated_keys
-from pipelines.model_cards import sha256_of
 from pipelines.readers.rows import BadRow
 from pipelines.readers.wet import WetPage, read_wet
 from pipelines.runs import Run, RunError, open_completed
+from tokenizer.files import sha256_of
 
 SOURCE = "commoncrawl"
 MIN_CHARS = 300  # of a page, before anything else (2.3)

@@ -24,10 +24,11 @@ from pipelines.kenlm_tools import find_tools
 from pipelines.lm_cutoffs import FAIR_SAMPLE, CutoffSample, has_cutoffs, make_cutoffs
 from pipelines.lm_text import LmText, find_lm_text
 from pipelines.lm_train import train_ngrams, train_pieces
-from pipelines.model_cards import ModelFiles, is_made, local_folder, sha256_of, write_card
+from pipelines.model_cards import ModelFiles, is_made, local_folder, write_card
 from pipelines.runs import RunError, to_bytes, versions
 from pipelines.settings import setting
 from pipelines.storage import write_bytes, writing
+from tokenizer.files import sha256_of
 
 MAX_ORDER = 6  # the highest that KenLM's programs and the package that reads models know
 

@@ -4,7 +4,6 @@ A card commits a model, as ``COMPLETED`` commits a run: the same command again f
 nothing, another one is refused with the difference.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,9 +86,3 @@ def is_made(card: Path, config: Mapping[str, Any]) -> bool:
 def write_card(card: Path, content: Mapping[str, Any]) -> None:
     """Write a card, whole or not at all."""
     write_bytes(str(card), to_bytes(dict(content)))
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -5,7 +5,6 @@ that a run is not resumed with others. Workers load them from the same paths, me
 the format allows it.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 from filters.cutoffs import PUBLISHED_PATH, Cutoffs, read_cutoffs
 from filters.fasttext_model import FastTextModel, load_fasttext
 from filters.perplexity import LanguageModel, load_language_model
-from pipelines.runs import RunError
 
 PUBLISHED = "published"  # the table that comes with cc_net's published models
 
@@ -47,20 +45,6 @@ class LanguageModels:
     def table(self) -> str:
         """Path of the cutoff table."""
         return self.cutoffs or str(Path(self.folder) / "cutoffs.csv")
-
-
-@lru_cache
-def file_sha256(path: str) -> str:
-    """Return the SHA-256 of a local file.
-
-    Raises:
-        RunError: it is not there.
-    """
-    try:
-        with Path(path).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise RunError(f"{path}: {error.strerror}. Name a model file that is there.") from error
 
 
 @lru_cache(8)

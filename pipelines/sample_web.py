@@ -20,6 +20,8 @@ from html import escape
 from itertools import islice
 from pathlib import Path
 
+from tokenizer.files import write_atomically
+
 WEB_SHARE = 0.5  # of a sample of all sources, at most
 WET_FILES = 2
 DATE = "2022-08-01T00:00:00Z"
@@ -94,9 +96,8 @@ def write_web_crawl(directory: str | os.PathLike[str], *, megabytes: float = 1.0
 
 
 def _write(path: Path, records: list[bytes]) -> Path:
-    part = path.with_suffix(".part")
-    part.write_bytes(b"".join(gzip.compress(record, mtime=0) for record in records))
-    return part.replace(path)
+    write_atomically(path, b"".join(gzip.compress(record, mtime=0) for record in records))
+    return path
 
 
 def _pages(max_bytes: int) -> Iterator[WebPage]:

@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 from pipelines.sample_dumps import WikiPage, multistream
 from pipelines.sample_pages import LOCAL_NAMES, PAGES
 from pipelines.sample_web import module_url, standard_modules
+from tokenizer.files import write_atomically
 
 WIKIPEDIA_SHARE = 0.25  # of a sample of all sources, at most
 DATE = "20220801"
@@ -52,9 +53,8 @@ def write_wikipedia_dumps(
             (folder / f"{name}-index.txt.bz2", index),
             (folder / f"{name}.xml.bz2", dump),
         ):
-            part = path.with_suffix(".part")
-            part.write_bytes(content)
-            written.append(part.replace(path))
+            write_atomically(path, content)
+            written.append(path)
     return written
 
 

@@ -20,13 +20,14 @@ from filters.fasttext_model import SUPERVISED_DEFAULTS, FastTextModel, load_fast
 from filters.wikireference import probability, threshold_for
 from pipelines.crawl_pages import CrawlPage, CrawlPages, find_crawl_pages
 from pipelines.evaluation import area_under_curve, decide
-from pipelines.model_cards import is_made, sha256_of, write_card
+from pipelines.model_cards import is_made, write_card
 from pipelines.runs import RunError, versions
 from pipelines.settings import setting
 from pipelines.storage import find_inputs, is_local, write_bytes
 from pipelines.wikiref_examples import Examples
 from pipelines.wikiref_references import read_references
 from pipelines.wikiref_sample import References, Sample, SampleRules, choose
+from tokenizer.files import sha256_of
 
 MIN_REFERENCES = 100  # cited pages; fewer do not make a classifier
 KEPT_SHARES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of random pages, to which the card gives thresholds
