@@ -26,10 +26,10 @@ env: .venv/ready-$(EXTRAS)
 tools: kenlm-tools langid
 
 kenlm-tools: env
-	@$(BIN)/python -m pipelines.kenlm_tools
+	@$(BIN)/python -m pipelines.setup.kenlm
 
 langid: env
-	@$(BIN)/python -m pipelines.langid_model
+	@$(BIN)/python -m pipelines.setup.langid
 
 demo: env tools
 	@echo "== sample inputs"

@@ -6,27 +6,23 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from pipelines import (
-    commoncrawl,
-    github,
-    lm,
-    recipe,
-    results,
-    samples,
-    tokenize,
-    wikipedia,
-    wikiref,
-)
-from pipelines.inspect import add_inspect, inspect
-from pipelines.launch import Launch, Source, run_source
-from pipelines.progress import closing_table
+from pipelines import recipe, tokenize
+from pipelines.commoncrawl import source as commoncrawl
+from pipelines.engine.launch import Launch, Source, run_source
+from pipelines.engine.progress import closing_table
+from pipelines.engine.runs import RunError, one_line
+from pipelines.engine.settings import add_flags, from_flags
+from pipelines.github import source as github
+from pipelines.models import lm, wikiref
 from pipelines.recipe import ModelStep
-from pipelines.runs import RunError, one_line
-from pipelines.sample_web import WEB_SHARE, write_web_crawl
-from pipelines.sample_wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
-from pipelines.settings import add_flags, from_flags
-from pipelines.setup_cache import SetupError
-from pipelines.storage import StorageError
+from pipelines.report import results
+from pipelines.report.inspect import add_inspect, inspect
+from pipelines.samples import github as samples
+from pipelines.samples.web import WEB_SHARE, write_web_crawl
+from pipelines.samples.wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
+from pipelines.setup.cache import SetupError
+from pipelines.storage.files import StorageError
+from pipelines.wikipedia import source as wikipedia
 from tokenizer.corpus import CorpusError
 from tokenizer.sample import SampleError
 from tokenizer.strict import nearest

@@ -28,10 +28,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pipelines import storage
-from pipelines.launch import Launch, Source, run_source
-from pipelines.runs import RunError, to_bytes
-from pipelines.settings import from_table
+from pipelines.engine.launch import Launch, Source, run_source
+from pipelines.engine.runs import RunError, to_bytes
+from pipelines.engine.settings import from_table
+from pipelines.storage import files as storage
 from pipelines.tokenize import TokenizeConfig, tokenize
 from tokenizer.corpus import Corpus
 from tokenizer.strict import nearest

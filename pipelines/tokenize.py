@@ -18,16 +18,16 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from pipelines import storage
-from pipelines.claims import pack, read_messages, unpack
-from pipelines.documents import read_rows
-from pipelines.launch import Launch, execute, options_of
-from pipelines.passes import Units
-from pipelines.plan import Pass, Plan
-from pipelines.progress import Progress
-from pipelines.runs import Run, RunError, open_completed, to_bytes
-from pipelines.settings import setting
-from pipelines.units import UNIT_TOPIC, Unit, name_units
+from pipelines.engine.documents import read_rows
+from pipelines.engine.launch import Launch, execute, options_of
+from pipelines.engine.passes import Units
+from pipelines.engine.plan import Pass, Plan
+from pipelines.engine.progress import Progress
+from pipelines.engine.runs import Run, RunError, open_completed, to_bytes
+from pipelines.engine.settings import setting
+from pipelines.engine.units import UNIT_TOPIC, Unit, name_units
+from pipelines.joins.claims import pack, read_messages, unpack
+from pipelines.storage import files as storage
 from tokenizer.manifest import Manifest, ShardInfo, dtype_for, parse_manifest, shard_name, total
 from tokenizer.model import Tokenizer, TokenizerError
 from tokenizer.shards import (

@@ -19,7 +19,7 @@ import kenlm
 import sentencepiece
 
 from filters.characters import PUNCTUATION
-from filters.cutoffs import bucket, read_cutoffs
+from filters.commoncrawl.cutoffs import bucket, read_cutoffs
 
 DIGITS = re.compile(r"\d")
 CONTROLS = re.compile(f"[{''.join(map(chr, [*range(32), *range(127, 160)]))}]")

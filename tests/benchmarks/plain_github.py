@@ -13,14 +13,14 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from pipelines import github
-from pipelines.claims import Verdicts, first_wins, look_up, pack
-from pipelines.github_claims import blob_claims, decide_blobs, license_claims
-from pipelines.github_files import BLOBS, CONTENTS, FACT_COLUMNS, LICENSES, read_unit
-from pipelines.output import Output, RejectPolicy
-from pipelines.passes import Recipe, run_unit
-from pipelines.runs import Run
-from pipelines.settle import Meeting, settle_unit
+from pipelines.engine.output import Output, RejectPolicy
+from pipelines.engine.passes import Recipe, run_unit
+from pipelines.engine.runs import Run
+from pipelines.github import source as github
+from pipelines.github.claims import blob_claims, decide_blobs, license_claims
+from pipelines.github.files import BLOBS, CONTENTS, FACT_COLUMNS, LICENSES, read_unit
+from pipelines.joins.claims import Verdicts, first_wins, look_up, pack
+from pipelines.joins.settle import Meeting, settle_unit
 
 
 def decide(

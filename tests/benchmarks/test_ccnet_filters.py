@@ -23,12 +23,12 @@ import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from filters import fasttext_predictor
 from filters.characters import PUNCTUATION
-from filters.fasttext_model import load_fasttext
-from filters.langid import identify
-from filters.paragraphs import normalize, paragraph_keys, remove_paragraphs
-from filters.perplexity import load_language_model, normalize_for_lm
+from filters.commoncrawl.langid import identify
+from filters.commoncrawl.paragraphs import normalize, paragraph_keys, remove_paragraphs
+from filters.commoncrawl.perplexity import load_language_model, normalize_for_lm
+from filters.fasttext import predictor as fasttext_predictor
+from filters.fasttext.model import load_fasttext
 from tests.filters.tiny_models import train_sentencepiece, write_arpa
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)

@@ -16,17 +16,17 @@ from types import ModuleType
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from filters.bigcode import comment_ratio
-from filters.code import (
+from filters.github.bigcode import comment_ratio
+from filters.github.headers import check_generated, strip_header_redpajama, strip_license_header
+from filters.github.licenses import check_license
+from filters.github.paths import check_extension, check_path
+from filters.github.quality import (
     check_binary_like,
     check_source_file,
     clean_key,
     normalize_source,
     source_statistics,
 )
-from filters.headers import check_generated, strip_header_redpajama, strip_license_header
-from filters.licenses import check_license
-from filters.source_paths import check_extension, check_path
 
 pytestmark = pytest.mark.benchmark
 

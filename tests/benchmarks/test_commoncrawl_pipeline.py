@@ -18,13 +18,13 @@ import apache_beam as beam
 import numpy as np
 import pytest
 
-from pipelines.launch import Launch, options_of
-from pipelines.line_claims import DuplicateParagraphs, EmitKeys, UnitKeys
-from pipelines.passes import Units
-from pipelines.runs import Run
-from pipelines.units import Unit
+from pipelines.engine.launch import Launch, options_of
+from pipelines.engine.passes import Units
+from pipelines.engine.runs import Run
+from pipelines.engine.units import Unit
+from pipelines.joins.lines import DuplicateParagraphs, EmitKeys, UnitKeys
 from tests.benchmarks.measure import ROOT, Measured, measure, report
-from tests.pipelines.real_models import train_models
+from tests.pipelines.models.real_models import train_models
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.data]
 

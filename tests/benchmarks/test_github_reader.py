@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pipelines.readers.github import BlobRow, read_blobs, read_files
+from pipelines.github.records import BlobRow, read_blobs, read_files
 from tests.pipelines.readers.exports import FORMATS, export
 
 pytestmark = pytest.mark.benchmark

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from filters.wiki_references import reference_urls
-from filters.wikitext import to_text
-from pipelines.readers.wikipedia import Page, read_pages
-from pipelines.sample_dumps import WikiPage, multistream, whole_xml
-from pipelines.wikipedia import WikipediaConfig, plan, read_unit, stages
-from pipelines.wikipedia_text import Wiki, site_of
+from filters.wikipedia.references import reference_urls
+from filters.wikipedia.text import to_text
+from pipelines.samples.dumps import WikiPage, multistream, whole_xml
+from pipelines.wikipedia.records import Page, read_pages
+from pipelines.wikipedia.source import WikipediaConfig, plan, read_unit, stages
+from pipelines.wikipedia.text import Wiki, site_of
 from tests.benchmarks.test_github_pipeline import measure
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.data]

@@ -12,9 +12,9 @@ import mwparserfromhell
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from filters.wikipedia_sites import load_site
-from filters.wikitext import to_text
-from tests.filters.wikitext_pages import DUMPS, SamplePage, sample_pages
+from filters.wikipedia.sites import load_site
+from filters.wikipedia.text import to_text
+from tests.filters.wikipedia.wikitext_pages import DUMPS, SamplePage, sample_pages
 
 pytestmark = pytest.mark.benchmark
 

@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 
 from filters.characters import PUNCTUATION, Rewriter, characters_of, without_surrogates
-from filters.paragraphs import normalize
-from filters.perplexity import normalize_for_lm
-from tests.filters import ccnet_oracle as oracle
+from filters.commoncrawl.paragraphs import normalize
+from filters.commoncrawl.perplexity import normalize_for_lm
+from tests.filters.commoncrawl import ccnet_oracle as oracle
 
 
 def test_the_table_is_the_one_of_the_spec() -> None:

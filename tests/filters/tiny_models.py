@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from filters.fasttext_model import train_fasttext
+from filters.fasttext.model import train_fasttext
 
 TEXT = """\
 the quick brown fox jumps over the lazy dog

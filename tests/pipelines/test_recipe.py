@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.__main__ import main
-from pipelines.documents import read_rows
-from pipelines.samples import write_github_export
+from pipelines.engine.documents import read_rows
+from pipelines.samples.github import write_github_export
 from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
 from tokenizer.verify import verify

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.sample_wikipedia import write_wikipedia_dumps
-from pipelines.samples import write_github_export
-from tests.pipelines.crawl import files as crawl_files
-from tests.pipelines.crawl import write_crawl, write_models
+from pipelines.samples.github import write_github_export
+from pipelines.samples.wikipedia import write_wikipedia_dumps
+from tests.pipelines.commoncrawl.crawl import files as crawl_files
+from tests.pipelines.commoncrawl.crawl import write_crawl, write_models
 
 pytestmark = pytest.mark.spark
 

@@ -1,0 +1,1 @@
+"""The rules of Common Crawl: paragraphs, language, perplexity, Wikipedia's references."""

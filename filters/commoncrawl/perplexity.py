@@ -1,0 +1,135 @@
+"""Perplexity of a page under a language model of Wikipedia, as in CCNet.
+
+LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl"): CCNet "filters low quality content
+with an n-gram language model". The rules are those of CCNet's code, `spec/web.md` 6: normalise the
+page to one line, encode it with SentencePiece, score the pieces with KenLM. What a perplexity is
+worth, `filters.commoncrawl.cutoffs` says.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import kenlm
+import sentencepiece
+
+from filters.characters import (
+    PUNCTUATION,
+    Rewriter,
+    characters_of,
+    lower_and_decompose,
+    without_surrogates,
+)
+
+# Of `normalize_for_lm`. Another number means: perplexities differ, compute new cutoffs.
+NORMALIZATION: Final = "ccnet-1"
+
+
+def normalize_for_lm(text: str) -> str:
+    r"""Return a page as the language model sees it (6.2): one line, whatever it was.
+
+    The page is stripped, lower-cased and decomposed; combining marks go, decimal digits become
+    "0", punctuation becomes ASCII by the table of 4.3, and control characters are deleted, line
+    ends among them: the last word of a line is glued to the first of the next.
+
+    >>> normalize_for_lm(" Café « 2021 »…\nNext\tline ")
+    'cafe " 0000 "...nextline'
+    """
+    return _rewriter().rewrite(text.strip()).decode("utf-8", "surrogatepass")
+
+
+class LanguageModel:
+    """A SentencePiece model and the n-gram model of its pieces; made by `load_language_model`.
+
+    Attributes:
+        pieces: size of the SentencePiece vocabulary, as the model has it (6.1).
+        order: longest n-gram of the language model; 5 in CCNet.
+    """
+
+    def __init__(
+        self, processor: sentencepiece.SentencePieceProcessor, ngrams: kenlm.Model
+    ) -> None:
+        self._processor = processor
+        self._ngrams = ngrams
+        self.pieces: int = processor.vocab_size()
+        self.order: int = ngrams.order
+
+    def score(self, line: str) -> tuple[float, int]:
+        """Score a normalised line as one sentence (6.3).
+
+        Returns:
+            log10 probability of its pieces and the end of the sentence, given its begin; and the
+            number of pieces + 1, for the end.
+        """
+        # Pieces, not ids: a character unknown to SentencePiece may be known to the n-grams.
+        pieces = self._processor.encode(without_surrogates(line), out_type=str)
+        return self._ngrams.score(" ".join(pieces), bos=True, eos=True), len(pieces) + 1
+
+    def perplexity(self, text: str, *, per_line: bool = False) -> float | None:
+        """Return the perplexity of a page: 10 ** (-log10 probability / length), to 1 decimal.
+
+        Args:
+            text: the page, not normalised.
+            per_line: score each line as a sentence, blank ones too, and sum scores and lengths;
+                published cutoffs do not fit such a perplexity.
+
+        Returns:
+            None when nothing is left after normalising: there is nothing to score.
+        """
+        lines = [normalize_for_lm(line) for line in (text.split("\n") if per_line else [text])]
+        if not any(lines):
+            return None
+        log10_probability = 0.0
+        length = 0
+        for line in lines:
+            line_log10_probability, line_length = self.score(line)
+            log10_probability += line_log10_probability
+            length += line_length
+        return perplexity_of(log10_probability, length)
+
+
+def perplexity_of(log10_probability: float, length: int) -> float:
+    """Return the perplexity of ``length`` pieces with this log10 probability, to 1 decimal.
+
+    >>> perplexity_of(-12, 4)
+    1000.0
+    """
+    return round(float(10.0 ** (-log10_probability / length)), 1)
+
+
+def load_language_model(sentencepiece_path: str | Path, ngrams_path: str | Path) -> LanguageModel:
+    """Load a SentencePiece model and a KenLM model; a binary one is memory-mapped.
+
+    Args:
+        sentencepiece_path: such as ``en.sp.model``.
+        ngrams_path: such as ``en.arpa.bin``, or an ARPA text.
+
+    Raises:
+        ValueError: a file cannot be read as such a model.
+    """
+    for path, kind in ((sentencepiece_path, "en.sp.model"), (ngrams_path, "en.arpa.bin")):
+        if not Path(path).is_file():
+            raise ValueError(f"{path}: no such file; give the path of a model such as {kind}")
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_file=str(sentencepiece_path))
+    except (OSError, RuntimeError):
+        raise ValueError(
+            f"{sentencepiece_path}: no SentencePiece model; give the path of one, en.sp.model"
+        ) from None
+    config = kenlm.Config()
+    config.show_progress = False
+    config.arpa_complain = kenlm.ARPALoadComplain.NONE
+    try:
+        ngrams = kenlm.Model(str(ngrams_path), config)
+    except (OSError, RuntimeError, UnicodeDecodeError):  # the last one: of KenLM's message
+        raise ValueError(
+            f"{ngrams_path}: no KenLM model; give the path of a binary one, en.arpa.bin, or of an "
+            "ARPA text"
+        ) from None
+    return LanguageModel(processor, ngrams)
+
+
+@cache
+def _rewriter() -> Rewriter:
+    marks = dict.fromkeys(characters_of("Mn"), "")
+    return Rewriter(lower_and_decompose, {**PUNCTUATION, **marks}, keep_newline=False)

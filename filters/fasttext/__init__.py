@@ -1,0 +1,1 @@
+"""fastText models, with a C extension that gives the same answers faster."""

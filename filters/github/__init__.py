@@ -1,0 +1,1 @@
+"""The rules of GitHub: licences, paths, licence headers, and the quality of source files."""

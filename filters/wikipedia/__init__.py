@@ -1,0 +1,1 @@
+"""The rules of Wikipedia: which pages stay, and how wikitext becomes text."""

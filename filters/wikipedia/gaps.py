@@ -1,0 +1,195 @@
+"""The gaps that removals leave in running text, closed (spec/sources.md, section 2.4).
+
+Where a template, reference or file stood, two blanks meet, a comma follows a blank, parentheses are
+empty. `repair_gaps` looks at both sides of each removal, and nowhere else: what the writer typed
+stays.
+"""
+
+from typing import Final
+
+from filters.wikipedia.markers import REMOVED
+
+_BLANKS: Final = frozenset(" \t")
+_SEPARATORS: Final = frozenset(" \t,;")
+_FILLERS: Final = frozenset(" \t,;:/-\u2013\u2014")  # in parentheses that hold nothing else
+_LIST_MARKS: Final = frozenset("*#:;")
+_MAX_LIST_MARKS: Final = 20  # nesting of lists that is looked at
+_OPENING: Final = frozenset("([«\u201e\u201c\n")
+_CLOSING: Final = frozenset(",.;:)!?]\n")
+_STOPS: Final = frozenset(".)]")  # nothing is led to these
+_LEADS: Final = frozenset(",;:")
+_DASHES: Final = frozenset("-\u2013\u2014")
+_SPACED: Final = frozenset(":;!?")  # French writes a blank before these
+_PAIRS: Final = frozenset(
+    {"[]", '""', "\u201c\u201d", "\u201e\u201c", "\u201e\u201d", "«»"}
+)  # with nothing in them, they go
+_EMPHASIS: Final = frozenset({2, 3, 5})  # apostrophes that are a mark
+
+
+def repair_gaps(text: str) -> str:
+    """Close the gaps at each `REMOVED`; a line of which nothing else is left keeps one.
+
+    Double blanks become one, blanks before ",.;:)" go, and so do parentheses and quotes with
+    nothing but separators in them. A comma, colon or dash that led to what is gone goes before a
+    full stop or a closing bracket: "Leipzig 2009, {{ISBN|...}}." Blanks that no removal made stay.
+
+    >>> repair_gaps(f"Oslo ({REMOVED}; {REMOVED}) is{REMOVED} a city {REMOVED}.")
+    'Oslo is a city.'
+    """
+    left, *pieces = text.split(REMOVED)
+    if not pieces:
+        return text
+    out: list[str] = []
+    gap = _Gap(out, left)
+    for number, right in enumerate(pieces, 1):
+        if gap.close(right, last=number == len(pieces)):
+            out += [gap.left[: gap.end], gap.filling]
+            gap = _Gap(out, right[gap.start :])
+    out.append(gap.left)
+    return "".join(out)
+
+
+class _Gap:
+    """What stands on both sides of one removal, or of several with nothing between them."""
+
+    __slots__ = ("blank_after", "blank_before", "end", "filling", "left", "out", "right", "start")
+
+    def __init__(self, out: list[str], left: str) -> None:
+        self.out = out
+        self.left = left
+        self.end = len(left)  # of what stays on the left
+        self.right = ""
+        self.start = 0  # of what stays on the right
+        self.blank_before = False
+        self.blank_after = False
+        self.filling = ""  # what stands between the two at last
+
+    def close(self, right: str, *, last: bool) -> bool:
+        """Find what stays on both sides; False if another removal follows with nothing between."""
+        self.right, self.start = right, 0
+        while True:
+            before, after = self._before(), self._after()
+            if not after:
+                if not last:
+                    return False
+                after = "\n"
+            if self._drop_marks(before, after):
+                continue
+            if before == "(" or after == ")":
+                inside = self._parentheses(before)
+                if inside is None:
+                    continue
+                if not inside and not last:
+                    return False
+                before, after = self._before(), self._after() or "\n"
+            self.filling = self._filling(before, after)
+            return True
+
+    def _before(self) -> str:
+        """Go left over blanks; return the character there."""
+        while True:
+            while self.end and self.left[self.end - 1] in _BLANKS:
+                self.end -= 1
+                self.blank_before = True
+            if self.end:
+                return self.left[self.end - 1]
+            if not self.out:
+                return "\n"
+            self.left = self.out.pop()
+            self.end = len(self.left)
+
+    def _after(self) -> str:
+        """Go right over blanks; return the character there, "" at the end."""
+        right, start = self.right, self.start
+        while start < len(right) and right[start] in _BLANKS:
+            start += 1
+            self.blank_after = True
+        self.start = start
+        return right[start : start + 1]
+
+    def _parentheses(self, before: str) -> bool | None:
+        """Remove separators at a parenthesis; None if nothing else was in both, which are gone.
+
+        False if the right side has no more than separators.
+        """
+        left, right, end, start = self.left, self.right, self.end, self.start
+        while end and left[end - 1] in _FILLERS:
+            end -= 1
+        while start < len(right) and right[start] in _FILLERS:
+            start += 1
+        if end and left[end - 1] == "(" and right[start : start + 1] == ")":
+            self.end, self.start = end - 1, start + 1
+            self.blank_before = self.blank_after = False
+            return None
+        if before == "(":
+            if start == len(right):
+                return False
+            while self.start < start and right[self.start] in _SEPARATORS:
+                self.start += 1
+        else:
+            while self.end > end and left[self.end - 1] in _SEPARATORS:
+                self.end -= 1
+        return True
+
+    def _drop_marks(self, before: str, after: str) -> bool:
+        """Remove marks that what is gone gave a sense; False if there are none."""
+        if before + after in _PAIRS:
+            self.end -= 1
+            self.start += 1
+        elif before == after == "'":
+            return self._emphasis()
+        elif after in _STOPS and self._leads_here(before):
+            self.end -= 1
+        elif (before == after and after in {",", ";"}) or self._leads_nowhere(before, after):
+            self.start += 1
+        else:
+            return False
+        return True
+
+    def _emphasis(self) -> bool:
+        """Remove the marks of emphasis with nothing in it."""
+        end, start = self.end, self.start
+        while end and self.left[end - 1] == "'":
+            end -= 1
+        while self.right[start : start + 1] == "'":
+            start += 1
+        if self.end - end != start - self.start or self.end - end not in _EMPHASIS:
+            return False
+        self.end, self.start = end, start
+        return True
+
+    def _leads_here(self, before: str) -> bool:
+        """Tell whether a mark led to what is gone, and to a full stop or a bracket now."""
+        if self.right[self.start + 1 : self.start + 2].isalnum():
+            return False  # "." begins a number or a name
+        if before in _DASHES:
+            return self.end > 1 and self.left[self.end - 2] in _BLANKS
+        return before in _LEADS and not self._marks_item()
+
+    def _leads_nowhere(self, before: str, after: str) -> bool:
+        """Tell whether a mark followed what stood first in its line, and is first itself now."""
+        if (
+            after not in _CLOSING
+            or after in ")\n"
+            or self.right[self.start + 1 : self.start + 2].strip()
+        ):
+            return False
+        return before == "\n" or self._marks_item()
+
+    def _marks_item(self) -> bool:
+        """Tell whether what stands on the left is the mark of an item of a list."""
+        end = self.end
+        while end and self.end - end < _MAX_LIST_MARKS and self.left[end - 1] in _LIST_MARKS:
+            end -= 1
+        return end < self.end and (self.left[end - 1] == "\n" if end else not self.out)
+
+    def _filling(self, before: str, after: str) -> str:
+        if before == "\n":
+            return REMOVED if after == "\n" else ""
+        if before in _OPENING or after == "\n":
+            return ""
+        if after in _CLOSING:
+            # A blank behind the removal is the writer's own, as in French before a colon.
+            own = self.blank_after and (not self.blank_before or after in _SPACED)
+            return " " if own else ""
+        return " " if self.blank_before or self.blank_after else ""

@@ -1,0 +1,160 @@
+"""What a rule for an inline template may say: the name of a family, or a pattern.
+
+A rule is one string of the data of a language. "@convert" names a family, whose function knows how
+the arguments hang together (`filters.wikipedia.templates`). Anything else is a pattern, plain text
+with fields in braces:
+
+- `{1}` the first positional argument, `{text}` the one of that name, `{lt|1}` the first of these
+  that is not empty;
+- `{*}`, `{+}`, `{-}` all positional arguments that are not empty, joined by a space, by nothing
+  and by an en dash;
+- `{2=e}` the second argument, "e" where it is not given;
+- a `?` at the end of a field, as in `c. {1?}`: the pattern stands even where it is empty. Where
+  all fields without `?` and `=` are empty, the template says nothing;
+- `{{` and `}}` are braces.
+
+The empty rule renders nothing: it takes a name away that all languages share.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from string import Formatter
+from typing import Final
+
+FAMILIES: Final = frozenset(
+    {
+        "age",
+        "as of",
+        "biography",
+        "century",
+        "convert",
+        "date",
+        "fraction",
+        "ipa",
+        "number",
+        "power",
+        "quantity",
+        "text",
+        "val",
+    }
+)
+JOINS: Final = {"*": " ", "+": "", "-": "–"}  # noqa: RUF001  (spans are written with an en dash)
+
+
+class Arguments:
+    """The arguments of a template: by position from 1, and by name; trimmed.
+
+    As in MediaWiki a numeric name is a position (`1=x`), and the last of equal names wins.
+    """
+
+    def __init__(self, arguments: Sequence[tuple[str | None, str]]) -> None:
+        self.named: dict[str, str] = {}
+        positional: dict[int, str] = {}
+        unnamed = 0
+        for name, value in arguments:
+            name = None if name is None else name.strip()  # noqa: PLW2901
+            if name is None:
+                unnamed += 1
+                positional[unnamed] = value.strip()
+            elif name.isascii() and name.isdigit() and len(name) < 3 and int(name) > 0:
+                positional[int(name)] = value.strip()
+            else:
+                self.named[name] = value.strip()
+        last = max(positional, default=0)
+        self.positional = [positional.get(i, "") for i in range(1, last + 1)]
+
+    def get(self, *names: str) -> str:
+        """Return the first of these arguments, positions or names, that is not empty; or ""."""
+        for name in names:
+            if name.isdigit():
+                position = int(name)
+                value = self.positional[position - 1] if position <= len(self.positional) else ""
+            else:
+                value = self.named.get(name, "")
+            if value:
+                return value
+        return ""
+
+    def join(self, separator: str = " ", last: int | None = None) -> str:
+        """Join the positional arguments up to the ``last`` that are not empty."""
+        return separator.join(value for value in self.positional[:last] if value)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A place in a pattern that arguments fill."""
+
+    names: tuple[str, ...]
+    join: str | None = None  # the separator where all positional arguments go here
+    optional: bool = False
+    default: str = ""  # where the arguments are empty
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A parsed rule: a family, or the parts of a pattern."""
+
+    family: str = ""
+    parts: tuple[str | Field, ...] = field(default=())
+
+    def fill(self, arguments: Arguments) -> str | None:
+        """Fill the pattern in; None if it has fields and all of them are empty."""
+        filled, required, given = [], 0, 0
+        for part in self.parts:
+            if isinstance(part, str):
+                filled.append(part)
+                continue
+            text = arguments.get(*part.names) if part.join is None else arguments.join(part.join)
+            filled.append(text or part.default)
+            required += not part.optional
+            given += bool(text) and not part.optional
+        text = "".join(filled)
+        if required:
+            return text.strip() if given else None
+        return (text.strip() if len(self.parts) > 1 else text) or None
+
+
+def parse_rule(text: str) -> Rule:
+    """Parse a rule.
+
+    Raises:
+        ValueError: an unknown family, or braces that do not match.
+
+    >>> parse_rule("{1} €").fill(Arguments([(None, "5")]))
+    '5 €'
+    """
+    if text.startswith("@"):
+        if text[1:] not in FAMILIES:
+            known = [f"@{family}" for family in sorted(FAMILIES)]
+            raise ValueError(f"unknown family {text!r}{nearest(text, known)}")
+        return Rule(family=text[1:])
+    parts: list[str | Field] = []
+    try:
+        for literal, name, spec, conversion in Formatter().parse(text):
+            if literal:
+                parts.append(literal)
+            if name is not None:
+                parts.append(_field(name, spec, conversion))
+    except ValueError as error:
+        raise ValueError(f"cannot read the pattern {text!r}: {error}") from None
+    return Rule(parts=tuple(parts))
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A hint for a mistyped name, to end a message with: the nearest, or else all there are."""
+    near = get_close_matches(name, known, n=1)
+    return f". Did you mean {near[0]!r}?" if near else f". Use one of {', '.join(known)}"
+
+
+def _field(name: str, spec: str | None, conversion: str | None) -> Field:
+    if spec or conversion:
+        raise ValueError("a field holds only names")
+    name, equals, default = name.partition("=")
+    names, optional = name.removesuffix("?"), bool(equals) or name.endswith("?")
+    if names in JOINS:
+        return Field((), JOINS[names], optional)
+    alternatives = tuple(part.strip() for part in names.split("|"))
+    if not all(alternatives):
+        raise ValueError("a field names no argument")
+    return Field(alternatives, None, optional, default)

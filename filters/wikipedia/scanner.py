@@ -1,0 +1,281 @@
+"""A linear scanner for templates, links and tables.
+
+One pattern finds the marks; an explicit stack holds what is open. Runs of braces are matched as in
+MediaWiki's preprocessor: a closing run takes three braces for an argument or two for a template
+from the innermost opening run, as long as both have them. Where marks do not match, the scanner is
+kinder than MediaWiki, which shows the markup: what is closed is closed, and a mark without a
+partner goes alone (spec/sources.md, section 2.7). A link without an end is over at the end of its
+paragraph; a file with a caption, at the end of the page.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from filters.wikipedia.markers import (
+    BLOCK,
+    EQUALS,
+    REMOVED,
+    STRAY_LINK,
+    STRAY_TABLE,
+    STRAY_TEMPLATE,
+)
+from filters.wikipedia.nodes import Renderer
+
+MAX_DEPTH: Final = 100  # constructs in each other (spec/sources.md, section 2.7)
+
+# Most links and templates hold no others and are found whole; the look-arounds leave longer runs of
+# braces to the stack. Every quantifier is possessive and stops at the next mark.
+_MARK: Final = re.compile(
+    rf"""
+    \[\[ (?: ([^\[\]{{}}|\n]*+) (?:\|([^\[\]{{}}|\n]*+))?+ \]\] )?+
+  | \{{\{{ (?: (?<!\{{\{{\{{) ([^{{}}\[\]]++) \}}\}}(?!\}}) | \{{*+ )
+  | \}}\}}++ | \]\] | \|
+  | \n(?=[ \t]*+\n)
+  | [\n{BLOCK}] (?: [ \t:*\#;]*+\{{\| | [ \t]*+\|\}} )
+    """,
+    re.VERBOSE,
+)
+_STRAY: Final = {"{{": STRAY_TEMPLATE, "[[": STRAY_LINK, "{|": STRAY_TABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the scanner made of a page."""
+
+    text: str
+    ambiguous: bool  # another reading is possible
+    too_deep: bool  # marks beyond the limit of depth were taken for strays
+    edits: list[
+        tuple[int, int, str]
+    ]  # spans of the source that are strays, and what stands for each
+
+
+class _Frame:
+    """A construct that is open."""
+
+    __slots__ = ("braces", "cuts", "kind", "mark", "pieces", "start")
+
+    def __init__(self, kind: str, start: int, mark: int, braces: int = 0) -> None:
+        self.kind = kind  # "{{", "[[", "{|", or "" for the page
+        self.start = start  # where its mark is
+        self.mark = mark  # the renderer's
+        self.braces = braces  # that are still open
+        self.pieces: list[str] = []
+        self.cuts: list[int] = []  # indices of the pieces that are bars
+
+    def parts(self) -> list[str]:
+        pieces = self.pieces
+        if not self.cuts:
+            return ["".join(pieces)]
+        parts = []
+        start = 0
+        for cut in self.cuts:
+            parts.append("".join(pieces[start:cut]))
+            start = cut + 1
+        parts.append("".join(pieces[start:]))
+        return parts
+
+
+class _Scanner:
+    """One page; see `scan`. Methods that take a match return where to go on."""
+
+    def __init__(self, text: str, renderer: Renderer) -> None:
+        self.text = text
+        self.renderer = renderer
+        self.stack = [_Frame("", 0, 0)]
+        self.open = {"{{": 0, "[[": 0, "{|": 0}
+        self.edits: list[tuple[int, int, str]] = []
+        self.ambiguous = False
+        self.too_deep = False
+
+    def run(self) -> str:
+        text, search = self.text, _MARK.search
+        deal_with: dict[str, Callable[[re.Match[str]], int]] = {
+            "[": self._open_link,
+            "]": self._close_link,
+            "{": self._open_braces,
+            "}": self._close_braces,
+            "|": self._bar,
+            "\n": self._line,
+            BLOCK: self._line,
+        }
+        position = 0
+        while match := search(text, position):
+            start = match.start()
+            if start > position:
+                self.stack[-1].pieces.append(text[position:start])
+            position = deal_with[text[start]](match)
+        self.stack[-1].pieces.append(text[position:])
+        self._abandon(1)
+        return "".join(self.stack[0].pieces)
+
+    def _bar(self, match: re.Match[str]) -> int:
+        top = self.stack[-1]
+        if top.kind in _DIVIDED:
+            top.cuts.append(len(top.pieces))
+        top.pieces.append("|")
+        return match.end()
+
+    def _open_link(self, match: re.Match[str]) -> int:
+        target, label = match[1], match[2]
+        if target is None:
+            self._push("[[", *match.span())
+        else:
+            parts = [target] if label is None else [target, label]
+            self._put(self.renderer.link(parts, self.renderer.mark()))
+        return match.end()
+
+    def _open_braces(self, match: re.Match[str]) -> int:
+        content = match[3]
+        if content is None:
+            self._push("{{", *match.span())
+        else:
+            self._put(self.renderer.template(content.split("|"), self.renderer.mark()))
+        return match.end()
+
+    def _push(self, kind: str, start: int, end: int) -> None:
+        if len(self.stack) > MAX_DEPTH:
+            self.too_deep = True
+            self._drop(start, end)
+            return
+        braces = end - start
+        if braces > 3:
+            self.ambiguous = True
+        self.stack.append(_Frame(kind, start, self.renderer.mark(), braces))
+        self.open[kind] += 1
+
+    def _drop(self, start: int, end: int) -> None:
+        """Drop a mark without a partner."""
+        self.edits.append((start, end, REMOVED))
+        self.stack[-1].pieces.append(REMOVED)
+
+    def _put(self, rendered: str) -> None:
+        """Add what a construct became to what encloses it."""
+        top = self.stack[-1]
+        if top.kind == "{{" and "=" in rendered:
+            rendered = rendered.replace("=", EQUALS)
+        top.pieces.append(rendered)
+
+    def _pop(self) -> _Frame:
+        frame = self.stack.pop()
+        self.open[frame.kind] -= 1
+        return frame
+
+    def _abandon(self, depth: int) -> None:
+        """Give up the constructs from this place of the stack on: only their marks go."""
+        stack = self.stack
+        base = stack[depth - 1]
+        pieces = base.pieces
+        for frame in stack[depth:]:
+            self.open[frame.kind] -= 1
+            self.edits.append((frame.start, frame.start + frame.braces, _STRAY[frame.kind]))
+            pieces.append(_STRAY[frame.kind])
+            if base.kind in _DIVIDED:
+                base.cuts += [len(pieces) + cut for cut in frame.cuts]
+            pieces += frame.pieces
+        del stack[depth:]
+
+    def _back_to(self, kind: str) -> _Frame:
+        """Give up what was opened after the innermost construct of a kind that is open."""
+        depth = len(self.stack)
+        while self.stack[depth - 1].kind != kind:
+            depth -= 1
+        if depth < len(self.stack):
+            self.ambiguous = True
+            self._abandon(depth)
+        return self.stack[-1]
+
+    def _close_braces(self, match: re.Match[str]) -> int:
+        start, end = match.span()
+        while end - start > 1 and self.open["{{"]:
+            frame = self._back_to("{{")
+            braces = 3 if end - start > 2 and frame.braces > 2 else 2
+            if braces == 3:
+                rendered = self.renderer.argument(frame.parts())
+            else:
+                rendered = self.renderer.template(frame.parts(), frame.mark)
+            start += braces
+            frame.braces -= braces
+            if frame.braces > 1:
+                frame.pieces, frame.cuts = [], []
+            else:
+                self._pop()
+                if frame.braces:
+                    self.stack[-1].pieces.append("{")
+            self._put(rendered)
+        if end - start == 1:
+            self.stack[-1].pieces.append("}")
+        elif end > start:
+            self._drop(start, end)
+        return end
+
+    def _close_link(self, match: re.Match[str]) -> int:
+        end = match.end()
+        if not self.open["[["]:
+            self.stack[-1].pieces.append("]]")  # one of them may close an external link
+            return end
+        frame = self._back_to("[[")
+        if self.text.startswith("]", end) and not self.text.startswith("]]", end):
+            last = frame.pieces[-1] if frame.pieces else ""
+            if last.rfind("[") > last.rfind("]"):  # `[[A|[b]]]`: the first "]" is the label's
+                frame.pieces.append("]")
+                end += 1
+        self._pop()
+        self._put(self.renderer.link(frame.parts(), frame.mark))
+        return end
+
+    def _captioned(self, frame: _Frame) -> bool:
+        """Tell whether a link is a file's, whose caption may have paragraphs."""
+        return bool(frame.cuts) and self.renderer.is_file(frame.pieces[0])
+
+    def _line(self, match: re.Match[str]) -> int:
+        """Deal with a paragraph's end or with the mark of a table."""
+        text, stack, end = self.text, self.stack, match.end()
+        if text[end - 1] == "\n":
+            depth = len(stack)
+            while stack[depth - 1].kind == "[[" and not self._captioned(stack[depth - 1]):
+                depth -= 1
+            if depth < len(stack):
+                self._abandon(depth)
+            stack[-1].pieces.append("\n")
+            return end
+        if text[end - 1] == "|":
+            stack[-1].pieces.append("\n")
+            self._push("{|", end - 2, end)
+            return end
+        braces = text.startswith("}", end) and not text.startswith("}}", end)
+        if braces and self.open["{{"]:  # `|}}` ends a template
+            stack[-1].pieces.append("\n")
+            return end - 2
+        if not self.open["{|"]:
+            stack[-1].pieces.append("\n")
+            self._drop(end - 2, end)
+            return end
+        frame = self._back_to("{|")
+        self._pop()
+        self._put(self.renderer.table(frame.mark))
+        return end
+
+
+_DIVIDED: Final = frozenset({"{{", "[["})  # constructs whose parts are divided by bars
+
+
+def scan(text: str, renderer: Renderer) -> Scan:
+    """Render templates, links and tables of a text without tags (`strip_tags`)."""
+    scanner = _Scanner("\n" + text, renderer)
+    rendered = scanner.run()
+    return Scan(rendered, scanner.ambiguous, scanner.too_deep, scanner.edits)
+
+
+def balance(text: str, edits: list[tuple[int, int, str]]) -> str:
+    """Return the text that was scanned without its strays; those that opened leave a marker."""
+    text = "\n" + text
+    pieces = []
+    position = 0
+    for start, end, marker in sorted(edits):
+        pieces += [text[position:start], marker]
+        position = end
+    pieces.append(text[position:])
+    return "".join(pieces)

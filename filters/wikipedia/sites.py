@@ -1,0 +1,288 @@
+"""What a Wikipedia calls things: namespaces, redirects, disambiguation pages, inline templates.
+
+Wikitext is localised. The names that a parser must know are data, one JSON file per language in
+`data/wikipedia/` and `all.json` for what all of them share (spec/sources.md, sections 2.2, 2.4 and
+2.5). A dump's own `siteinfo` and a user's JSON of the same form are added on top:
+
+- lists of names: `file_names`, `category_names`, `template_names`, `redirect_words` (with "#"),
+  `disambiguation_templates`, `disambiguation_switches`, `behaviour_switches`, `language_codes`,
+  `interwiki_prefixes`;
+- `templates`: a rule (`filters.wikipedia.rules`) and the templates that it renders, such as
+  `{"@convert": ["umrechnen"], "{1} €": ["euro"]}`; `template_prefixes`: the same for all names
+  that begin with "lang-", say;
+- from a name to a text: `magic_words` (local to English), and for `convert` its `units`
+  ("acre|acres" where one reads differently), `scales` (e6) and `range_words` (spaces included);
+  `words` for what other families write, and "site name".
+"""
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, Final
+
+from filters.wikipedia.rules import Rule, nearest, parse_rule
+
+# The languages of the paper (arXiv:2302.13971v1, section 2.1, "Wikipedia").
+LANGUAGES: Final = (
+    *("bg", "ca", "cs", "da", "de", "en", "es", "fr", "hr", "hu"),
+    *("it", "nl", "pl", "pt", "ro", "ru", "sl", "sr", "sv", "uk"),
+)
+
+FILE, MEDIA, CATEGORY, TEMPLATE = 6, -2, 14, 10  # keys of namespaces in every dump's siteinfo
+
+_LISTS: Final = (
+    "behaviour_switches",
+    "category_names",
+    "disambiguation_switches",
+    "disambiguation_templates",
+    "file_names",
+    "interwiki_prefixes",
+    "language_codes",
+    "redirect_words",
+    "template_names",
+)
+_TEXTS: Final = ("magic_words", "range_words", "scales", "units", "words")  # from a name to a text
+_RULES: Final = ("template_prefixes", "templates")  # from a rule to the names that it holds for
+_KEYS: Final = tuple(sorted({*_LISTS, *_TEXTS, *_RULES}))
+
+_TEMPLATE_NAME: Final = re.compile(r"\{\{([^{}|\[\]<>]{1,200})")
+_REDIRECT_HEAD_CHARS: Final = 80
+
+
+@dataclass(frozen=True)
+class Site:
+    """One Wikipedia, as its wikitext names things.
+
+    Names of namespaces, prefixes and redirect words are compared after `fold`; names of templates
+    after `normalise_template_name`.
+    """
+
+    lang: str
+    file_names: frozenset[str]  # File and Media with all aliases
+    category_names: frozenset[str]
+    template_names: frozenset[str]
+    redirect_words: frozenset[str]  # with their "#"
+    disambiguation: frozenset[str]  # names of templates
+    disambiguation_switches: frozenset[str]  # casefolded, e.g. "__disambig__"
+    behaviour_switches: frozenset[str]  # casefolded, English and localised, e.g. "__notoc__"
+    templates: Mapping[str, Rule]  # an inline template's name -> how it reads
+    template_prefixes: Mapping[str, Rule]  # the same for all names up to a "-", e.g. "Lang-"
+    magic_words: Mapping[str, str]  # as folded -> canonical, e.g. "nompage" -> "pagename"
+    units: Mapping[str, str]  # `convert` code -> text, "one|more" where the two differ
+    scales: Mapping[str, str]  # "e6" -> "million"
+    words: Mapping[str, str]  # what a family adds in the language, e.g. "century" -> "segle"
+    range_words: Mapping[str, str]  # what stands between the values of `convert` -> its text
+    language_codes: frozenset[str]  # prefixes of links to other Wikipedias
+    interwiki: frozenset[str]  # prefixes of links to other projects and sites
+
+    def rule(self, name: str) -> Rule | None:
+        """Return how the inline template of this normalised name reads, if it is known.
+
+        A name ending in "-" and more, such as `Lang-de`, may be known by its prefix.
+        """
+        found = self.templates.get(name)
+        if found is None and (dash := name.find("-")) >= 0:
+            found = self.template_prefixes.get(name[: dash + 1])
+        return found
+
+
+def fold(name: str) -> str:
+    """Return the form in which names of namespaces and prefixes are compared.
+
+    >>> fold(" CATEGORY_talk ")
+    'category talk'
+    """
+    return " ".join(name.replace("_", " ").casefold().split())
+
+
+def normalise_template_name(name: str, template_names: frozenset[str] = frozenset()) -> str:
+    """Return a template's name as MediaWiki would title its page, without the namespace.
+
+    Args:
+        name: what stands before the first "|".
+        template_names: folded names of the namespace, which a template's name may begin with.
+
+    >>> normalise_template_name(" template:birth_date ", frozenset({"template"}))
+    'Birth date'
+    """
+    name = " ".join(name.replace("_", " ").split())
+    namespace, colon, rest = name.partition(":")
+    if colon and fold(namespace) in template_names:
+        name = rest.lstrip()
+    first = name[:1].upper()
+    return first + name[1:] if len(first) == 1 else name  # "ß" has no capital of one letter
+
+
+def load_site(
+    lang: str,
+    namespaces: Mapping[int, Sequence[str]] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Site:
+    """Make the site of a language from its data, the dump's and the user's.
+
+    Args:
+        lang: one of `LANGUAGES`.
+        namespaces: local names by key, from the dump's `siteinfo`; other keys are ignored.
+        extra: what a user adds, in the form of a file of `data/wikipedia/`. Lists grow; a name
+            of a template, unit or word that is known already gets the user's rule or text.
+
+    Raises:
+        ValueError: an unknown language, or an error in ``extra``, and what is valid instead.
+    """
+    if lang not in LANGUAGES:
+        raise ValueError(f"no data for the Wikipedia {lang!r}{nearest(lang, LANGUAGES)}")
+    layers = [_packaged("all"), _packaged(lang)]
+    if extra is not None:
+        check_data(extra, "extra")
+        layers.append(extra)
+    local = namespaces or {}
+    names: dict[str, frozenset[str]] = {
+        key: frozenset(fold(name) for layer in layers for name in layer.get(key, ()))
+        for key in _LISTS
+    }
+    template_names = names["template_names"] | set(map(fold, local.get(TEMPLATE, ())))
+    texts = {
+        key: {name: text for layer in layers for name, text in layer.get(key, {}).items()}
+        for key in _TEXTS
+    }
+    rules = {
+        key: {
+            normalise_template_name(name, template_names): rule
+            for layer in layers
+            for name, rule in _rules(layer.get(key, {}))
+        }
+        for key in _RULES
+    }
+    file_names = names["file_names"].union(map(fold, [*local.get(FILE, ()), *local.get(MEDIA, ())]))
+    category_names = names["category_names"].union(map(fold, local.get(CATEGORY, ())))
+    return Site(
+        lang=lang,
+        file_names=file_names,
+        category_names=category_names,
+        template_names=template_names,
+        redirect_words=names["redirect_words"],
+        disambiguation=frozenset(
+            normalise_template_name(name, template_names)
+            for layer in layers
+            for name in layer.get("disambiguation_templates", ())
+        ),
+        disambiguation_switches=_switches(layers, "disambiguation_switches"),
+        behaviour_switches=_switches(layers, "behaviour_switches"),
+        templates=rules["templates"],
+        template_prefixes=rules["template_prefixes"],
+        magic_words={fold(word): fold(meaning) for word, meaning in texts["magic_words"].items()},
+        units=texts["units"],
+        scales=texts["scales"],
+        words=texts["words"],
+        range_words=texts["range_words"],
+        language_codes=names["language_codes"],
+        # A wiki's own namespace comes first: F is a file in Croatian, Wikifunctions elsewhere.
+        interwiki=names["interwiki_prefixes"] - file_names - category_names,
+    )
+
+
+def is_redirect(text: str, site: Site) -> bool:
+    """Tell whether a page's wikitext is a redirect, by its first word.
+
+    A fallback for where the dump's `<redirect>` is missing (spec/sources.md, section 2.2): leading
+    white space is allowed, and the English word holds in all languages.
+    """
+    start = text.lstrip("\ufeff \t\r\n\v\f\u00a0")
+    if not start.startswith("#"):
+        return False
+    word = re.split(r"[\s:\[]", start[:_REDIRECT_HEAD_CHARS], maxsplit=1)[0]
+    return fold(word) in site.redirect_words
+
+
+def is_disambiguation(text: str, site: Site) -> bool:
+    """Tell whether a page lists meanings of its title, by a switch or by one of its templates.
+
+    Linear in the length of ``text``; comments are not looked at separately.
+    """
+    if "__" in text and site.disambiguation_switches:
+        folded = text.casefold()
+        if any(switch in folded for switch in site.disambiguation_switches):
+            return True
+    return any(
+        normalise_template_name(match[1], site.template_names) in site.disambiguation
+        for match in _TEMPLATE_NAME.finditer(text)
+    )
+
+
+def check_data(data: Mapping[str, Any], where: str) -> None:
+    """Check that data about a Wikipedia has the form of the files in `data/wikipedia/`.
+
+    Raises:
+        ValueError: an unknown key, a value of the wrong type, a rule that does not parse, and
+            where it is.
+    """
+    for key, value in _object(data, where).items():
+        inside = f"{where}: {key}"
+        if key in _LISTS:
+            _check_names(value, inside)
+        elif key in _TEXTS:
+            _check_texts(value, inside)
+        elif key in _RULES:
+            _check_rules(value, inside)
+        else:
+            raise ValueError(f"{where}: unknown key {key!r}{nearest(key, _KEYS)}")
+
+
+@functools.cache
+def _packaged(name: str) -> Mapping[str, Any]:
+    """Read a file of the package, once."""
+    path = resources.files("filters.wikipedia") / "data" / f"{name}.json"
+    data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    check_data(data, path.name)
+    return data
+
+
+def _rules(names_by_rule: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Rule]]:
+    for text, names in names_by_rule.items():
+        rule = parse_rule(text)
+        for name in names:
+            yield name, rule
+
+
+def _switches(layers: Sequence[Mapping[str, Any]], key: str) -> frozenset[str]:
+    """Casefolded as written: their underscores are part of them."""
+    return frozenset(switch.casefold() for layer in layers for switch in layer.get(key, ()))
+
+
+def _check_names(value: Any, where: str) -> None:
+    if type(value) is not list or not all(type(name) is str and name.strip() for name in value):
+        raise ValueError(f"{where}: expected a list of names, found {_shown(value)}")
+
+
+def _check_texts(value: Any, where: str) -> None:
+    for name, text in _object(value, where).items():
+        if type(text) is not str:
+            raise ValueError(f"{where}: {name}: expected a text, found {_shown(text)}")
+
+
+def _check_rules(value: Any, where: str) -> None:
+    """Rules must parse, and no name may have two of them."""
+    seen: dict[str, str] = {}
+    for rule, names in _object(value, where).items():
+        try:
+            parse_rule(rule)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+        _check_names(names, f"{where}: {rule}")
+        for name in names:
+            other = seen.setdefault(normalise_template_name(name), rule)
+            if other != rule:
+                raise ValueError(f"{where}: {name!r} has two rules, {other!r} and {rule!r}")
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    if type(value) is not dict:
+        raise ValueError(f"{where}: expected an object, found {_shown(value)}")
+    return value
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=repr)[:80]

@@ -1,0 +1,220 @@
+"""Comments and tags of wikitext: the pass before anything else is parsed.
+
+As in MediaWiki, the content of comments and of extension tags (`<ref>`, `<nowiki>`, `<math>`, ...)
+is nobody's markup: it is removed or put aside before templates, links and tables are looked for.
+Tags of HTML go and their content stays; `<br>` and block elements leave a line end. What follows
+this pass sees no tags.
+"""
+
+import re
+from typing import Final, Literal
+
+from filters.wikipedia.entities import decode_entities
+from filters.wikipedia.markers import BLOCK, BREAK, EMPTY, REMOVED, keep_verbatim
+
+Math = Literal["latex", "drop", "placeholder"]
+
+# Every quantifier is possessive and stops at the next "<", so that no text is read twice.
+_TAG: Final = re.compile(r"<(?:!--|(/?)([A-Za-z][A-Za-z0-9]*+)((?:[\s/\\][^<>]*+)?)>)")
+_BLANK_LINE: Final = re.compile(r"\n[ \t]*+\n")
+_BLANKS: Final = re.compile(r"[ \t]*+")
+_REF_END: Final = r"<(?:/ref(?:\s[^<>]*+)?|ref\s*+/)>"  # a bare `<ref/>` is a slip for it
+_NOWIKI: Final = re.compile(r"</?nowiki\s*+/?>", re.IGNORECASE)
+
+_Kind = Literal[
+    "drop", "ref", "verbatim", "raw", "math", "inline", "block", "paragraph", "break", "table",
+    "heading",
+]  # fmt: skip
+
+
+def _kinds(**names: str) -> dict[str, _Kind]:
+    return {name: kind for kind, tags in names.items() for name in tags.split()}  # type: ignore[misc]  # the keywords are kinds
+
+
+_KINDS: Final[dict[str, _Kind]] = _kinds(
+    # Removed with their content.
+    drop="references gallery timeline imagemap graph templatedata templatestyles categorytree"
+    " inputbox indicator mapframe maplink hiero includeonly style script phonos rss section"
+    " dynamicpagelist charinsert listing",
+    ref="ref",
+    verbatim="nowiki pre code",
+    raw="syntaxhighlight source",  # in these, entities are text too
+    math="math chem ce score",
+    inline="b i u s del ins sub sup small big span font em strong cite abbr tt kbd samp var dfn q"
+    " bdi bdo mark strike ruby rb rt rp rtc time data wbr noinclude onlyinclude nobr translate a",
+    block="div center li dt dd tr td th caption tbody thead tfoot poem hr",
+    paragraph="p blockquote ul ol dl",
+    table="table",
+    heading="h1 h2 h3 h4 h5 h6",
+)  # fmt: skip
+_KINDS["br"] = "break"
+# Unclosed, only the tag is removed: what follows it is no part of it.
+_TAG_ALONE: Final = frozenset({"references", "includeonly", "section", "templatestyles"})
+
+
+class _Finder:
+    """Where a pattern matches next; every part of the text is searched once."""
+
+    def __init__(self, pattern: re.Pattern[str], text: str) -> None:
+        self._pattern = pattern
+        self._text = text
+        self._next: re.Match[str] | None = None
+        self._from = -1
+
+    def after(self, position: int) -> tuple[int, int]:
+        """Return the span of the first match from ``position`` on; the text's end if none."""
+        if self._from < 0 or (self._next is not None and self._next.start() < position):
+            self._next = self._pattern.search(self._text, position)
+            self._from = position
+        return self._next.span() if self._next else (len(self._text), len(self._text))
+
+
+class _Tags:
+    """One page on its way through the pass."""
+
+    def __init__(self, text: str, math: Math) -> None:
+        self.text = text
+        self.math = math
+        self.out: list[str] = []
+        self.verbatim: list[str] = []
+        self.formulas = 0
+        self.tables: list[int] = []  # how long `out` was at each open <table>
+        self._finders: dict[str, _Finder] = {}
+        self._blank_line = _Finder(_BLANK_LINE, text)
+
+    def run(self) -> str:
+        text, out, position = self.text, self.out, 0
+        search = _TAG.search
+        while match := search(text, position):
+            start = match.start()
+            if match[2] is None:
+                position = self._comment(position, start)
+                continue
+            kind = _KINDS.get(match[2].lower())
+            if kind is None:
+                out.append(text[position : start + 1])  # a "<" that is text
+                position = start + 1
+                continue
+            if start > position:
+                out.append(text[position:start])
+            position = match.end() if kind == "inline" else self._tag(kind, match)
+        if position < len(text):
+            out.append(text[position:])
+        return "".join(out)
+
+    def _tag(self, kind: _Kind, match: re.Match[str]) -> int:
+        """Deal with a tag whose place matters or whose content goes; return where to go on."""
+        closing = bool(match[1])
+        if kind in _LAYOUT:
+            self.out.append(_LAYOUT[kind])
+        elif kind == "heading":
+            marks = "=" * int(match[2][1])
+            self.out.append(f"{marks}{BLOCK}" if closing else f"{BLOCK}{marks}")
+        elif kind == "table":
+            self._table(closing=closing)
+        elif not closing:
+            return self._extension(kind, match)
+        return match.end()
+
+    def _comment(self, position: int, start: int) -> int:
+        """Remove a comment, with its line if it is alone there; return where to go on."""
+        text = self.text
+        line = start
+        while line > position and text[line - 1] in " \t":
+            line -= 1
+        end = self._comment_end(start)
+        if line == 0 or text[line - 1] == "\n":
+            while True:
+                blanks = _BLANKS.match(text, end)
+                assert blanks
+                if not text.startswith("<!--", blanks.end()):
+                    break
+                end = self._comment_end(blanks.end())
+            if blanks.end() == len(text) or text[blanks.end()] == "\n":
+                self.out.append(text[position:line])
+                return blanks.end() + 1
+        self.out.append(text[position:start])
+        self.out.append(REMOVED)
+        return end
+
+    def _comment_end(self, start: int) -> int:
+        close, end = self._finder("-->", "-->").after(start + 4)
+        return end if close < len(self.text) else self._blank_line.after(start)[0]
+
+    def _finder(self, name: str, pattern: str) -> _Finder:
+        finder = self._finders.get(name)
+        if finder is None:
+            finder = self._finders[name] = _Finder(re.compile(pattern, re.IGNORECASE), self.text)
+        return finder
+
+    def _table(self, *, closing: bool) -> None:
+        if not closing:
+            self.tables.append(len(self.out))
+            self.out.append(BLOCK)
+        elif self.tables:
+            del self.out[self.tables.pop() :]
+            self.out.append(BLOCK + REMOVED + BLOCK)
+
+    def _extension(self, kind: _Kind, match: re.Match[str]) -> int:
+        """Deal with a tag whose content is not parsed; return where to go on."""
+        name, attributes, start = match[2].lower(), match[3], match.end()
+        if attributes.rstrip().endswith("/"):
+            self.out.append(EMPTY if kind == "verbatim" else REMOVED)
+            return start
+        closer = _REF_END if kind == "ref" else rf"</{name}(?:\s[^<>]*+)?>"
+        close, end = self._finder(name, closer).after(start)
+        if close == len(self.text):
+            if kind in {"drop", "ref"}:
+                self.out.append(REMOVED)
+                return start if name in _TAG_ALONE else self._blank_line.after(start)[0]
+            return start
+        if kind == "ref":
+            blank = self._blank_line.after(start)[0]
+            if blank < close and self._finder("<ref", r"<ref\b[^<>/]*+>").after(start)[0] < close:
+                end = blank  # this one was not closed: the closing tag is another's
+        if kind in {"drop", "ref"}:
+            self.out.append(REMOVED)
+        else:
+            self._content(kind, name, attributes, self.text[start:close])
+        return end
+
+    def _content(self, kind: _Kind, name: str, attributes: str, content: str) -> None:
+        if kind == "math":
+            self.out.append(self._formula(content))
+            return
+        block = name == "pre" or (kind == "raw" and "inline" not in attributes)
+        if kind == "verbatim":
+            if name != "nowiki":
+                content = _NOWIKI.sub("", content)
+            content = decode_entities(content)
+        if block:
+            content = content.strip("\n").rstrip()
+        if not content.strip():
+            self.out.append(EMPTY + content + EMPTY)
+            return
+        marker = keep_verbatim(content, self.verbatim)
+        self.out.append(f"{BLOCK}{BLOCK}{marker}{BLOCK}{BLOCK}" if block else marker)
+
+    def _formula(self, content: str) -> str:
+        body = " ".join(decode_entities(content).split())
+        if not body or self.math == "drop":
+            return REMOVED
+        self.formulas += 1
+        if self.math == "placeholder":
+            return f"formula_{self.formulas}"
+        return keep_verbatim(f"${body}$", self.verbatim)
+
+
+_LAYOUT: Final[dict[_Kind, str]] = {"break": BREAK, "block": BLOCK, "paragraph": BLOCK + BLOCK}
+
+
+def strip_tags(text: str, math: Math = "latex") -> tuple[str, list[str]]:
+    """Return the text without comments and tags, and the pieces put aside, by number.
+
+    An extension tag that is never closed ends with its paragraph (spec/sources.md, section 2.7).
+
+    >>> strip_tags("a<!-- b --> <small>c</small><ref>d</ref>")[0].replace(REMOVED, "~")
+    'a~ c~'
+    """
+    page = _Tags(text, math)
+    return page.run(), page.verbatim

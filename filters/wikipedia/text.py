@@ -1,0 +1,100 @@
+"""MediaWiki's wikitext to plain text (LLaMA, arXiv:2302.13971v1, section 2.1, "Wikipedia").
+
+The paper removes "hyperlinks, comments and other formatting boilerplate". A page takes four steps
+(the rules are in spec/sources.md, sections 2.3 to 2.7):
+
+1. `strip_tags` removes comments and tags, and puts aside what is not parsed.
+2. `scan` renders templates, links and tables, innermost first. Where their marks can be read in
+   more than one way, `parse_with_mwparserfromhell` decides instead.
+3. `lay_out` makes lines of it: headings, lists, emphasis; it repairs the gaps that removals left.
+4. What was put aside comes back.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from filters.wikipedia.layout import lay_out
+from filters.wikipedia.markers import clean_input, restore_verbatim
+from filters.wikipedia.nodes import Renderer, RenderTemplate
+from filters.wikipedia.parser import parse_with_mwparserfromhell
+from filters.wikipedia.scanner import balance, scan
+from filters.wikipedia.sites import Site
+from filters.wikipedia.tags import strip_tags
+from filters.wikipedia.templates import Page, render_template
+
+MAX_PARSED_CHARS: Final = 4_000_000  # 4 MB (spec/sources.md, section 2.7)
+
+Path: TypeAlias = Literal["fast", "parser", "fallback"]
+Parse: TypeAlias = Callable[[str, Renderer], str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the text of a page holds."""
+
+    math: Literal["latex", "drop", "placeholder"] = "latex"
+    include_title: bool = True
+    drop_sections: frozenset[str] = frozenset()  # headings, e.g. {"References"}; any case
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A page as text."""
+
+    text: str  # empty where nothing but the title is left
+    dropped: Mapping[str, int]  # templates that became nothing: how often each
+    path: Path  # what read its marks
+
+
+def to_text(
+    wikitext: str,
+    site: Site,
+    *,
+    title: str = "",
+    options: Options = Options(),
+    parse: Parse | None = parse_with_mwparserfromhell,
+    render: RenderTemplate = render_template,
+) -> Rendered:
+    """Return the text of a page. It never raises, whatever the wikitext.
+
+    Args:
+        wikitext: the page's source, decoded.
+        site: the namespaces and languages of its wiki.
+        title: the page's title, which comes first in the text.
+        options: what the text holds.
+        parse: the parser for pages that the scanner may misread; None to do without.
+        render: the text of a template, or None to drop it.
+    """
+    text, verbatim = strip_tags(clean_input(wikitext), options.math)
+    page = Page(title, title, site.words["site name"])
+    renderer = Renderer(site, page, render)
+    scanned = scan(text, renderer)
+    rendered = scanned.text
+    path: Path = "fast"
+    if scanned.too_deep or len(wikitext) > MAX_PARSED_CHARS:
+        path = "fallback"
+    elif scanned.ambiguous:
+        parsed = _parse(parse, balance(text, scanned.edits), Renderer(site, page, render))
+        if parsed is None:
+            path = "fallback"
+        else:
+            rendered, renderer = parsed
+            path = "parser"
+    sections = frozenset(name.casefold() for name in options.drop_sections)
+    body = restore_verbatim(lay_out(rendered, site, sections), verbatim)
+    if body and options.include_title and title:
+        body = f"{title}\n\n{body}"
+    return Rendered(body, Counter(renderer.dropped), path)
+
+
+def _parse(parse: Parse | None, text: str, renderer: Renderer) -> tuple[str, Renderer] | None:
+    """Return what the parser made of the text, and what it was rendered by; None if it failed."""
+    if parse is None:
+        return None
+    try:
+        parsed = parse(text, renderer)
+    except Exception:  # noqa: BLE001  (whatever befalls a parser, the page stays)
+        return None
+    return scan(parsed, renderer).text, renderer  # marks that the parser left as text

@@ -1,0 +1,1 @@
+"""English Common Crawl, as CCNet and LLaMA curate it."""

@@ -1,0 +1,71 @@
+"""Pages of equal digest, in a run and in the runs before it (``spec/web.md`` 8.2 item 7, 10.3)."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.engine.documents import Document, read_rows
+from pipelines.engine.runs import open_completed
+from pipelines.joins.claims import KEY_BYTES, digest_key
+from pipelines.storage import files as storage
+
+
+def rank_of(position: int, *parts: str) -> bytes:
+    """Return the rank of a page among those of equal digest: earlier runs, then dump and place."""
+    return "\0".join([f"{position:04d}", *parts]).encode()
+
+
+def staged_claim(document: Document, *, position: int) -> dict[str, Any]:
+    """Return the claim of a page on being the only one of its digest (RedPajama; 8.2 item 7)."""
+    meta = document.meta
+    digest = meta["digest"]
+    return {
+        "claim_key": digest_key("digest", digest) if digest else digest_key("text", document.text),
+        "claim_rank": rank_of(position, meta["dump"], document.id),
+        "claim_count": 1,
+    }
+
+
+def earlier_runs(after: Sequence[str]) -> dict[str, Any]:
+    """Return the manifests' digests of the runs that come before, for the run's configuration."""
+    return {
+        "after_completed": {
+            path: storage.read_bytes(open_completed(path).at("COMPLETED")).decode().strip()
+            for path in after
+        }
+    }
+
+
+def earlier_files(after: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the document files of earlier runs, each with the position of its run."""
+    return [
+        (run.at(file["path"]), f"{position:04d}")
+        for position, path in enumerate(after)
+        for run in [open_completed(path)]
+        for file in run.read_json("manifest.json")["files"]
+        if file["path"].startswith("documents/")
+    ]
+
+
+def earlier_digests(path: str, position: str) -> pa.Table:
+    """Return the claims of the documents in a file of an earlier run."""
+    keys, ranks = [], []
+    with storage.open_input(path) as stream:
+        for row in read_rows(stream, ["id", "meta"]):
+            if digest := json.loads(row["meta"])["digest"]:
+                keys.append(digest_key("digest", digest))
+                ranks.append(rank_of(int(position), row["id"]))
+    return pa.table(
+        {
+            "key": pa.array(keys, pa.binary(KEY_BYTES)),
+            "rank": pa.array(ranks, pa.binary()),
+            "count": pa.array([1] * len(keys), pa.int64()),
+        }
+    )
+
+
+def document_id(rank: bytes) -> str:
+    """Return the id at the end of a rank."""
+    return rank.rpartition(b"\0")[2].decode()

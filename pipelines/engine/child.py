@@ -1,0 +1,227 @@
+"""A function in a process of its own, which may loop, crash or eat memory and costs one call.
+
+The time budget of ``guard`` cannot stop a call into C that holds the interpreter lock, as a parser
+may for ever. Here the kernel does: the child sets a timer of its own CPU time before each call and
+a limit to its memory, so that it ends by itself even when nobody is left to watch it. The next call
+starts another. What crosses the pipes are pickles: the function by name once, then arguments one
+way and results the other.
+
+Trap: a fork of a process with threads, as Beam's workers are, may deadlock; so the child is a new
+interpreter, which imports only this module and the function's.
+"""
+
+import atexit
+import contextlib
+import os
+import pickle
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import IO, Any, Self
+
+CALL_SECONDS = 10.0  # of CPU time: a large page takes less than one
+CHILD_MEGABYTES = 4096  # of address space
+_START_SECONDS = 60.0  # of wall time, for the interpreter and its imports on a loaded machine
+_EXIT_SECONDS = 10.0  # from the end of its pipe to its exit code
+_WALL_FACTOR = 30.0  # a call may wait that much longer for its CPU seconds
+_SIZE = struct.Struct("<Q")
+
+
+class ChildFailed(Exception):  # noqa: N818 - named for what became of it
+    """The call has no result: ``reason`` is ``timeout``, ``died``, or the function's error."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+class Child:
+    """Call ``function`` in a process that starts with the first call and is replaced when it dies.
+
+    Args:
+        function: of a module, or a partial of one; it is pickled, as are arguments and results.
+        seconds: of CPU time, for a call.
+        megabytes: of address space, for the process.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        seconds: float = CALL_SECONDS,
+        megabytes: int = CHILD_MEGABYTES,
+    ) -> None:
+        self.function = function
+        self.seconds = seconds
+        self.megabytes = megabytes
+        self.started = 0  # processes, so far
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def call(self, *arguments: Any) -> Any:
+        """Return what the function returns.
+
+        Raises:
+            ChildFailed: it raised, took too long, or the process died.
+            OSError: no process can be started.
+        """
+        with self._lock:
+            try:
+                process = self._running()
+                _send(process.stdin, arguments)
+                answer = _receive(process.stdout, self.seconds * _WALL_FACTOR)
+            except (EOFError, OSError) as error:
+                if self._process is None:  # it could not be started
+                    raise
+                raise self._lost(isinstance(error, TimeoutError)) from error
+            except BaseException:  # a time budget ran out here: the next answer would be stale
+                self.close()
+                raise
+        result, problem = answer
+        if problem:
+            raise ChildFailed("raised", problem)
+        return result
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._process is not None and self._process.poll() is not None:
+            self.close()  # it ended between two calls: somebody killed it
+        if self._process is None:
+            self.started += 1
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pipelines.engine.child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+            _send(self._process.stdin, (self.function, self.seconds, self.megabytes))
+            _receive(self._process.stdout, _START_SECONDS)
+        return self._process
+
+    def _lost(self, waited: bool) -> ChildFailed:
+        code = self.close()
+        if waited or code == -signal.SIGPROF:
+            return ChildFailed("timeout", f"more than {self.seconds:g} s of CPU time")
+        return ChildFailed("died", f"exit code {code}")
+
+    def close(self) -> int | None:
+        """End the process, if there is one; return its exit code."""
+        process, self._process = self._process, None
+        if process is None:
+            return None
+        try:
+            # One that died says how; one that hangs is killed.
+            process.wait(_EXIT_SECONDS if process.stdout and _ended(process.stdout) else 0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):  # flushing into a closed pipe
+                    pipe.close()
+        return process.wait()
+
+
+def _ended(stream: IO[bytes]) -> bool:
+    """Tell whether the other side has closed the pipe."""
+    return _readable(stream, 0.0)
+
+
+def _readable(stream: IO[bytes], seconds: float) -> bool:
+    """Wait for bytes or the end of the pipe; ``select`` would not take large descriptors."""
+    poll = select.poll()
+    poll.register(stream, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _send(stream: IO[bytes] | None, value: Any) -> None:
+    assert stream
+    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    stream.write(_SIZE.pack(len(data)) + data)
+    stream.flush()
+
+
+def _receive(stream: IO[bytes] | None, seconds: float | None = None) -> Any:
+    """Read one message. Raises EOFError where the pipe ends, TimeoutError after ``seconds``."""
+    assert stream
+    deadline = None if seconds is None else time.monotonic() + seconds
+    (size,) = _SIZE.unpack(_read(stream, _SIZE.size, deadline))
+    return pickle.loads(_read(stream, size, deadline))  # noqa: S301 - our own child wrote it
+
+
+def _read(stream: IO[bytes], size: int, deadline: float | None) -> bytes:
+    found = bytearray()
+    while len(found) < size:
+        if deadline is not None:
+            left = max(0.0, deadline - time.monotonic())
+            if not _readable(stream, left):
+                raise TimeoutError
+        if not (data := os.read(stream.fileno(), min(size - len(found), 1 << 20))):
+            raise EOFError
+        found += data
+    return bytes(found)
+
+
+_children: dict[Any, Child] = {}
+_children_lock = threading.Lock()
+
+
+def shared_child(function: Callable[..., Any], *, seconds: float = CALL_SECONDS) -> Child:
+    """Return the child of this process for a module's function; it ends with the process."""
+    with _children_lock:
+        key = (function, seconds, os.getpid())
+        if key not in _children:
+            _children[key] = Child(function, seconds=seconds)
+            atexit.register(_children[key].close)
+        return _children[key]
+
+
+def main() -> None:
+    """Answer calls until the other side closes the pipe."""
+    # What the function prints must not get between the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    calls = sys.stdin.buffer
+    function, seconds, megabytes = _receive(calls)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, whatever holds the lock
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher's business
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    limit = megabytes << 20 if hard == resource.RLIM_INFINITY else min(megabytes << 20, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _send(answers, "ready")
+    while True:
+        try:
+            arguments = _receive(calls)
+        except EOFError:
+            return
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        try:
+            answer = function(*arguments), ""
+        except Exception as error:  # noqa: BLE001 - the caller decides
+            answer = None, f"{type(error).__name__}: {error}"[:500]
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        try:
+            _send(answers, answer)
+        except BrokenPipeError:  # nobody waits for it any more
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""GitHub: permissively licensed source files."""

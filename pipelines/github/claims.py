@@ -1,0 +1,265 @@
+"""Which file stands for which blob: the two meetings of GitHub's tables (DESIGN 4).
+
+The join of the reference query, as claims. First a unit of ``files`` asks for the licences of its
+repositories. Then it claims the blobs of those of its files that pass the gates, and a unit of
+``contents`` says which blobs it holds; it learns for each which file stands for it, and a file
+learns whether it is the one. Text stays where it is.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from filters.verdict import KEEP, Verdict, drop
+from pipelines.engine.documents import Document
+from pipelines.engine.stages import Stage
+from pipelines.engine.units import Unit
+from pipelines.github import records as tables
+from pipelines.github.files import (
+    BLOBS,
+    FACT_COLUMNS,
+    FACTS,
+    FILES,
+    JOINED,
+    LICENSES,
+    Repositories,
+    document_of,
+    file_rows,
+    read_table,
+)
+from pipelines.github.records import Table
+from pipelines.joins.claims import (
+    KEY_BYTES,
+    Standing,
+    Verdicts,
+    claims_table,
+    digest_key,
+    in_order,
+    readable,
+)
+from pipelines.readers.rows import BadRow
+
+STAGE = "github.blob"
+_ROWS_PER_CHUNK = 50_000  # claims that are Python objects at a time
+_WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows
+_STATES = ("", "binary", "no_content")  # of a blob: there, binary, or NULL for its size
+_PAYLOAD = ("ref", "mode", "license", "languages")  # what a document learns from its file
+_CLAIM = pa.schema(
+    [
+        ("key", pa.binary(KEY_BYTES)),
+        ("rank", pa.binary()),  # null: a blob, not a file
+        ("count", pa.int64()),  # files that the claim stands for
+        ("state", pa.int8()),  # of the content, an index into _STATES; null: it lies elsewhere
+        ("ref", pa.string()),
+        ("mode", pa.int64()),
+        ("license", pa.string()),
+        ("languages", pa.string()),
+        ("row", pa.int64()),
+    ]
+)
+
+
+def rank_of(repo_name: str, path: str) -> bytes:
+    """Return what decides between files: smallest (repository, path) in code-point order (1.6).
+
+    UTF-8 orders as code points do, and NUL ends the name of the repository.
+    """
+    return f"{repo_name}\0{path}".encode("utf-8", "replace")
+
+
+def license_claims(unit: Unit, _verdicts: dict[str, Verdicts]) -> Iterator[pa.Table]:
+    """Yield what a unit knows or asks about repositories: the first meeting."""
+    rows: list[int] = []
+    names: list[str] = []
+    facts: dict[str, list[str]] = {}
+    if unit.kind in FACTS:
+        read = tables.read_licenses if unit.kind == Table.LICENSES else tables.read_languages
+        for row in read_table(unit, read):
+            if isinstance(row, BadRow):
+                continue
+            rows.append(row.row)
+            names.append(row.repo_name)
+            if isinstance(row, tables.LicenseRow):
+                facts.setdefault("license", []).append(row.license.strip().lower())
+            else:
+                languages = json.dumps(dict(row.languages), ensure_ascii=False)
+                facts.setdefault("languages", []).append(languages)
+    elif unit.kind in (FILES, JOINED):
+        repositories = Repositories()
+        for row in file_rows(unit, content=False):
+            if not isinstance(row, BadRow):
+                repositories.meet(row.repo_name or "")
+        names = repositories.names()
+        rows = list(range(len(names)))
+    yield claims_table(
+        unit.name,
+        rows,
+        {
+            "key": pa.array(map(digest_key, names), pa.binary(KEY_BYTES)),
+            "asks": pa.array([unit.kind not in FACTS] * len(rows), pa.bool_()),
+            **{
+                fact: pa.array(facts.get(fact, [None] * len(rows)), pa.string())
+                for fact in FACT_COLUMNS
+            },
+        },
+    )
+
+
+class BlobStanding:
+    """The stage that keeps, of all files of one blob, the one that stands for it (1.6, key (a))."""
+
+    name = STAGE
+
+    def __init__(self, unit: Unit, verdicts: dict[str, Verdicts], gates: Sequence[Stage]) -> None:
+        claims = _FileClaims(unit, verdicts, gates)
+        self.without_content = claims.without_content
+        self.standing = Standing(claims.table())
+        self.verdicts = verdicts.get(BLOBS) or Verdicts(())
+
+    def __call__(self, document: Document) -> Verdict:
+        """Drop the file if another stands for its blob, or if the blob has no text."""
+        if reason := self.without_content.get(document.row):
+            return drop(reason)
+        row = self.standing.winner_row(document.row)
+        verdict = self.verdicts.of(row)
+        if verdict["outcome"] in _STATES:
+            return drop(verdict["outcome"])
+        if row == document.row and verdict["outcome"] == "wins":
+            document.meta["copies"] = verdict["copies"]
+            return KEEP
+        return drop("duplicate_blob", f"same blob as {readable(verdict['winner'])}")
+
+
+class _FileClaims:
+    """The claims of a unit's files on their blobs, one for each file that passes the gates."""
+
+    def __init__(self, unit: Unit, verdicts: dict[str, Verdicts], gates: Sequence[Stage]) -> None:
+        self.unit = unit
+        self.without_content: dict[int, str] = {}  # rows of a joined export -> reason
+        self._chunks: list[pa.Table] = []
+        self._claims: list[dict[str, Any]] = []
+        repositories = Repositories(verdicts.get(LICENSES))
+        for row in file_rows(unit, content=True):
+            if isinstance(row, BadRow):
+                continue
+            document = document_of(row, *repositories.meet(row.repo_name or ""))
+            if not _passes(document, gates):
+                continue
+            if isinstance(row, tables.BlobRow) and not row.has_content:
+                self.without_content[row.row] = "binary" if row.binary else "no_content"
+                continue
+            self._claims.append(_claim(document, joined=unit.kind == JOINED))
+            if len(self._claims) == _ROWS_PER_CHUNK:
+                self._flush()
+
+    def _flush(self) -> None:
+        table = pa.Table.from_pylist(self._claims, _CLAIM)
+        for number, field in enumerate(_CLAIM):
+            if pa.types.is_string(field.type):
+                table = table.set_column(number, field.name, table[number].cast(_WORD))
+        self._chunks.append(table)
+        self._claims = []
+
+    def table(self) -> pa.Table:
+        """Return them, each with its locator."""
+        self._flush()
+        table = pa.concat_tables(self._chunks).unify_dictionaries().combine_chunks()
+        columns = {name: table[name] for name in table.column_names if name != "row"}
+        return claims_table(self.unit.name, table["row"], columns)
+
+
+def _passes(document: Document, gates: Sequence[Stage]) -> bool:
+    try:
+        return all(gate(document).keep for gate in gates)
+    except Exception:  # noqa: BLE001 - it fails again in the second reading, and is rejected there
+        return False
+
+
+def _claim(document: Document, *, joined: bool) -> dict[str, Any]:
+    meta = document.meta
+    languages = meta["repo_languages"]
+    return {
+        "key": digest_key(meta["blob_id"]),
+        "rank": rank_of(meta["repo_name"], meta["path"]),
+        "count": 1,
+        "state": 0 if joined else None,
+        "ref": meta["ref"],
+        "mode": meta["mode"],
+        "license": meta["license"],
+        "languages": json.dumps(languages, ensure_ascii=False) if languages else None,
+        "row": document.row,
+    }
+
+
+def blob_claims(
+    unit: Unit, verdicts: dict[str, Verdicts], *, gates: Sequence[Stage]
+) -> Iterator[pa.Table]:
+    """Yield a unit's claims in the second meeting: files claim, contents say what they have."""
+    if unit.kind in FACTS:
+        return
+    if unit.kind in (FILES, JOINED):
+        yield Standing(_FileClaims(unit, verdicts, gates).table()).emitted
+        return
+    keys, states, rows = [], [], []
+    for blob in read_table(unit, tables.read_blobs, content=False):
+        if not isinstance(blob, BadRow):
+            keys.append(digest_key(blob.blob_id or ""))
+            states.append(0 if blob.has_content else 1 if blob.binary else 2)
+            rows.append(blob.row)
+    held = {"key": pa.array(keys, pa.binary(KEY_BYTES)), "state": pa.array(states, pa.int8())}
+    unknown = {
+        field.name: pa.nulls(len(rows), _WORD if pa.types.is_string(field.type) else field.type)
+        for field in _CLAIM
+        if field.name not in ("key", "state", "row")
+    }
+    columns = held | unknown
+    ordered = {name: columns[name] for name in _CLAIM.names if name != "row"}
+    yield claims_table(unit.name, rows, ordered)
+
+
+def decide_blobs(claims: pa.Table) -> pa.Table:
+    """Decide which file stands for each blob, and where its content is taken from.
+
+    Of the files of a blob the smallest rank wins. Of several rows of ``contents`` with one blob the
+    first (unit, row) that has text is taken. Where none has, no file wins.
+
+    Returns:
+        for every file ``outcome`` (wins, duplicate, binary, no_content), ``copies`` and ``winner``
+        (rank); for the row of contents that is taken ``outcome`` "taken" and the winner's payload.
+    """
+    table, starts = in_order(claims, "rank", "state")  # files by rank, then contents by state
+    n = table.num_rows
+    group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, n]))
+    is_file = table["rank"].is_valid().to_numpy()
+    nowhere = _STATES.index("no_content")
+    state = table["state"].fill_null(nowhere).to_numpy().astype(np.int64)
+    best = np.minimum.reduceat(state, starts)[group]
+    files = np.where(is_file, table["count"].fill_null(0).to_numpy(), 0)
+    copies = np.add.reduceat(files, starts)[group]
+
+    first = np.zeros(n, bool)
+    first[starts] = True
+    holds = ~is_file & (state == 0)
+    first_holder = holds & ~np.r_[False, holds[:-1] & (group[1:] == group[:-1])]
+    taken = first_holder & (copies > 0)
+    outcome = np.select(
+        [taken, is_file & (best > 0), is_file & first, is_file],
+        ["taken", np.array(_STATES)[best], "wins", "duplicate"],
+        "not asked for",
+    )
+    winners = starts[group]
+    learned = pa.array(winners, mask=~taken)  # files know their own payload
+    verdicts = pa.table(
+        {
+            "unit": table["unit"],
+            "row": table["row"],
+            "outcome": outcome.tolist(),
+            "copies": copies,
+            "winner": table["rank"].take(pa.array(winners)),
+            **{name: table[name].cast(_CLAIM.field(name).type).take(learned) for name in _PAYLOAD},
+        }
+    )
+    return verdicts.filter(pa.array(is_file | taken))

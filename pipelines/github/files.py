@@ -1,0 +1,207 @@
+"""GitHub's tables as units and documents (``spec/sources.md`` 1.1).
+
+``contents`` holds each blob once, ``files`` names it once a path, ``licenses`` and ``languages``
+know the repositories; the reference query's export joins them all in one row a file. Whatever the
+export, a document here is a file: what it is called, and what is known of its repository.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+
+from filters.github.licenses import spdx_id
+from filters.github.paths import language_of
+from pipelines.engine.documents import Document
+from pipelines.engine.runs import RunError
+from pipelines.engine.stages import Ledger
+from pipelines.engine.units import Unit, name_units
+from pipelines.github import records as tables
+from pipelines.github.records import Table
+from pipelines.joins.claims import Verdicts
+from pipelines.readers.rows import BadRow, UnreadableFile
+from pipelines.storage import files as storage
+
+FACTS = (str(Table.LICENSES), str(Table.LANGUAGES))
+FILES, CONTENTS, JOINED = str(Table.FILES), str(Table.CONTENTS), str(Table.JOINED)
+FACT_COLUMNS = ("license", "languages")  # what a repository may be known for
+LICENSES, BLOBS = "licenses", "blobs"  # topics of the verdicts that a unit gets
+
+FileOrBlob = tables.FileRow | tables.BlobRow
+
+
+def classify(files: Sequence[storage.InputFile]) -> tuple[list[Unit], dict[str, str]]:
+    """Tell which table each input holds.
+
+    Returns:
+        the units, and the inputs that cannot be read, with the reason.
+
+    Raises:
+        RunError: the tables do not make up a data set; the message says what is missing.
+    """
+
+    def kind(file: storage.InputFile) -> str | UnreadableFile:
+        try:
+            with storage.open_input(file.path) as stream:
+                return str(tables.table_of(stream, storage.basename(file.path)))
+        except UnreadableFile as error:
+            return error
+
+    with ThreadPoolExecutor(16) as pool:
+        kinds = list(pool.map(kind, files))
+    unreadable = {
+        file.path: str(k) for file, k in zip(files, kinds, strict=True) if not isinstance(k, str)
+    }
+    found = [(f, k) for f, k in zip(files, kinds, strict=True) if isinstance(k, str)]
+    present = {k for _, k in found}
+    if FILES in present and JOINED in present:
+        raise RunError(
+            "the inputs hold both a `files` table and rows that join contents and files. "
+            "Give --input either the tables or the joined export."
+        )
+    if FILES not in present:  # sample_contents names a repository and a path of each blob
+        found = [(f, JOINED if k == CONTENTS else k) for f, k in found]
+        present = {k for _, k in found}
+    missing = [t for t in (FILES, CONTENTS, str(Table.LICENSES)) if t not in present]
+    if JOINED not in present and missing:
+        why = "; ".join(unreadable.values())
+        raise RunError(
+            f"no {' and no '.join(missing)} table among the {len(files)} inputs"
+            + (f" ({why})" if why else "")
+            + ". A run needs contents, files and licenses (languages is welcome), or an export "
+            "that joins them; name them all with --input."
+        )
+    return name_units(found), unreadable
+
+
+def read_table(unit: Unit, read: Any, **options: Any) -> Iterator[Any]:
+    """Yield the rows of the unit's input."""
+    with storage.open_input(unit.path) as stream:
+        yield from read(stream, storage.basename(unit.path), **options)
+
+
+def file_url(repo_name: str, ref: str | None, path: str) -> str:
+    """Return the page of a file (1.7), each segment percent-encoded.
+
+    >>> file_url("a/b", "refs/heads/main", "x y/#.c")
+    'https://github.com/a/b/blob/main/x%20y/%23.c'
+    """
+    branch = (ref or "HEAD").removeprefix("refs/heads/")
+    parts = [quote(part, safe="") for part in (*repo_name.split("/"), "blob")]
+    parts += [quote(part, safe="") for part in (*branch.split("/"), *path.split("/"))]
+    return "https://github.com/" + "/".join(parts)
+
+
+class Repositories:
+    """The repositories of a unit, numbered as they are met, and what was learned of them."""
+
+    def __init__(self, verdicts: Verdicts | None = None) -> None:
+        self._verdicts = verdicts
+        self._number: dict[str, int] = {}
+        self._known: list[tuple[str | None, str | None]] = []
+
+    def meet(self, name: str) -> tuple[str | None, str | None]:
+        """Return licence key and languages (JSON) of a repository; None where nothing is known."""
+        number = self._number.setdefault(name, len(self._number))
+        if number == len(self._known):
+            verdict = self._verdicts[number] if self._verdicts else None
+            self._known.append(
+                (verdict["license"], verdict["languages"]) if verdict else (None, None)
+            )
+        return self._known[number]
+
+    def names(self) -> list[str]:
+        """Return the names in the order of their numbers."""
+        return list(self._number)
+
+
+def file_rows(unit: Unit, *, content: bool) -> Iterator[FileOrBlob | BadRow]:
+    """Yield the rows that name a file, from ``files`` or from a joined export."""
+    if unit.kind == FILES:
+        yield from read_table(unit, tables.read_files)
+        return
+    for row in read_table(unit, tables.read_blobs, content=content):
+        if isinstance(row, BadRow) or (row.repo_name and row.path):
+            yield row
+        else:
+            yield BadRow(row.row, "missing_field", "repo_name or path")
+
+
+def document_of(file: FileOrBlob, license_key: str | None, languages: str | None) -> Document:
+    """Return the document of a file; its own licence and languages go before its repository's."""
+    blob_id, text, more = file.blob_id or "", "", {}
+    if isinstance(file, tables.BlobRow):
+        text, more = file.content or "", {"size": file.size}
+        blob_id = blob_id or git_blob_id(text)
+        license_key = file.license.strip().lower() if file.license else license_key
+    repo_languages = json.loads(languages) if languages else None
+    if isinstance(file, tables.BlobRow) and file.languages:
+        repo_languages = dict(file.languages)
+    return Document(
+        id=f"github:{blob_id}",
+        source="github",
+        text=text,
+        url=file_url(file.repo_name or "", file.ref, file.path or ""),
+        license=spdx_id(license_key) if license_key else None,
+        meta={
+            "repo_name": file.repo_name,
+            "path": file.path,
+            "ref": file.ref,
+            "mode": file.mode,
+            "blob_id": blob_id,
+            "language": language_of(file.path or ""),
+            "license": license_key,
+            "repo_languages": repo_languages,
+            **more,
+        },
+        row=file.row,
+    )
+
+
+def git_blob_id(content: str) -> str:
+    """Return the SHA-1 by which git knows a text, for exports that leave it out."""
+    raw = content.encode("utf-8", "surrogatepass")
+    return hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
+
+
+def read_unit(
+    unit: Unit, verdicts: dict[str, Verdicts], ledger: Ledger
+) -> Iterator[Document | BadRow]:
+    """Yield the documents of a unit, whatever it holds; tables of facts yield their bad rows."""
+    if unit.kind in FACTS:
+        read = tables.read_licenses if unit.kind == Table.LICENSES else tables.read_languages
+        yield from (row for row in read_table(unit, read) if isinstance(row, BadRow))
+    elif unit.kind == CONTENTS:
+        yield from _arrivals(unit, verdicts.get(BLOBS) or Verdicts(()), ledger)
+    else:
+        repositories = Repositories(verdicts.get(LICENSES))
+        for row in file_rows(unit, content=True):
+            if isinstance(row, BadRow):
+                yield row
+            else:
+                yield document_of(row, *repositories.meet(row.repo_name or ""))
+
+
+def _arrivals(unit: Unit, verdicts: Verdicts, ledger: Ledger) -> Iterator[Document | BadRow]:
+    """Yield the blobs of ``contents`` for which a file stands, with what that file knows."""
+    for blob in read_table(unit, tables.read_blobs):
+        if isinstance(blob, BadRow):
+            yield blob
+            continue
+        chosen = verdicts[blob.row]
+        if chosen is None:  # no file that passed the gates names it; those files are accounted for
+            ledger.notes["blobs_not_claimed"] += 1
+            continue
+        repo_name, path = chosen["winner"].decode().split("\0")
+        document = document_of(
+            tables.FileRow(
+                blob.row, repo_name, path, blob.blob_id or "", chosen["ref"], chosen["mode"]
+            ),
+            chosen["license"],
+            chosen["languages"],
+        )
+        document.text = blob.content or ""
+        document.meta |= {"size": blob.size, "copies": chosen["copies"]}
+        yield document

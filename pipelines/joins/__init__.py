@@ -1,0 +1,1 @@
+"""What must be decided across documents: claims, their decision, and what follows from it."""

@@ -1,0 +1,1 @@
+"""The models that sources use: found, loaded, and trained."""

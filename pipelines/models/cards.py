@@ -1,0 +1,88 @@
+"""The card of a trained model: what it was made from, written beside it and last.
+
+A card commits a model, as ``COMPLETED`` commits a run: the same command again finds it and does
+nothing, another one is refused with the difference.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine.runs import RunError, tell_differences, to_bytes
+from pipelines.storage.files import is_local, write_bytes
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The files of one language's model, in a folder."""
+
+    folder: Path
+    lang: str
+
+    @property
+    def pieces(self) -> Path:
+        """The SentencePiece model."""
+        return self.folder / f"{self.lang}.sp.model"
+
+    @property
+    def ngrams(self) -> Path:
+        """The KenLM model."""
+        return self.folder / f"{self.lang}.arpa.bin"
+
+    @property
+    def card(self) -> Path:
+        """What they were made from."""
+        return self.folder / f"{self.lang}.json"
+
+    @property
+    def cutoffs(self) -> Path:
+        """The table of cutoffs, of all languages of the folder."""
+        return self.folder / "cutoffs.csv"
+
+    @property
+    def cutoffs_card(self) -> Path:
+        """What the language's cutoffs were made from."""
+        return self.folder / f"{self.lang}.cutoffs.json"
+
+    def exist(self) -> bool:
+        """Tell whether both models are there, wherever they come from."""
+        return self.pieces.is_file() and self.ngrams.is_file()
+
+
+def local_folder(path: str) -> Path:
+    """Return the local folder that models go to, made if need be.
+
+    Raises:
+        RunError: the path is an address, or no folder.
+    """
+    if not is_local(path):
+        raise RunError(f"--out={path}: models are made on this machine; name a local path.")
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"--out={path}: it is a file; name a folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def is_made(card: Path, config: Mapping[str, Any]) -> bool:
+    """Tell whether the model of a card was made with this configuration.
+
+    Raises:
+        RunError: it was made with another one.
+    """
+    if not card.is_file():
+        return False
+    wanted = json.loads(to_bytes(dict(config)))
+    if told := tell_differences(json.loads(card.read_bytes())["config"], wanted):
+        raise RunError(
+            f"{card} tells of a model of another configuration ({told}). Give the same options, "
+            "or name another --out; to replace the model, remove its files first."
+        )
+    return True
+
+
+def write_card(card: Path, content: Mapping[str, Any]) -> None:
+    """Write a card, whole or not at all."""
+    write_bytes(str(card), to_bytes(dict(content)))

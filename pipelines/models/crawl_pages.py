@@ -1,0 +1,199 @@
+"""Pages of Common Crawl in one language, as its pipeline sees them, for what is learnt from them.
+
+Inputs are complete runs of Common Crawl, or WET files. WET files take the way of CCNet here
+(``spec/web.md`` 2 to 5): 300 characters at least, paragraphs that two pages hold removed, the
+language identified; the files that are named together are the scope of the paragraphs. That takes
+8 bytes a line in memory, about 20 MB for a WET file of 45,000 pages: dozens of files, not a dump.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from filters.commoncrawl.langid import identify
+from filters.commoncrawl.paragraphs import paragraph_keys, remove_paragraphs
+from filters.fasttext.model import load_fasttext
+from pipelines.engine.runs import Run, RunError, open_completed
+from pipelines.joins.lines import Keys, UnitKeys, among, duplicated_keys
+from pipelines.readers.rows import BadRow
+from pipelines.readers.wet import WetPage, read_wet
+from pipelines.setup.langid import find_langid
+from pipelines.storage import files as storage
+from tokenizer.files import sha256_of
+
+SOURCE = "commoncrawl"
+MIN_CHARS = 300  # of a page, before anything else (2.3)
+# The stage that drops pages of other languages. What is rejected later has the language, and is a
+# page of some perplexity.
+LANGUAGE_STAGE = "commoncrawl.language"
+_BATCH_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlPage:
+    """A page after deduplication, in the language asked for."""
+
+    url: str
+    text: str
+    digest: str  # of the page as it was fetched; of the text where the input has none
+    bucket: str = ""  # of its perplexity, where a run has it
+
+
+@dataclass(frozen=True)
+class CrawlPages:
+    """Pages of some inputs, read anew at each iteration, in a fixed order.
+
+    Attributes:
+        runs: complete runs of Common Crawl.
+        files: WET files.
+        lang: the language.
+        langid: fastText model for the WET files.
+        min_score: of the language, 0 to 1.
+        all_buckets: of runs, the pages that their perplexity, or a later stage, rejected as well.
+    """
+
+    runs: tuple[Run, ...]
+    files: tuple[storage.InputFile, ...]
+    lang: str
+    langid: str
+    min_score: float
+    all_buckets: bool
+
+    def identity(self) -> dict[str, Any]:
+        """Return what tells these pages from others: manifests of runs, sizes of files."""
+        runs = [storage.read_bytes(run.at("COMPLETED")).decode().strip() for run in self.runs]
+        files = [f"{storage.basename(file.path)} ({file.size} bytes)" for file in self.files]
+        told: dict[str, Any] = {"lang": self.lang, "input": [*runs, *files]}
+        if self.files:
+            told |= {"langid_sha256": sha256_of(Path(self.langid)), "min_score": self.min_score}
+        return told
+
+    def __iter__(self) -> Iterator[CrawlPage]:
+        """Yield the pages; raises UnreadableFile for a file without any record."""
+        for run in self.runs:
+            for folder in ("documents", "rejects") if self.all_buckets else ("documents",):
+                for file in storage.list_directory(run.at(folder)):
+                    yield from _of_rows(file.path, self.lang)
+        if self.files:
+            model = load_fasttext(self.langid)
+            for file in self.files:
+                for page in _long_pages(file.path):
+                    if not (text := self._deduplicated(page.text)):
+                        continue
+                    found = identify(model, text)
+                    if found.code == self.lang and found.score >= self.min_score:
+                        yield CrawlPage(page.url, text, page.digest or digest_of(text))
+
+    def _deduplicated(self, text: str) -> str:
+        keys = paragraph_keys(text)
+        left = remove_paragraphs(text, keys, among(keys, self._duplicates))
+        return left.text if left else ""
+
+    @cached_property
+    def _duplicates(self) -> Keys:
+        """Keys of the lines that two pages hold, sorted."""
+        claims = []
+        for file in self.files:
+            held = UnitKeys("none")
+            for page in _long_pages(file.path):
+                held.add(page.row, paragraph_keys(page.text))
+            once, _, many, _ = held.once_and_many()
+            claims.append((np.concatenate([once, many]), len(many)))
+        return duplicated_keys(claims)
+
+
+def find_crawl_pages(
+    inputs: Sequence[str], *, lang: str, langid: str, min_score: float, all_buckets: bool
+) -> CrawlPages:
+    """Find runs and WET files.
+
+    Args:
+        inputs: run directories, WET files, patterns of such.
+        lang: language of the pages.
+        langid: model for WET files; where there are some and it is "", that of set-up.
+        min_score: of the language in WET files.
+        all_buckets: of runs, the pages that perplexity or a later stage rejected as well.
+
+    Raises:
+        RunError: an input is neither, is not complete, or is not a fair sample of its pages.
+        StorageError: an input is not there.
+        SetupError: there is no model of language identification.
+    """
+    is_run = {path: storage.exists(storage.join(path, "config.json")) for path in inputs}
+    runs = tuple(open_completed(path) for path in sorted(inputs) if is_run[path])
+    others = [path for path in inputs if not is_run[path]]
+    files = tuple(storage.find_inputs(others)) if others else ()
+    for run in runs:
+        if run.source != SOURCE:
+            raise RunError(f"{run.path} is a run of {run.source}; name one of {SOURCE}.")
+        if all_buckets:
+            _check_buckets(run)
+    for file in files:
+        if ".wet" not in storage.basename(file.path):
+            raise RunError(
+                f"{file.path}: neither a run of {SOURCE} nor a WET file (*.warc.wet.gz). Run "
+                f"`python -m pipelines {SOURCE}` on other files first and name its run."
+            )
+    if files:
+        langid = langid or str(find_langid())
+    return CrawlPages(runs, files, lang, langid, min_score, all_buckets)
+
+
+def _check_buckets(run: Run) -> None:
+    """Refuse a run of whose bad pages only some are there."""
+    config = run.read_json("config.json")["config"]
+    if config.get("profile") != "cc_net" and config.get("rejects") != "all":
+        raise RunError(
+            f"{run.path} kept its rejects as '{config.get('rejects')}', so that pages of high "
+            "perplexity are missing and the cutoffs would be too low. Name WET files, or a run "
+            "with --rejects all."
+        )
+
+
+def _of_rows(path: str, lang: str) -> Iterator[CrawlPage]:
+    """Yield the pages of a file of documents or rejects; other languages are not decoded."""
+    with storage.open_input(path) as stream:
+        file = pq.ParquetFile(stream)
+        columns = ["url", "text", "lang", "meta", "stage"]
+        present = [name for name in columns if name in file.schema_arrow.names]
+        for batch in file.iter_batches(_BATCH_ROWS, columns=present):
+            wanted = pc.equal(batch["lang"], lang)
+            if "stage" in present:
+                wanted = pc.and_(wanted, pc.not_equal(batch["stage"], LANGUAGE_STAGE))
+            for row in batch.filter(wanted).to_pylist():
+                meta = json.loads(row["meta"])
+                digest = str(meta.get("digest") or digest_of(row["text"]))
+                bucket = str(meta.get("bucket") or "")
+                yield CrawlPage(row["url"] or "", row["text"], digest, bucket)
+
+
+def _long_pages(path: str) -> Iterator[WetPage]:
+    with storage.open_input(path) as stream:
+        for page in read_wet(stream, path):
+            if not isinstance(page, BadRow) and len(page.text) >= MIN_CHARS:
+                yield page
+
+
+def digest_of(text: str) -> str:
+    """Return a digest of a text whose page has none."""
+    return hashlib.sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+def rank_of(text: str, seed: int, purpose: str) -> int:
+    """Return the place of a page in a random order of all pages: a 64-bit hash of its url.
+
+    Args:
+        text: the url.
+        seed: another one gives another order.
+        purpose: orders of different purposes are independent.
+    """
+    content = f"{seed}\n{purpose}\n{text}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")

@@ -1,0 +1,244 @@
+"""The language model of Wikipedia that tells good pages of Common Crawl from bad ones.
+
+``python -m pipelines lm --input WIKIPEDIA_RUN --lang en --out MODELS`` trains SentencePiece and an
+n-gram model as cc_net does (``spec/web.md`` 6.1), and writes ``en.sp.model``, ``en.arpa.bin`` and
+the card ``en.json``. What perplexity is good follows from pages of Common Crawl: with
+``--cutoffs-from`` the same command measures a sample of them and writes ``cutoffs.csv``.
+
+Steps that are done are not done again. What is not finished lies in ``MODELS/work-en``.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import sentencepiece
+
+from filters.commoncrawl.perplexity import NORMALIZATION, normalize_for_lm
+from pipelines.engine.runs import RunError, to_bytes, versions
+from pipelines.engine.settings import setting
+from pipelines.models.cards import ModelFiles, is_made, local_folder, write_card
+from pipelines.models.lm_cutoffs import FAIR_SAMPLE, CutoffSample, has_cutoffs, make_cutoffs
+from pipelines.models.lm_text import LmText, find_lm_text
+from pipelines.models.lm_train import train_ngrams, train_pieces
+from pipelines.setup.kenlm import find_tools
+from pipelines.storage.files import write_bytes, writing
+from tokenizer.files import sha256_of
+
+MAX_ORDER = 6  # the highest that KenLM's programs and the package that reads models know
+
+
+@dataclass(frozen=True)
+class LmConfig:
+    """Settings of the command, as flags."""
+
+    lang: str = setting(help="language of the model, e.g. en")
+    input: tuple[str, ...] = setting(
+        (), help="complete runs of Wikipedia, or search dumps (*-cirrussearch-content.json.gz)"
+    )
+    text: Literal["opening", "whole"] = setting(
+        "opening", help="of an article: its introduction, or the whole"
+    )
+    documents: int = setting(1_000_000, help="articles to train on, the first of the inputs")
+    vocab_size: int = setting(65_536, help="pieces; fewer where the text does not bear so many")
+    character_coverage: float = setting(0.9995, help="share of characters that get a piece")
+    order: int = setting(5, help="pieces in an n-gram")
+    structure: Literal["probing", "trie"] = setting(
+        "probing", help="of the model in memory; trie is half as large and slower"
+    )
+    memory: str = setting("50%", help="for lmplz: a size such as 8G, or a share of the machine's")
+    temp: str = setting("", help="folder for its files, a few times the text (default: in --out)")
+    cutoffs_from: tuple[str, ...] = setting(
+        (), help="runs of Common Crawl, or WET files, whose pages of the language give the cutoffs"
+    )
+    cutoff_documents: int = setting(
+        FAIR_SAMPLE, help="pages of the sample; a WET file of a dump has about 20,000 English ones"
+    )
+    per_line: bool = setting(False, help="cutoffs for `commoncrawl --per-line`")
+    langid: str = setting("", help="fastText model for WET files (default: lid.176.ftz of set-up)")
+    min_language_score: float = setting(0.5, help="score of the language in WET files, 0 to 1")
+    seed: int = setting(0, help="of the sample for the cutoffs")
+
+
+def lm(config: LmConfig, out: str, say: Callable[[str], None] = print) -> None:
+    """Train the model of a language, if --input is given, and make its cutoffs, if asked to.
+
+    Raises:
+        RunError, StorageError, SetupError: what went wrong and what to do.
+    """
+    files = ModelFiles(local_folder(out), config.lang)
+    if config.input or not files.exist():
+        files = train_language_model(config, out, say)
+    if config.cutoffs_from:
+        sample = CutoffSample(
+            inputs=config.cutoffs_from,
+            documents=config.cutoff_documents,
+            langid=config.langid,
+            min_language_score=config.min_language_score,
+            seed=config.seed,
+            per_line=config.per_line,
+        )
+        make_cutoffs(files, sample, say)
+    elif not has_cutoffs(files):
+        say(
+            f"{config.lang}: no cutoffs yet, which tell what perplexity is good. `python -m "
+            "pipelines commoncrawl` measures them on its own inputs; or give --cutoffs-from WET"
+        )
+
+
+def train_language_model(config: LmConfig, out: str, say: Callable[[str], None]) -> ModelFiles:
+    """Train the model of a language at ``out``, or go on; a finished one is left alone.
+
+    Raises:
+        RunError, StorageError, SetupError: what went wrong and what to do.
+    """
+    _check(config)
+    target = ModelFiles(local_folder(out), config.lang)
+    text = find_lm_text(config.input, config.lang, config.text)
+    identity = {
+        "lang": config.lang,
+        "input": text.identity(),
+        "text": config.text,
+        "documents": config.documents,
+        "normalization": NORMALIZATION,
+        "vocab_size": config.vocab_size,
+        "character_coverage": config.character_coverage,
+        "order": config.order,
+        "structure": config.structure,
+    }
+    if is_made(target.card, identity):
+        say(f"{config.lang}: the model is made: {target.ngrams}")
+        return target
+    for path in (target.pieces, target.ngrams):
+        if path.exists() and not _work(target).exists():
+            raise RunError(
+                f"{path} was not made by this command (there is no {target.card.name}). Name "
+                "another --out, or leave out --input to use it as it is."
+            )
+    find_tools()  # so that it is told before the work
+    work = _open_work(target, identity, say)
+    if not work.card.exists():
+        _train(config, text, identity, work, say)
+    for path in (work.pieces, work.ngrams, work.card):  # the card commits
+        if path.exists():
+            path.replace(target.folder / path.name)
+    shutil.rmtree(work.folder)
+    return target
+
+
+def _check(config: LmConfig) -> None:
+    if not config.input:
+        raise RunError(
+            "--input is missing: name a complete run of Wikipedia (make one with `python -m "
+            "pipelines wikipedia --input DUMP --run RUN`), or a search dump."
+        )
+    if not 2 <= config.order <= MAX_ORDER:
+        raise RunError(f"--order={config.order}: give 2 to {MAX_ORDER}.")
+    if config.documents < 1:
+        raise RunError(f"--documents={config.documents}: give a number from 1 on.")
+
+
+def _work(target: ModelFiles) -> Path:
+    return target.folder / f"work-{target.lang}"
+
+
+def _open_work(
+    target: ModelFiles, identity: dict[str, Any], say: Callable[[str], None]
+) -> ModelFiles:
+    """Return the folder of what is not finished; that of another configuration is begun anew."""
+    folder = _work(target)
+    wanted = to_bytes({"config": identity, "versions": _versions()})
+    config = folder / "config.json"
+    if folder.exists() and not (config.exists() and config.read_bytes() == wanted):
+        say(f"{target.lang}: {folder} is of other options: it is begun anew")
+        shutil.rmtree(folder)
+    write_bytes(str(config), wanted)
+    return ModelFiles(folder, target.lang)
+
+
+def _versions() -> dict[str, str]:
+    names = ("sentencepiece", "kenlm")
+    return {**versions(), **{name: metadata.version(name) for name in names}}
+
+
+def _train(
+    config: LmConfig,
+    text: LmText,
+    identity: dict[str, Any],
+    work: ModelFiles,
+    say: Callable[[str], None],
+) -> None:
+    """Go through the steps: text, pieces, n-grams, card."""
+    lines, counts = work.folder / "lines.txt", work.folder / "counts.json"
+    if not counts.exists():
+        say(f"{config.lang}: text of {config.documents:,} articles at most")
+        write_bytes(str(counts), to_bytes(_write_lines(config, text, lines)))
+    counted = json.loads(counts.read_bytes())
+    told = f"{counted['documents']:,} articles, {counted['characters']:,} characters"
+    if not work.pieces.exists():
+        say(f"{config.lang}: pieces of {told}")
+        content = train_pieces(
+            _read_lines(lines),
+            vocab_size=config.vocab_size,
+            character_coverage=config.character_coverage,
+        )
+        write_bytes(str(work.pieces), content)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(work.pieces))
+    say(f"{config.lang}: {config.order}-grams of {len(pieces):,} pieces")
+    temporary = Path(config.temp) / f"corpusmill-{config.lang}" if config.temp else work.folder
+    temporary.mkdir(parents=True, exist_ok=True)
+    ngrams = train_ngrams(
+        _read_lines(lines),
+        pieces,
+        work.ngrams,
+        tools=find_tools(),
+        order=config.order,
+        vocab_estimate=config.vocab_size,
+        structure=config.structure,
+        memory=config.memory,
+        temporary=temporary,
+    )
+    if config.temp:
+        shutil.rmtree(temporary)
+    card = {
+        "config": identity,
+        "text": counted,
+        "pieces": len(pieces),
+        "ngrams": ngrams,
+        "sha256": {path.name: sha256_of(path) for path in (work.pieces, work.ngrams)},
+        "bytes": {path.name: path.stat().st_size for path in (work.pieces, work.ngrams)},
+        "versions": _versions(),
+    }
+    write_card(work.card, card)
+
+
+def _write_lines(config: LmConfig, text: LmText, path: Path) -> dict[str, int]:
+    """Write the normalised articles, one a line.
+
+    Raises:
+        RunError: there is none.
+    """
+    documents = characters = 0
+    with writing(str(path)) as stream:
+        normalized = (line for line in map(normalize_for_lm, text) if line)
+        for line in islice(normalized, config.documents):
+            stream.write(f"{line}\n".encode())
+            documents += 1
+            characters += len(line)
+        if not documents:
+            raise RunError(
+                f"no text in the language '{config.lang}' in {', '.join(config.input)}. Is --lang "
+                "that of the inputs?"
+            )
+    return {"documents": documents, "characters": characters, "bad_records": text.bad_records}
+
+
+def _read_lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8", newline="\n") as stream:
+        for line in stream:
+            yield line[:-1]

@@ -1,0 +1,163 @@
+"""Cutoffs of a language model: percentiles of the perplexity of a sample of pages (``web.md`` 7).
+
+The sample is drawn by a hash of the url, so it is the same whatever the order of the inputs. Only
+pages that are in the sample as far as it is known are scored; what is held are numbers, not pages.
+"""
+
+import heapq
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from filters.commoncrawl.cutoffs import (
+    HEAD_PERCENTILE,
+    MIDDLE_PERCENTILE,
+    CutoffError,
+    Cutoffs,
+    ModelFingerprint,
+    Unit,
+    cutoffs_of,
+    fingerprint_of,
+    read_cutoffs,
+    write_cutoffs,
+)
+from filters.commoncrawl.perplexity import NORMALIZATION, LanguageModel, load_language_model
+from pipelines.engine.runs import RunError
+from pipelines.models.cards import ModelFiles, is_made, write_card
+from pipelines.models.crawl_pages import CrawlPage, find_crawl_pages, rank_of
+
+FAIR_SAMPLE = 100_000  # pages that a table should be of, at least (web.md 7)
+
+
+@dataclass(frozen=True)
+class CutoffSample:
+    """The pages that cutoffs are made of."""
+
+    inputs: tuple[str, ...]
+    documents: int
+    langid: str
+    min_language_score: float
+    seed: int = 0
+    per_line: bool = False  # score each line as a sentence, and not the page
+
+    @property
+    def unit(self) -> Unit:
+        """What is scored as a sentence."""
+        return "line" if self.per_line else "document"
+
+
+def has_cutoffs(files: ModelFiles) -> bool:
+    """Tell whether there is a table with the language."""
+    try:
+        return files.lang in read_cutoffs(files.cutoffs).by_language
+    except CutoffError:
+        return False
+
+
+def make_cutoffs(files: ModelFiles, sample: CutoffSample, say: Callable[[str], None]) -> None:
+    """Write the language's column of ``cutoffs.csv``, and its card; leave them alone if made.
+
+    Raises:
+        RunError, StorageError, SetupError: what went wrong and what to do.
+    """
+    if sample.documents < 1:
+        raise RunError(f"--cutoff-documents={sample.documents}: give a number from 1 on.")
+    pages = find_crawl_pages(
+        sample.inputs,
+        lang=files.lang,
+        langid=sample.langid,
+        min_score=sample.min_language_score,
+        all_buckets=True,
+    )
+    fingerprint = fingerprint_of(files.pieces, files.ngrams)
+    config = {
+        **pages.identity(),
+        "documents": sample.documents,
+        "seed": sample.seed,
+        "unit": sample.unit,
+        "normalization": NORMALIZATION,
+        "sentencepiece_sha256": fingerprint.sentencepiece_sha256,
+        "ngrams_sha256": fingerprint.ngrams_sha256,
+    }
+    if is_made(files.cutoffs_card, config) and has_cutoffs(files):
+        say(f"{files.lang}: the cutoffs are made: {files.cutoffs}")
+        return
+    say(f"{files.lang}: perplexity of {sample.documents:,} pages at most")
+    model = load_language_model(files.pieces, files.ngrams)
+    found = sample_perplexities(pages, model, sample)
+    if not found:
+        raise RunError(
+            f"no page in the language '{files.lang}' in {', '.join(sample.inputs)}. Is --lang "
+            "theirs?"
+        )
+    if len(found) < FAIR_SAMPLE:
+        say(
+            f"warning: cutoffs of {len(found):,} pages only; {FAIR_SAMPLE:,} make a fair sample. "
+            + (
+                "Name more --cutoffs-from."
+                if len(found) < sample.documents
+                else "Raise --cutoff-documents."
+            )
+        )
+    column = cutoffs_of(found)
+    _write_column(files, column, fingerprint, sample.unit)
+    write_card(files.cutoffs_card, {"config": config, "documents": len(found)})
+    say(
+        f"{files.lang}: of {len(found):,} pages, {HEAD_PERCENTILE} % are below "
+        f"{column[HEAD_PERCENTILE]}, {MIDDLE_PERCENTILE} % below {column[MIDDLE_PERCENTILE]}: "
+        f"{files.cutoffs}"
+    )
+
+
+def sample_perplexities(
+    pages: Iterable[CrawlPage], model: LanguageModel, sample: CutoffSample
+) -> list[float]:
+    """Return the perplexities of the pages of the sample, those whose urls rank first."""
+    held: list[tuple[int, float]] = []  # a heap: (-rank, -perplexity)
+    for page in pages:
+        rank = -rank_of(page.url, sample.seed, "cutoffs")
+        if len(held) < sample.documents or rank >= held[0][0]:
+            perplexity = model.perplexity(page.text, per_line=sample.per_line)
+            if perplexity is not None:
+                entry = (rank, -perplexity)
+                if len(held) < sample.documents:
+                    heapq.heappush(held, entry)
+                else:
+                    heapq.heappushpop(held, entry)
+    return sorted(-perplexity for _, perplexity in held)
+
+
+def _write_column(
+    files: ModelFiles, column: dict[int, float], fingerprint: ModelFingerprint, unit: Unit
+) -> None:
+    """Put a column into the table of the folder, beside those of other languages.
+
+    Raises:
+        RunError: the table there is of another kind.
+    """
+    columns, models = {}, {}
+    if files.cutoffs.exists():
+        try:
+            present = read_cutoffs(files.cutoffs)
+        except CutoffError as error:
+            raise RunError(f"{error}. Remove {files.cutoffs} to make a new table.") from error
+        if present.models is None or present.normalization != NORMALIZATION:
+            raise RunError(
+                f"{files.cutoffs} is of other models (published ones, or another normalisation). "
+                "Move it and its .json away, or name another --out."
+            )
+        if present.unit != unit:
+            raise RunError(
+                f"{files.cutoffs} was made by scoring each {present.unit}, not each {unit}. Move "
+                "it and its .json away, or name another --out."
+            )
+        columns, models = dict(present.by_language), dict(present.models)
+    columns[files.lang], models[files.lang] = column, fingerprint
+    with tempfile.TemporaryDirectory(dir=files.folder, prefix=".tmp-cutoffs-") as folder:
+        table = Path(folder) / files.cutoffs.name
+        write_cutoffs(table, Cutoffs(columns, models, unit=unit))
+        # Numbers first: with the fingerprints of before, a new model is refused, which is safe.
+        for name in (table.name, table.with_suffix(".json").name):
+            shutil.move(Path(folder) / name, files.folder / name)

@@ -1,0 +1,65 @@
+"""Models of Common Crawl: found and checked before a run, loaded once a process (DESIGN 8).
+
+A run names its models by paths; their SHA-256 go into its configuration (``spec/web.md`` 14), so
+that a run is not resumed with others. Workers load them from the same paths, memory-mapped where
+the format allows it.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from filters.commoncrawl.cutoffs import PUBLISHED_PATH, Cutoffs, read_cutoffs
+from filters.commoncrawl.perplexity import LanguageModel, load_language_model
+from filters.fasttext.model import FastTextModel, load_fasttext
+
+PUBLISHED = "published"  # the table that comes with cc_net's published models
+
+
+@dataclass(frozen=True)
+class LanguageModels:
+    """Where the language models lie: ``{lang}.sp.model``, ``{lang}.arpa.bin``, ``cutoffs.csv``."""
+
+    folder: str
+    cutoffs: str = ""  # another table, or "published"; by default the one in the folder
+
+    def languages(self) -> list[str]:
+        """Return the languages that have both files."""
+        names = {
+            path.name.removesuffix(".sp.model") for path in Path(self.folder).glob("*.sp.model")
+        }
+        return sorted(name for name in names if self.ngrams(name))
+
+    def pieces(self, language: str) -> str:
+        """Return the path of the SentencePiece model."""
+        return str(Path(self.folder) / f"{language}.sp.model")
+
+    def ngrams(self, language: str) -> str:
+        """Return the path of the KenLM model (binary, or ARPA text); "" if there is none."""
+        for name in (f"{language}.arpa.bin", f"{language}.arpa"):
+            if (Path(self.folder) / name).is_file():
+                return str(Path(self.folder) / name)
+        return ""
+
+    @property
+    def table(self) -> str:
+        """Path of the cutoff table."""
+        return self.cutoffs or str(Path(self.folder) / "cutoffs.csv")
+
+
+@lru_cache(8)
+def classifier(path: str) -> FastTextModel:
+    """Load a fastText model once a process; raises ValueError."""
+    return load_fasttext(path)
+
+
+@lru_cache(64)
+def language_model(pieces: str, ngrams: str) -> LanguageModel:
+    """Load SentencePiece and KenLM of a language once a process; raises ValueError."""
+    return load_language_model(pieces, ngrams)
+
+
+@lru_cache(8)
+def cutoff_table(path: str) -> Cutoffs:
+    """Read a table of cutoffs once a process; raises CutoffError."""
+    return read_cutoffs(PUBLISHED_PATH if path == PUBLISHED else path)

@@ -1,0 +1,311 @@
+"""The classifier that tells pages like those that Wikipedia cites from random pages.
+
+``python -m pipelines wikiref --wikipedia DUMP --commoncrawl RUN --out MODEL`` joins the references
+of a Wikipedia dump with pages of Common Crawl that are there already, trains fastText on the cited
+ones and on as many others, and writes the model with a card: how well it does on domains that it
+has not seen (``spec/web.md`` 8.3). The same inputs give the same bytes.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from filters.commoncrawl.reference import probability, threshold_for
+from filters.fasttext.model import SUPERVISED_DEFAULTS, FastTextModel, load_fasttext, train_fasttext
+from pipelines.engine.runs import RunError, versions
+from pipelines.engine.settings import setting
+from pipelines.models.cards import is_made, write_card
+from pipelines.models.crawl_pages import CrawlPage, CrawlPages, find_crawl_pages
+from pipelines.models.evaluation import area_under_curve, decide
+from pipelines.models.references import read_references
+from pipelines.models.wikiref_examples import Examples
+from pipelines.models.wikiref_sample import References, Sample, SampleRules, choose
+from pipelines.storage.files import find_inputs, is_local, write_bytes
+from tokenizer.files import sha256_of
+
+MIN_REFERENCES = 100  # cited pages; fewer do not make a classifier
+KEPT_SHARES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of random pages, to which the card gives thresholds
+POOR_AREA = 0.7  # under the curve; half is chance
+
+
+@dataclass(frozen=True)
+class WikirefConfig:
+    """Settings of the command, as flags."""
+
+    wikipedia: tuple[str, ...] = setting(
+        help="pages-articles dumps, whose references are read; or lists of urls (.txt, .txt.gz)"
+    )
+    commoncrawl: tuple[str, ...] = setting(
+        help="complete runs of Common Crawl made without --wikiref, or WET files"
+    )
+    lang: str = setting("en", help="language of the pages")
+    positives: Literal["url", "host"] = setting(
+        "url", help="pages that are cited; host: pages of hosts that are cited, for small samples"
+    )
+    buckets: tuple[str, ...] = setting(
+        ("head", "middle"), help="of the pages of runs: head, middle, tail, all"
+    )
+    min_chars: int = setting(1000, help="characters of a page to learn from, at least")
+    max_per_domain: int = setting(100, help="cited pages of one registered domain, at most")
+    max_positives: int = setting(300_000, help="cited pages, at most (RedPajama: 300,000)")
+    ratio: float = setting(1.0, help="other pages for each cited one")
+    random_sample: int = setting(10_000, help="pages that tell which share would be kept")
+    threshold: float = setting(0.25, help="score from which pages would be kept, for the card")
+    lr: float = setting(SUPERVISED_DEFAULTS["lr"], help="learning rate of fastText")
+    dim: int = setting(SUPERVISED_DEFAULTS["dim"], help="size of its vectors")
+    epoch: int = setting(SUPERVISED_DEFAULTS["epoch"], help="passes over the pages")
+    word_ngrams: int = setting(SUPERVISED_DEFAULTS["wordNgrams"], help="words in a feature")
+    min_count: int = setting(SUPERVISED_DEFAULTS["minCount"], help="occurrences of a word")
+    langid: str = setting("", help="fastText model for WET files (default: lid.176.ftz of set-up)")
+    min_language_score: float = setting(0.5, help="score of the language in WET files, 0 to 1")
+    seed: int = setting(0, help="of the samples, of the split and of fastText")
+
+    @property
+    def rules(self) -> SampleRules:
+        """How pages are chosen."""
+        return SampleRules(
+            self.positives,
+            self.min_chars,
+            self.max_per_domain,
+            self.max_positives,
+            self.ratio,
+            self.random_sample,
+            self.seed,
+        )
+
+    @property
+    def fasttext(self) -> dict[str, Any]:
+        """What fastText is told, by its names."""
+        return {
+            "lr": self.lr,
+            "dim": self.dim,
+            "epoch": self.epoch,
+            "wordNgrams": self.word_ngrams,
+            "minCount": self.min_count,
+        }
+
+
+def wikiref(config: WikirefConfig, out: str, say: Callable[[str], None] = print) -> None:
+    """Train the classifier at ``out``; one that is made is left alone.
+
+    Raises:
+        RunError, StorageError, SetupError: what went wrong and what to do.
+    """
+    model = _target(config, out)
+    dumps = find_inputs(config.wikipedia)
+    pages = find_crawl_pages(
+        config.commoncrawl,
+        lang=config.lang,
+        langid=config.langid,
+        min_score=config.min_language_score,
+        all_buckets=False,
+    )
+    _check_runs(pages)
+    settings = asdict(config)
+    for name in ("wikipedia", "commoncrawl", "langid", "min_language_score"):
+        del settings[name]  # what they name is told by its content
+    identity = {
+        **settings,
+        **pages.identity(),
+        "wikipedia": [f"{Path(dump.path).name} ({dump.size} bytes)" for dump in dumps],
+    }
+    card = model.with_name(f"{model.name}.json")
+    if is_made(card, identity):
+        say(f"the classifier is made: {model}")
+        return
+    if model.exists():
+        raise RunError(
+            f"{model} was not made by this command (there is no {card.name}). Name another --out."
+        )
+    say("references of Wikipedia")
+    references = References.of(read_references(dump.path for dump in dumps))
+    say(f"pages of Common Crawl that are among {len(references.urls):,} references")
+    wanted = Wanted(pages, frozenset(config.buckets))
+    sample = choose(wanted, references, config.rules)
+    _check_sample(sample, references, config)
+    with tempfile.TemporaryDirectory(dir=model.parent, prefix=f".tmp-{model.name}-") as folder:
+        work = Path(folder)
+        say(f"{len(sample.references):,} cited pages, {len(sample.others):,} others")
+        examples = Examples(work, config.seed)
+        examples.take(wanted, sample)
+        counts = examples.counts
+        say(f"training on {counts['train']:,} pages, {counts['held_out']:,} held out")
+        trained = work / "model.bin"
+        _train(examples.shuffled(), trained, config)
+        measured = evaluate(load_fasttext(trained), examples, config.threshold)
+        content = {
+            "config": identity,
+            "references": {
+                "read": references.read,
+                "urls": len(references.urls),
+                "hosts": len(references.hosts),
+            },
+            "pages": dict(sample.counts),
+            "examples": counts,
+            "evaluation": measured,
+            "sha256": sha256_of(trained),
+            "bytes": trained.stat().st_size,
+            "versions": {**versions(), "fasttext-wheel": metadata.version("fasttext-wheel")},
+        }
+        shutil.move(trained, model)
+    write_bytes(str(model.with_name(f"{model.name}.md")), render(content).encode())
+    write_card(card, content)
+    say(render(content))
+    area = measured["area_under_curve"]
+    if area is None or area < POOR_AREA:
+        say(
+            "warning: it hardly tells them apart on domains that it has not seen. Give it more "
+            "pages; for few, more --epoch and a larger --lr."
+        )
+
+
+def _target(config: WikirefConfig, out: str) -> Path:
+    if not is_local(out):
+        raise RunError(f"--out={out}: models are made on this machine; name a local path.")
+    model = Path(out)
+    if model.is_dir():
+        raise RunError(
+            f"--out={out}: it is a folder; name the file of the model, e.g. {out}/wikiref.bin."
+        )
+    for name, value, least in (
+        ("ratio", config.ratio, 0.0),
+        ("max-positives", config.max_positives, 0),
+        ("max-per-domain", config.max_per_domain, 0),
+    ):
+        if value <= least:
+            raise RunError(f"--{name}={value}: give a number above 0.")
+    model.parent.mkdir(parents=True, exist_ok=True)
+    return model
+
+
+def _check_runs(pages: CrawlPages) -> None:
+    for run in pages.runs:
+        if run.read_json("config.json")["config"].get("wikiref"):
+            raise RunError(
+                f"{run.path} was filtered by such a classifier already, so that its pages are not "
+                "random ones. Name a run made without --wikiref."
+            )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The pages of the buckets asked for; those of WET files have none and are all taken."""
+
+    pages: CrawlPages
+    buckets: frozenset[str]
+
+    def __iter__(self) -> Iterator[CrawlPage]:
+        """Yield them in the order of the inputs."""
+        return (page for page in self.pages if not page.bucket or page.bucket in self.buckets)
+
+
+def _check_sample(sample: Sample, references: References, config: WikirefConfig) -> None:
+    """Refuse what no classifier can be learnt from.
+
+    Raises:
+        RunError: what is missing, and what to do.
+    """
+    counts = sample.counts
+    if not len(references.urls):
+        raise RunError(
+            f"no reference in {', '.join(config.wikipedia)}: is it a pages-articles dump?"
+        )
+    if not counts["long_enough"]:
+        raise RunError(
+            f"no page in '{config.lang}' with {config.min_chars:,} characters in "
+            f"{', '.join(config.commoncrawl)} ({counts['pages']:,} pages are shorter)."
+        )
+    if len(sample.references) < MIN_REFERENCES:
+        advice = "Name more --commoncrawl (whole dumps), or a larger --wikipedia"
+        if config.positives == "url":
+            advice += (
+                f". For a small sample, take the {counts['on_cited_hosts']:,} pages on cited "
+                "hosts with --positives host, a weaker label"
+            )
+        raise RunError(
+            f"{len(sample.references):,} of {counts['long_enough']:,} pages are cited by "
+            f"{config.positives} and differ; {MIN_REFERENCES} are needed. {advice}."
+        )
+    if not sample.others:
+        raise RunError(
+            "every page is cited, there is none to tell the cited ones from. Name more "
+            "--commoncrawl."
+        )
+
+
+def _train(examples: Path, model: Path, config: WikirefConfig) -> None:
+    try:
+        train_fasttext(examples, model, seed=config.seed, **config.fasttext)
+    except ValueError as error:
+        raise RunError(f"fastText cannot be trained: {error}") from error
+
+
+def evaluate(model: FastTextModel, examples: Examples, threshold: float) -> dict[str, Any]:
+    """Return what the model does on held-out domains and on a random sample of pages."""
+    labels, scores = [], []
+    for is_reference, line in examples.read("held-out"):
+        labels.append(is_reference)
+        scores.append(probability(model, line))
+    of_random = [probability(model, line) for _, line in examples.read("random")]
+    held_out, is_cited = np.array(scores, float), np.array(labels, bool)
+    decisions = decide(held_out, is_cited, threshold)
+    sampled = decide(np.array(of_random, float), np.zeros(len(of_random), bool), threshold)
+    return {
+        "threshold": threshold,
+        "area_under_curve": _rounded(area_under_curve(held_out, is_cited)),
+        "precision": _rounded(decisions.precision),
+        "recall": _rounded(decisions.recall),
+        "kept_of_random_pages": _rounded(sampled.kept_fraction),
+        # For who wants to keep a share of the pages rather than those from a score on (8.3).
+        "threshold_for_kept": {
+            str(share): threshold_for(of_random, share) for share in KEPT_SHARES if of_random
+        },
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def render(card: dict[str, Any]) -> str:
+    """Return the card as Markdown, for people."""
+    config, pages = card["config"], card["pages"]
+    examples, measured = card["examples"], card["evaluation"]
+    label = {"url": "pages cited by url", "host": "pages on cited hosts (a weaker label)"}
+    rows = [
+        (
+            "references",
+            f"{card['references']['urls']:,} urls on {card['references']['hosts']:,} hosts",
+        ),
+        ("pages read", f"{pages['pages']:,}; {pages['long_enough']:,} long enough"),
+        ("positives", f"{pages['references_chosen']:,} {label[config['positives']]}"),
+        ("negatives", f"{pages['others_chosen']:,} other pages"),
+        ("trained on", f"{examples['train']:,} pages, {examples['train_references']:,} positive"),
+        (
+            "held out",
+            f"{examples['held_out']:,} pages, {examples['held_out_references']:,} positive",
+        ),
+        ("area under curve", _shown(measured["area_under_curve"])),
+        ("precision", f"{_shown(measured['precision'])} at {measured['threshold']}"),
+        ("recall", f"{_shown(measured['recall'])} at {measured['threshold']}"),
+        (
+            "kept of random pages",
+            _shown(measured["kept_of_random_pages"])
+            + f" of {examples['random']:,} ({examples['random_trained_on']:,} were trained on)",
+        ),
+        ("SHA-256", card["sha256"]),
+    ]
+    lines = [f"| {name} | {value} |" for name, value in rows]
+    return "\n".join(
+        ["# Classifier of Wikipedia's references", "", "| | |", "|---|---|", *lines, ""]
+    )
+
+
+def _shown(value: float | None) -> str:
+    return "not known (a class has no held-out page)" if value is None else f"{value:.4f}"

@@ -1,0 +1,1 @@
+"""What is no package: made or fetched once per machine."""

@@ -1,0 +1,168 @@
+"""The files of a Common Crawl dump: found by a listing, and cut into shards (``spec/web.md`` 2.1).
+
+A dump lists its files in `wet.paths.gz`: relative paths, a line each. The place of a file in that
+list is its index, and decides its shard and its group; so a run over a part of a dump names the
+whole listing.
+"""
+
+import gzip
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pipelines.readers.rows import UnreadableFile
+from pipelines.storage import files as storage
+
+SHARDS = 1600  # of a dump, as cc_net cuts it
+SHARDS_PER_GROUP = 50  # are deduplicated together: hash_in_mem of cc_net (spec/web.md 4.4)
+PREFIX = "https://data.commoncrawl.org/"
+LISTING = re.compile(r"\.paths(\.gz)?$")
+GZIP_MAGIC = b"\x1f\x8b"
+DUMP = re.compile(r"(?:^|/)(CC-MAIN-\d{4}(?:-\d{2,4})?)(?=/|$)")
+CRAWL_DATA = "crawl-data/"
+
+
+@dataclass(frozen=True, slots=True)
+class WebInput:
+    """A file of a dump, with its place in the listing."""
+
+    path: str  # or address
+    size: int  # bytes; -1 where only opening it would tell
+    index: int  # in the listing, from 0
+    files: int  # of the listing
+
+
+def find_web_inputs(patterns: Sequence[str], *, prefix: str = PREFIX) -> list[WebInput]:
+    """Return the files that the patterns name, in the order that decides their shards.
+
+    Either one listing (`wet.paths.gz` or `wet.paths`, local or an address), whose order counts, or
+    files, globs and directories, which are sorted by path. Listed files are not looked for: their
+    size is -1, unless they are local, and one that is missing is found out when it is opened.
+
+    Args:
+        patterns: as given to --input.
+        prefix: what comes before the paths of a listing: https://data.commoncrawl.org/,
+            s3://commoncrawl/, or a local directory.
+
+    Raises:
+        storage.StorageError: a pattern names nothing; a listing is empty, names a file twice, or
+            stands beside other inputs.
+    """
+    listings = [pattern for pattern in patterns if LISTING.search(pattern)]
+    if listings and len(patterns) > 1:
+        raise storage.StorageError(
+            f"{listings[0]} is a listing and must be the only input: a file's place in it decides "
+            "its shard. Run each dump for itself"
+        )
+    found = (
+        _listed(listings[0], prefix)
+        if listings
+        else [(file.path, file.size) for file in storage.find_inputs(patterns)]
+    )
+    return [WebInput(path, size, index, len(found)) for index, (path, size) in enumerate(found)]
+
+
+def read_listing(path: str) -> list[str]:
+    """Return the paths in a listing, in its order.
+
+    Raises:
+        storage.StorageError: it cannot be read, is empty, or names a file twice.
+    """
+    try:
+        data = storage.read_bytes(path)
+        text = (gzip.decompress(data) if data.startswith(GZIP_MAGIC) else data).decode()
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise storage.StorageError(f"cannot read the listing {path}: {error}") from error
+    paths = [line for line in map(str.strip, text.splitlines()) if line]
+    if not paths:
+        raise storage.StorageError(f"the listing {path} is empty: fetch it again")
+    twice, times = Counter(paths).most_common(1)[0]
+    if times > 1:
+        raise storage.StorageError(f"the listing {path} names {twice} twice: fetch it again")
+    return paths
+
+
+def _listed(listing: str, prefix: str) -> list[tuple[str, int]]:
+    paths = read_listing(listing)
+    if not storage.is_local(prefix):
+        return [(f"{prefix.rstrip('/')}/{path}", -1) for path in paths]
+    local = [Path(prefix) / path for path in paths]
+    missing = [path for path in local if not path.is_file()]
+    if missing:
+        raise storage.StorageError(
+            f"{len(missing)} of the {len(local)} files of {listing} are not there, first "
+            f"{missing[0]}: give the directory that holds crawl-data/ as the prefix"
+        )
+    return [(str(path), path.stat().st_size) for path in local]
+
+
+def shard_of(index: int, files: int, shards: int = SHARDS) -> int:
+    """Return the shard of a file: s has the files from floor(s n / N) to floor((s + 1) n / N).
+
+    Args:
+        index: of the file in the listing, from 0.
+        files: n, of the listing.
+        shards: N, of the dump.
+
+    >>> [shard_of(index, 5, 2) for index in range(5)]
+    [0, 0, 1, 1, 1]
+    """
+    return ((index + 1) * shards - 1) // files
+
+
+def files_of(shard: int, files: int, shards: int = SHARDS) -> range:
+    """Return the indices of a shard's files; none where there are fewer files than shards.
+
+    >>> files_of(1, 5, 2)
+    range(2, 5)
+    """
+    return range(shard * files // shards, (shard + 1) * files // shards)
+
+
+def group_of(
+    index: int, files: int, shards: int = SHARDS, shards_per_group: int = SHARDS_PER_GROUP
+) -> int:
+    """Return the group of shards that a file belongs to; its paragraphs are compared within it.
+
+    >>> group_of(0, 56_000), group_of(55_999, 56_000)
+    (0, 31)
+    """
+    return shard_of(index, files, shards) // shards_per_group
+
+
+def dump_of(path: str) -> str:
+    """Return the dump that a path or an address names, "" where it names none.
+
+    >>> dump_of("s3://commoncrawl/crawl-data/CC-MAIN-2019-09/segments/1/wet/x.warc.wet.gz")
+    'CC-MAIN-2019-09'
+    """
+    found = DUMP.search(path)
+    return found[1] if found else ""
+
+
+def crawl_path(path: str) -> str:
+    """Return a file's path as the listing has it, wherever it lies; else its name.
+
+    >>> crawl_path("https://data.commoncrawl.org/crawl-data/CC-MAIN-2019-09/x.gz")
+    'crawl-data/CC-MAIN-2019-09/x.gz'
+    >>> crawl_path("/data/x.gz")
+    'x.gz'
+    """
+    place = path.rfind(CRAWL_DATA)
+    return storage.basename(path) if place < 0 else path[place:]
+
+
+def open_web_input(path: str) -> BinaryIO:
+    """Open a file; one that a listing names and that is not there is a bad file, not a bad run.
+
+    Raises:
+        UnreadableFile: it is not there.
+    """
+    try:
+        return storage.open_input(path)
+    except FileNotFoundError as error:
+        raise UnreadableFile(str(error)) from error

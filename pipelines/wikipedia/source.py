@@ -1,0 +1,284 @@
+"""Wikipedia: articles in twenty languages (section 2.1, "Wikipedia", 4.5 % of the mixture).
+
+The inputs are dumps, ``pages-articles`` or ``pages-meta-history`` (``spec/sources.md`` 2). A record
+is a page:
+
+1. articles stay: no other namespace, no redirect, no other model than wikitext, no empty page;
+2. wikitext becomes text: markup goes, what templates say in running text stays;
+3. what is too short without its title goes.
+
+A wiki's own dump holds each page once. Where the names of the inputs do not vouch for that, pages
+that occur twice meet by their ids, and the newest revision stays.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+from urllib.parse import quote
+
+import apache_beam as beam
+
+from filters.verdict import KEEP, Verdict
+from filters.wikipedia import pages
+from filters.wikipedia.sites import is_disambiguation
+from filters.wikipedia.text import Options
+from pipelines.engine.child import CALL_SECONDS
+from pipelines.engine.documents import Document
+from pipelines.engine.output import Output, RejectPolicy
+from pipelines.engine.passes import Committed, Recipe, RunUnits, Units
+from pipelines.engine.plan import Pass, Plan
+from pipelines.engine.runs import Run, RunError
+from pipelines.engine.settings import setting
+from pipelines.engine.stages import Keep, Ledger, Rewrite, Score, Stage
+from pipelines.engine.units import Unit
+from pipelines.joins.claims import Verdicts, bucket_count, digest_key
+from pipelines.joins.settle import Meeting, Settle
+from pipelines.readers.rows import BadRow
+from pipelines.storage import files as storage
+from pipelines.storage.files import find_inputs
+from pipelines.wikipedia.dumps import are_distinct, check_status, find_units
+from pipelines.wikipedia.records import Page, SiteInfo, read_pages
+from pipelines.wikipedia.text import Wiki, render, site_of
+
+CLAIM_BYTES_PER_BYTE = 0.02  # of a dump: a page of 3 kB, compressed, claims 60 bytes
+DUPLICATE_STAGE = "wikipedia.duplicate_page"
+# Facts of a page that only its selection needs; all pages that are kept have the same.
+_LARGEST = 10**20 - 1  # beyond any revision's id
+_SELECTION = ("namespace", "model", "redirect")
+_CC_BY_SA_4 = "2023-06-07"  # from when on Wikipedia's text is under version 4.0, till then 3.0
+_TITLE_SAFE = ";@$!*(),/~:"  # what MediaWiki leaves in an address as it is
+
+
+@dataclass(frozen=True)
+class WikipediaConfig:
+    """Settings of the source, as flags and as keys of a recipe."""
+
+    input: tuple[str, ...] = setting(
+        help="dumps: files or globs (WIKI-DATE-pages-articles[-multistream].xml.bz2, .gz, .xml)"
+    )
+    math: Literal["latex", "drop", "placeholder"] = setting("latex", help="what formulas become")
+    title: bool = setting(True, help="begin each text with the title of its page")
+    drop_sections: tuple[str, ...] = setting(
+        (), help="headings whose sections go, e.g. References 'See also'"
+    )
+    drop_disambiguation: bool = setting(
+        False, help="drop pages that list the meanings of their title"
+    )
+    min_chars: int = setting(1, help="characters of a text without its title, at least")
+    templates: str = setting(
+        "", help="JSON of inline templates and other names, in the form of filters/wikipedia/data"
+    )
+    parser_seconds: float = setting(
+        CALL_SECONDS, help="CPU seconds for a page in the parser, before it goes on without"
+    )
+    unit_megabytes: float = setting(32.0, help="of a multistream dump, compressed, a unit")
+    verify: bool = setting(False, help="compare checksums with the dumpstatus.json beside a dump")
+    rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
+
+    @property
+    def options(self) -> Options:
+        """What the filter is told of it; the title comes when the length is known to do."""
+        return Options(
+            math=self.math, include_title=False, drop_sections=frozenset(self.drop_sections)
+        )
+
+
+@dataclass(frozen=True)
+class ToText:
+    """Turn wikitext into text; count the paths that pages took, and the templates dropped."""
+
+    name: str
+    wiki: Wiki
+    options: Options
+    seconds: float  # of CPU time, in the parser
+    notes: Counter[str] = field(default_factory=Counter)
+    tables: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def __call__(self, document: Document) -> Verdict:
+        """Rewrite the text; every document stays."""
+        meta = document.meta
+        rendered, failure = render(
+            document.text, meta["title"], self.wiki, self.options, seconds=self.seconds
+        )
+        document.text = rendered.text
+        meta["n_templates_dropped"] = sum(rendered.dropped.values())
+        self.notes[f"pages_{rendered.path}"] += 1
+        if failure:
+            self.notes[f"parser_{failure}"] += 1
+        table = self.tables.setdefault(f"templates_dropped.{self.wiki.lang}", Counter())
+        table.update(rendered.dropped)
+        for key in _SELECTION:
+            del meta[key]
+        return KEEP
+
+
+def unit_stages(
+    config: WikipediaConfig, extra: str, unit: Unit, _: dict[str, Verdicts]
+) -> Sequence[Stage]:
+    """Return the stages of a unit, in the language of its wiki."""
+    namespaces = tuple((int(key), name) for key, name in unit.extra["namespaces"].items())
+    wiki = Wiki(unit.extra["lang"], namespaces, extra)
+    return stages(config, wiki)
+
+
+def stages(config: WikipediaConfig, wiki: Wiki) -> list[Stage]:
+    """Return the stages for the pages of one Wikipedia (2.2)."""
+    site = site_of(wiki)
+    lists = Keep("wikipedia.disambiguation", pages.check_disambiguation, ("meta.disambiguation",))
+    return [
+        Keep("wikipedia.namespace", pages.check_namespace, ("meta.namespace",)),
+        Keep(
+            "wikipedia.redirect",
+            partial(pages.check_redirect, site=site),
+            ("text", "meta.redirect"),
+        ),
+        Keep("wikipedia.model", pages.check_model, ("meta.model",)),
+        Keep("wikipedia.wikitext", pages.check_wikitext),
+        Score("wikipedia.kind", partial(is_disambiguation, site=site), into="meta.disambiguation"),
+        *([lists] if config.drop_disambiguation else []),
+        ToText("wikipedia.markup", wiki, config.options, config.parser_seconds),
+        Keep("wikipedia.length", partial(pages.check_body, min_chars=config.min_chars)),
+        *(
+            [Rewrite("wikipedia.title", pages.put_title, ("text", "meta.title"))]
+            if config.title
+            else []
+        ),
+    ]
+
+
+def page_url(lang: str, title: str) -> str:
+    """Return the address of a page (2.8).
+
+    >>> page_url("de", "Straße 1 (Film)")
+    'https://de.wikipedia.org/wiki/Stra%C3%9Fe_1_(Film)'
+    """
+    name = title.replace(" ", "_").encode("utf-8", "replace")
+    return f"https://{lang}.wikipedia.org/wiki/{quote(name, safe=_TITLE_SAFE)}"
+
+
+def license_of(dump_date: str, timestamp: str | None) -> str:
+    """Return the licence of a page, by the dump's date (YYYYMMDD), else by the page's.
+
+    >>> license_of("20220801", None), license_of("", "2024-01-01T00:00:00Z")
+    ('CC-BY-SA-3.0', 'CC-BY-SA-4.0')
+    """
+    date = dump_date or (timestamp or "").replace("-", "")[:8]
+    return "CC-BY-SA-4.0" if date >= _CC_BY_SA_4.replace("-", "") else "CC-BY-SA-3.0"
+
+
+def document_of(page: Page, unit: Unit) -> Document:
+    """Return the document of a page (2.8), its text still wikitext."""
+    lang, date = unit.extra["lang"], unit.extra["date"]
+    return Document(
+        id=f"wikipedia:{lang}:{page.page_id}",
+        source="wikipedia",
+        text=page.text or "",
+        url=page_url(lang, page.title),
+        created=page.timestamp,
+        lang=lang,
+        license=license_of(date, page.timestamp),
+        meta={
+            "title": page.title,
+            "lang": lang,
+            "page_id": page.page_id,
+            "revision_id": page.revision_id,
+            "timestamp": page.timestamp,
+            "wiki": unit.extra["wiki"],
+            "dump_date": f"{date[:4]}-{date[4:6]}-{date[6:]}" if date else None,
+            "namespace": page.namespace,
+            "model": page.model,
+            "redirect": page.redirect,
+        },
+        row=page.row,
+    )
+
+
+def read_unit(unit: Unit, _: dict[str, Verdicts], __: Ledger) -> Iterator[Document | BadRow]:
+    """Yield the pages of a unit as documents."""
+    facts = unit.extra
+    site = SiteInfo(namespaces={int(key): name for key, name in facts["namespaces"].items()})
+    with storage.open_input(unit.path) as stream:
+        name = storage.basename(unit.path)
+        for page in read_pages(stream, name, site, start=facts["start"], end=facts["end"]):
+            yield page if isinstance(page, BadRow) else document_of(page, unit)
+
+
+def page_claim(document: Document) -> dict[str, Any]:
+    """Return the claim of a page on being the one of its id: the newest revision wins."""
+    return {
+        "claim_key": digest_key(document.id),
+        "claim_rank": b"%020d" % (_LARGEST - document.meta["revision_id"]),
+        "claim_count": 1,
+    }
+
+
+def revision_of(rank: bytes) -> str:
+    """Name the revision whose claim has this rank."""
+    return f"revision {_LARGEST - int(rank)}"
+
+
+def read_templates(path: str) -> str:
+    """Return the user's JSON, checked.
+
+    Raises:
+        RunError: it is not there, not JSON, or not in the form of ``filters/wikipedia/data``.
+    """
+    if not path:
+        return ""
+    try:
+        text = storage.read_bytes(path).decode("utf-8")
+        site_of(Wiki("en", extra=text))
+    except (OSError, ValueError) as error:
+        raise RunError(f"--templates {path}: {error}") from error
+    return json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False)
+
+
+def plan(config: WikipediaConfig) -> Plan:
+    """Find the dumps and cut them into units.
+
+    Raises:
+        StorageError: an input is not there.
+        RunError: the inputs hold the same pages, or are unfinished, or a setting is wrong.
+    """
+    RejectPolicy.parse(config.rejects)
+    for name in ("unit_megabytes", "parser_seconds"):
+        if getattr(config, name) <= 0:
+            flag = name.replace("_", "-")
+            raise RunError(f"--{flag}={getattr(config, name):g}: give a number above 0")
+    templates = read_templates(config.templates)
+    files = find_inputs(config.input)
+    units, unreadable = find_units(files, unit_bytes=max(1, int(config.unit_megabytes * 1e6)))
+    check_status(files, verify=config.verify)
+    names = [stage.name for stage in stages(config, Wiki("en"))] + ["wikipedia.text"]
+    facts = {"templates_sha256": hashlib.sha256(templates.encode()).hexdigest()}
+    if are_distinct(units):
+        passes = [Pass("write", "units", units)]
+    else:
+        passes = [Pass("render", "staged", units), Pass("write", "units", units)]
+        names.append(DUPLICATE_STAGE)
+    return Plan(units, unreadable, passes, names, facts if templates else {})
+
+
+def wikipedia(root: beam.Pipeline, plan: Plan, config: WikipediaConfig, run: Run) -> None:
+    """Curate the units; each commits its documents and rejects in the run directory."""
+    rejects = RejectPolicy.parse(config.rejects)
+    written = Output(run, rejects)
+    recipe = Recipe(
+        "wikipedia", read_unit, partial(unit_stages, config, read_templates(config.templates))
+    )
+    if are_distinct(plan.units):
+        _ = (root | "units" >> Units(plan.units),) | "write" >> RunUnits(recipe, written)
+        return
+    if run.lacks(plan.units, "staged", "units"):
+        staged = Output(run, rejects, staged=page_claim)
+        rendered = (root | "units" >> Units(plan.units),) | "render" >> RunUnits(recipe, staged)
+    else:  # an interrupted run had come so far
+        rendered = root | "rendered" >> Committed(plan.units)
+    claim_bytes = CLAIM_BYTES_PER_BYTE * sum(unit.size for unit in plan.units)
+    buckets = bucket_count(int(claim_bytes))
+    meeting = Meeting(written, DUPLICATE_STAGE, "duplicate_page", buckets, describe=revision_of)
+    _ = rendered | "settle" >> Settle(meeting)
