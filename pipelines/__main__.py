@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from pipelines import recipe, tokenize
-from pipelines.commoncrawl import source as commoncrawl
-from pipelines.engine.launch import Launch, Source, run_source
+from pipelines.commoncrawl.source import COMMONCRAWL
+from pipelines.engine.errors import RunError, one_line
+from pipelines.engine.launch import Launch, run_source
 from pipelines.engine.progress import closing_table
-from pipelines.engine.runs import RunError, one_line
 from pipelines.engine.settings import add_flags, from_flags
-from pipelines.github import source as github
+from pipelines.github.source import GITHUB
 from pipelines.models import lm, wikiref
 from pipelines.recipe import ModelStep
 from pipelines.report import results
@@ -22,23 +22,13 @@ from pipelines.samples.web import WEB_SHARE, write_web_crawl
 from pipelines.samples.wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.setup.cache import SetupError
 from pipelines.storage.files import StorageError
-from pipelines.wikipedia import source as wikipedia
+from pipelines.wikipedia.source import WIKIPEDIA
 from tokenizer.corpus import CorpusError
 from tokenizer.sample import SampleError
 from tokenizer.strict import nearest
 from tokenizer.train import TrainError
 
-SOURCES = (
-    Source("github", github.GithubConfig, github.plan, github.github),
-    Source("wikipedia", wikipedia.WikipediaConfig, wikipedia.plan, wikipedia.wikipedia),
-    Source(
-        "commoncrawl",
-        commoncrawl.CommonCrawlConfig,
-        commoncrawl.plan,
-        commoncrawl.commoncrawl,
-        commoncrawl.review,
-    ),
-)
+SOURCES = (GITHUB, WIKIPEDIA, COMMONCRAWL)
 
 MODELS = (
     ModelStep(
@@ -206,7 +196,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {one_line(error, where)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; give the same command again to resume", file=sys.stderr)
+        print("stopped; run the same command again to resume", file=sys.stderr)
         return 130
 
 

@@ -1,7 +1,7 @@
 """Documents to token shards: ``[bos] ids [eos]``, shuffled over all of a source.
 
-One of the two places where text-sized data is shuffled (DESIGN 3): tokens, two bytes each, packed
-and compressed. A keyed hash of the document id says in which shard a document lies and where
+One of the two places where text-sized data moves between workers: tokens, two bytes each, packed.
+A keyed hash of the document id says in which shard a document lies, and where
 (``spec/tokens.md`` 3), so the shards are the same bytes whatever the runner and the order of work.
 
 The directory that is written holds ``config.json``, the shards, a sidecar a shard under ``units/``
@@ -9,24 +9,29 @@ that commits it, and last ``manifest.json``, which commits the whole.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
+from pipelines.engine.claim_files import Block
 from pipelines.engine.documents import read_rows
-from pipelines.engine.launch import Launch, execute, options_of
-from pipelines.engine.passes import Units
-from pipelines.engine.plan import Pass, Plan
-from pipelines.engine.progress import Progress
-from pipelines.engine.runs import Run, RunError, open_completed, to_bytes
+from pipelines.engine.errors import MachineError, RunError
+from pipelines.engine.launch import Launch, check_flags, execute
+from pipelines.engine.output import RejectPolicy, Terms
+from pipelines.engine.plan import Inputs
+from pipelines.engine.runs import Run, open_completed, to_bytes
 from pipelines.engine.settings import setting
-from pipelines.engine.units import UNIT_TOPIC, Unit, name_units
-from pipelines.joins.claims import pack, read_messages, unpack
+from pipelines.engine.source import plan_of
+from pipelines.engine.steps import Verdicts
+from pipelines.engine.twins import TwinCheck
+from pipelines.engine.units import Unit, one_per_file
+from pipelines.engine.workspace import Workspace
+from pipelines.joins.exchange import Exchange, group_keys
+from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 from tokenizer.manifest import Manifest, ShardInfo, dtype_for, parse_manifest, shard_name, total
 from tokenizer.model import Tokenizer, TokenizerError
@@ -42,7 +47,7 @@ from tokenizer.shards import (
 )
 from tokenizer.strict import build
 
-TOKENS_PER_MESSAGE = 4_000_000  # what a worker holds back before it sends a packed message
+TOKENS_PER_CHUNK = 4_000_000  # what a worker holds back before it writes a chunk
 UNIT_SEPARATOR = "\N{LOWER ONE EIGHTH BLOCK}"  # U+2581 decodes to a space (spec/tokens.md 1.3, T4)
 
 
@@ -66,13 +71,27 @@ class Layout:
     heldout_shards: int
     heldout_below: int  # of 2^64
 
-    def shard_of(self, document_id: str) -> str:
-        """Return the name of the shard of a document."""
+    @property
+    def shards(self) -> int:
+        """How many there are: those of the training split first."""
+        return self.train_shards + self.heldout_shards
+
+    def shard_of(self, document_id: str) -> int:
+        """Return the number of the shard of a document."""
         place = placement(self.seed, document_id, self.train_shards)
         if place.heldout_rank >= self.heldout_below:
-            return shard_name("train", place.shard, self.train_shards)
-        place = placement(self.seed, document_id, self.heldout_shards)
-        return shard_name("heldout", place.shard, self.heldout_shards)
+            return place.shard
+        return self.train_shards + placement(self.seed, document_id, self.heldout_shards).shard
+
+    def name_of(self, shard: int) -> str:
+        """Return the name of a shard."""
+        if shard < self.train_shards:
+            return shard_name("train", shard, self.train_shards)
+        return shard_name("heldout", shard - self.train_shards, self.heldout_shards)
+
+    def written(self, shard: int) -> tuple[str, ...]:
+        """Return the path of the sidecar that commits a shard."""
+        return "units", f"{self.name_of(shard)}.json"
 
 
 @lru_cache(1)
@@ -81,78 +100,74 @@ def load_tokenizer(path: str) -> Tokenizer:
     return Tokenizer(path)
 
 
-@beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
-@beam.typehints.with_output_types(tuple[str, bytes])
-class TokenizeUnit(beam.DoFn):
-    """Tokenize a file of documents; yield packed documents by shard."""
+def tokenize_unit(
+    config: TokenizeConfig, layout: Layout, unit: Unit, _verdicts: Verdicts
+) -> Iterator[pa.Table]:
+    """Yield the tokenized documents of a file, in chunks, each with the key of its shard.
 
-    def __init__(self, run: Run, config: TokenizeConfig, layout: Layout) -> None:
-        self.run = run
-        self.config = config
-        self.layout = layout
-
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, bytes]]:
-        """Yield (shard name, packed documents)."""
-        unit = Unit.unpack(read_messages(element[1])[UNIT_TOPIC][0])
-        tokenizer = load_tokenizer(self.config.tokenizer)
-        held: dict[str, list[TokenizedDocument]] = {}
-        tokens = documents = with_separator = 0
+    Raises:
+        RunError: the file cannot be read.
+    """
+    tokenizer = load_tokenizer(config.tokenizer)
+    held: list[TokenizedDocument] = []
+    tokens = 0
+    try:
         with storage.open_input(unit.path) as stream:
             for row in read_rows(stream, ["id", "text"]):
                 document = tokenize_document(
                     tokenizer,
                     row["id"],
                     row["text"],
-                    add_bos=self.config.add_bos,
-                    add_eos=self.config.add_eos,
+                    add_bos=config.add_bos,
+                    add_eos=config.add_eos,
                 )
-                held.setdefault(self.layout.shard_of(document.id), []).append(document)
-                documents += 1
-                with_separator += UNIT_SEPARATOR in row["text"]
+                held.append(document)
                 tokens += len(document.tokens)
-                if tokens >= TOKENS_PER_MESSAGE:
-                    yield from _packed(held)
-                    held, tokens = {}, 0
-        yield from _packed(held)
-        facts = {"bytes": unit.size, "documents": documents, "with_u2581": with_separator}
-        self.run.mark("tokenize", unit.name, facts)
+                if tokens >= TOKENS_PER_CHUNK:
+                    yield _packed(held, layout)
+                    held, tokens = [], 0
+    except UnreadableFile as error:
+        raise RunError(f"{error}. Its run is complete no more: make it anew") from error
+    yield _packed(held, layout)
 
 
-def _packed(held: dict[str, list[TokenizedDocument]]) -> Iterator[tuple[str, bytes]]:
-    for name, documents in held.items():
-        table = pa.table(
-            {
-                "id": [document.id for document in documents],
-                "tokens": pa.array([d.tokens.tobytes() for d in documents], pa.large_binary()),
-                "text_bytes": [document.text_bytes for document in documents],
-                "text_sha1": [document.text_sha1 for document in documents],
-            }
-        )
-        yield name, pack(table)
+def _packed(documents: Sequence[TokenizedDocument], layout: Layout) -> pa.Table:
+    return pa.table(
+        {
+            "key": group_keys([layout.shard_of(document.id) for document in documents]),
+            "id": pa.array([document.id for document in documents], pa.string()),
+            "tokens": pa.array([d.tokens.tobytes() for d in documents], pa.large_binary()),
+            "text_bytes": pa.array([d.text_bytes for d in documents], pa.int64()),
+            "text_sha1": pa.array([d.text_sha1 for d in documents], pa.string()),
+        }
+    )
 
 
-@beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
-@beam.typehints.with_output_types(tuple[str, int])
-class WriteShard(beam.DoFn):
-    """Write one shard: its three files, then the sidecar that commits it."""
+@dataclass(frozen=True)
+class WriteShard:
+    """Write a shard from the documents that all units gave to it."""
 
-    def __init__(self, run: Run, seed: int, dtype: str) -> None:
-        self.run = run
-        self.seed = seed
-        self.dtype = dtype
+    layout: Layout
+    seed: int
+    dtype: str
 
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, int]]:
-        """Yield (shard name, tokens); a shard that is committed is left alone."""
-        name, packed = element
-        if storage.exists(self.run.at("units", f"{name}.json")):
-            return
-        table = unpack(packed)
+    def __call__(self, workspace: Workspace, shard: int, blocks: Sequence[Block]) -> None:
+        """Write the three files of the shard, then the sidecar that commits it."""
+        run, name = workspace.run, self.layout.name_of(shard)
         documents = [
-            TokenizedDocument(id_, np.frombuffer(raw, self.dtype), text_bytes, sha1)
-            for id_, raw, text_bytes, sha1 in zip(
-                *(column.to_pylist() for column in table.columns), strict=True
+            TokenizedDocument(
+                row["id"],
+                np.frombuffer(row["tokens"], self.dtype),
+                row["text_bytes"],
+                row["text_sha1"],
             )
+            for block in blocks
+            for table in block.tables
+            for row in table.to_pylist()
         ]
+        if not documents:  # a shard that no document fell into is none of the manifest
+            run.write_json({}, *self.layout.written(shard))
+            return
         try:
             files = encode_shard(in_shard_order(documents, self.seed), self.dtype)
         except ValueError as error:
@@ -160,20 +175,16 @@ class WriteShard(beam.DoFn):
                 f"{name}: {error}. Are two runs of the same inputs named in --runs?"
             ) from error
         for kind, content in files.content().items():
-            storage.write_bytes(self.run.at(f"{name}.{kind}"), content)
-        self.run.write_json(asdict(files.info(name)), "units", f"{name}.json")
-        yield name, files.tokens
+            storage.write_bytes(run.at(f"{name}.{kind}"), content)
+        run.write_json(asdict(files.info(name)), *self.layout.written(shard))
 
 
-def _plan(runs: list[Run]) -> tuple[Plan, int]:
-    """Return the files of documents as units, and the characters in them."""
-    files: list[tuple[storage.InputFile, str]] = []
-    characters = 0
-    for run in runs:
-        characters += run.stats()["characters"]
-        files += [(file, "documents") for file in storage.list_directory(run.at("documents"))]
-    units = name_units(files)
-    return Plan(units, {}, [Pass("tokenize", "passes/tokenize", units)], []), characters
+def _units(runs: Sequence[Run]) -> list[Unit]:
+    """Return the files of documents as units."""
+    files = [
+        (file, "documents") for run in runs for file in storage.list_directory(run.at("documents"))
+    ]
+    return one_per_file(files)
 
 
 def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
@@ -182,7 +193,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
     Raises:
         RunError, StorageError: what went wrong and what to do.
     """
-    options_of(launch)  # a wrong flag is told before any work
+    check_flags(launch)  # a wrong flag is told before any work
     runs = [open_completed(path) for path in sorted(config.runs)]
     sources = sorted({run.source for run in runs})
     if len(sources) > 1:
@@ -191,8 +202,9 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         tokenizer = load_tokenizer(config.tokenizer)
     except TokenizerError as error:
         raise RunError(str(error)) from error
-    plan, characters = _plan(runs)
-    if not plan.units:
+    units = _units(runs)
+    characters = sum(run.stats()["characters"] for run in runs)
+    if not units:
         raise RunError(f"{', '.join(config.runs)}: no documents to tokenize")
     fraction = heldout_fraction(characters)
     held_out = int(characters * fraction)
@@ -214,21 +226,36 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
     run.start(resolved)
     if storage.exists(run.at("manifest.json")):
         return parse_manifest(storage.read_bytes(run.at("manifest.json")).decode(), where=out)
-    with Progress(run, plan, shown=launch.progress):
+    phase = Exchange(
+        "tokenize",
+        "tokens",
+        partial(tokenize_unit, config, layout),
+        WriteShard(layout, config.seed, dtype_for(tokenizer.vocab_size)),
+        layout.written,
+        layout.shards,
+    )
+    planned = plan_of(Terms(sources[0], RejectPolicy()), Inputs(units), [phase])
+    execute(planned, run, launch, TwinCheck(config, resolved, check_worker))
+    manifest = _commit(run, resolved, tokenizer, config, fraction)
+    Workspace.beside(run).clear()
+    return manifest
 
-        def construct(root: beam.Pipeline, plan: Plan, config: Any, run: Run) -> None:
-            dtype = dtype_for(tokenizer.vocab_size)
-            _ = (
-                root
-                | "files" >> Units(plan.units)
-                | "spread" >> beam.GroupByKey()
-                | "tokenize" >> beam.ParDo(TokenizeUnit(run, config, layout))
-                | "by shard" >> beam.GroupByKey()
-                | "write shard" >> beam.ParDo(WriteShard(run, config.seed, dtype))
-            )
 
-        execute(construct, plan, config, run, launch)
-    return _commit(run, resolved, tokenizer, config, fraction)
+def check_worker(config: TokenizeConfig, facts: Mapping[str, Any]) -> None:
+    """Compare the tokenizer of a worker with the one that the shards were begun with.
+
+    Raises:
+        MachineError: it is missing here, or is another one.
+    """
+    try:
+        here = load_tokenizer(config.tokenizer).sha256
+    except TokenizerError as error:
+        raise MachineError(str(error)) from error
+    if here != facts["tokenizer_sha256"]:
+        raise MachineError(
+            f"{config.tokenizer} is another tokenizer on this worker than on the launcher. Put "
+            "the launcher's at the same path on all workers, and run the same command again."
+        )
 
 
 def _commit(
@@ -239,7 +266,8 @@ def _commit(
     fraction: float,
 ) -> Manifest:
     """Write the manifest over the sidecars of the shards."""
-    shards = [build(ShardInfo, sidecar, name) for name, sidecar in run.sidecars().items()]
+    sidecars = run.sidecars().items()
+    shards = [build(ShardInfo, sidecar, name) for name, sidecar in sidecars if sidecar]
     manifest = Manifest(
         source=resolved["source"],
         tokenizer_sha256=tokenizer.sha256,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.engine.documents import Document, read_rows
+from pipelines.engine.documents import KEY_BYTES, Document, read_rows
 from pipelines.engine.runs import open_completed
-from pipelines.joins.claims import KEY_BYTES, digest_key
+from pipelines.joins.claims import digest_key
 from pipelines.storage import files as storage
 
 

@@ -1,91 +1,75 @@
-"""A page of Common Crawl: how it is read, and the stages it goes through (``spec/web.md`` 2-8)."""
+"""The stages that a page of Common Crawl goes through, in the order of CCNet (web 3 to 8)."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from functools import partial
 
 from filters.commoncrawl import cutoffs, langid, paragraphs
 from filters.commoncrawl import reference as wikireference
 from filters.commoncrawl.langid import Language
+from filters.commoncrawl.paragraphs import check_length, plain_controls
 from filters.verdict import KEEP, Verdict, drop
+from pipelines.commoncrawl.config import CommonCrawlConfig
 from pipelines.engine.documents import Document
-from pipelines.engine.stages import Ledger
+from pipelines.engine.stages import Keep, Rewrite, Score, Stage
+from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit
-from pipelines.joins.lines import Duplicates, KeepPolicy, UnitKeys
+from pipelines.joins.keys import DuplicateKeys
 from pipelines.models.load import LanguageModels, classifier, cutoff_table, language_model
-from pipelines.readers.rows import BadRow
-from pipelines.readers.warc import read_warc
-from pipelines.readers.wet import WetPage, read_wet
-from pipelines.storage.listing import open_web_input
 
-WARC = "warc"  # kinds of unit
-WET = "wet"
+REFERENCE_STAGE = "commoncrawl.reference"
 
 
-def kind_of(path: str) -> str:
-    """Tell WET files from WARC files by their name."""
-    return WARC if ".warc" in path and ".wet" not in path else WET
+def page_stages(
+    config: CommonCrawlConfig, paragraphs_topic: Topic, _unit: Unit, verdicts: Verdicts
+) -> Sequence[Stage]:
+    """Return the stages of a page, cheap ones first, in the order of CCNet (3)."""
+    models = config.language_models
+    stages: list[Stage] = [
+        Keep("commoncrawl.length", partial(check_length, min_characters=config.min_chars)),
+        RemoveDuplicates(
+            verdicts.get(paragraphs_topic.name) or DuplicateKeys(),
+            strip_accents=config.strip_accents,
+            within_document=config.within_document,
+            length_in_bytes=config.cc_net,
+        ),
+    ]
+    if config.min_chars_after_dedup:
+        check = partial(check_length, min_characters=config.min_chars_after_dedup)
+        stages.append(Keep("commoncrawl.length_after_dedup", check))
+    check = partial(
+        check_language,
+        keep=None if config.every_language else frozenset(config.languages),
+        min_score=config.min_language_score,
+    )
+    measure = partial(measure_perplexity, models=models, per_line=config.per_line)
+    stages += [
+        IdentifyLanguage(
+            config.langid_path, "delete" if config.cc_net else "space", config.langid_chars or None
+        ),
+        Keep("commoncrawl.language", check, ("lang", "lang_score")),
+        Score("commoncrawl.perplexity", measure, "perplexity", ("text", "lang")),
+        NameBucket(models.table),
+    ]
+    if not config.every_bucket:
+        check = partial(check_bucket, kept=frozenset(config.buckets))
+        stages.append(Keep("commoncrawl.bucket", check, ("meta.bucket", "perplexity")))
+    if config.wikiref:
+        score = partial(score_reference, model=config.wikiref)
+        stages.append(Score("commoncrawl.reference_score", score, "wikiref_score"))
+        if not config.settles:
+            stages.append(reference_stage(config))
+    stages.append(Rewrite("commoncrawl.controls", plain_controls))
+    return stages
 
 
-@dataclass(frozen=True)
-class PageReader:
-    """How the files of a crawl are read."""
-
-    extractor: str = "resiliparse"  # makes text of HTML
-    line_based: bool = False  # split WET files by lines, as cc_net does
-
-    def __call__(self, unit: Unit, notes: Counter[str] | None = None) -> Iterator[WetPage | BadRow]:
-        """Yield the pages of a file; what was repaired is counted in ``notes``."""
-        with open_web_input(unit.path) as stream:
-            if unit.kind == WARC:
-                yield from read_warc(stream, unit.path, extractor=self.extractor, notes=notes)
-                return
-            yield from read_wet(stream, unit.path, line_based=self.line_based, notes=notes)
-
-
-def read_documents(
-    read: PageReader, unit: Unit, _verdicts: dict[str, Any], ledger: Ledger
-) -> Iterator[Document | BadRow]:
-    """Yield the pages of a file as documents (2.3)."""
-    stem = unit.extra["stem"]
-    for page in read(unit, ledger.notes):
-        if isinstance(page, BadRow):
-            yield page
-            continue
-        meta: dict[str, Any] = {
-            "title": page.title,
-            "digest": page.digest,
-            "content_length_bytes": page.content_length,
-            "source_domain": urlsplit(page.url).netloc,
-            "cc_segment": unit.extra["segment"],
-            "dump": unit.extra["dump"],
-        }
-        if page.languages:
-            meta["cc_languages"] = page.languages
-        if page.extractor != "wet":
-            meta["extractor"] = page.extractor
-        yield Document(
-            f"commoncrawl:{stem}:{page.row}",
-            "commoncrawl",
-            page.text,
-            url=page.url,
-            created=page.date,
-            meta=meta,
-            row=page.row,
-        )
-
-
-def unit_keys(
-    read: PageReader, keep: KeepPolicy, min_chars: int, unit: Unit, *, strip_accents: bool
-) -> UnitKeys:
-    """Return the keys of the paragraphs of all pages that are long enough (4.4, first pass)."""
-    keys = UnitKeys(keep)
-    for page in read(unit):
-        if not isinstance(page, BadRow) and len(page.text) >= min_chars:
-            keys.add(page.row, paragraphs.paragraph_keys(page.text, strip_accents=strip_accents))
-    return keys
+def reference_stage(config: CommonCrawlConfig) -> Keep:
+    """Return the decision by the classifier's score, which needs no text."""
+    check = partial(
+        check_reference, decision=config.wikiref_decision, threshold=config.wikiref_threshold
+    )
+    return Keep(REFERENCE_STAGE, check, ("wikiref_score", "url"))
 
 
 class RemoveDuplicates:
@@ -95,7 +79,7 @@ class RemoveDuplicates:
 
     def __init__(
         self,
-        duplicates: Duplicates,
+        duplicates: DuplicateKeys,
         *,
         strip_accents: bool,
         within_document: bool,
@@ -140,6 +124,10 @@ class IdentifyLanguage:
     newline: langid.Newline
     max_characters: int | None
     name: str = "commoncrawl.langid"
+
+    def load(self) -> None:
+        """Load the model."""
+        classifier(self.model)
 
     def __call__(self, document: Document) -> Verdict:
         """Write the language and its score."""

@@ -12,6 +12,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+KEY_BYTES = 16  # of a digest: no two of 10^12 different ones collide, to 1 in 10^14
 ROWS_PER_GROUP = 8192  # documents in a Parquet row group, at most
 CHARACTERS_PER_GROUP = 16_000_000  # bounds what a writer holds, whatever the documents' size
 

@@ -1,39 +1,41 @@
-"""The files of one unit: documents and rejects, committed together by a sidecar (DESIGN 3)."""
+"""The files of one unit: documents and rejects, committed together by a sidecar."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.engine.claim_files import write_claims
 from pipelines.engine.documents import (
     DOCUMENT_SCHEMA,
+    KEY_BYTES,
     REJECT_SCHEMA,
     Document,
     ParquetSink,
     row_of,
     valid_utf8,
 )
-from pipelines.engine.runs import Run, RunError
-from pipelines.engine.stages import Judged, Ledger
-from pipelines.engine.units import Unit
-from pipelines.joins.claims import KEY_BYTES
+from pipelines.engine.errors import RunError
+from pipelines.engine.ledger import Judged, Ledger
+from pipelines.engine.units import Part, Unit
+from pipelines.engine.workspace import Workspace
 from pipelines.readers.rows import BadRow
 from pipelines.storage import files as storage
 
-STAGED_SCHEMA = pa.schema(
+CLAIM_SCHEMA = pa.schema(
     [
-        *DOCUMENT_SCHEMA,
-        # The claim for a later meeting (DESIGN 3) lies beside the text, in columns of its own: a
-        # resumed run reads it again without the text.
         pa.field("claim_key", pa.binary(KEY_BYTES), nullable=False),
         pa.field("claim_rank", pa.binary(), nullable=False),
         pa.field("claim_count", pa.int64(), nullable=False),
     ]
 )
+# The claim on a later decision lies beside the text, in columns of its own, so that the copy of
+# the winners reads it without the text.
+STAGED_SCHEMA = pa.schema([*DOCUMENT_SCHEMA, *CLAIM_SCHEMA])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +74,60 @@ class RejectPolicy:
         return int.from_bytes(digest, "little") < self.fraction * 2**64
 
 
+@dataclass(frozen=True)
+class StagedClaim:
+    """How documents that wait for a later decision claim their places.
+
+    ``claim`` returns for a document its ``claim_key``, ``claim_rank`` and ``claim_count``;
+    ``combine`` makes of all claims of a unit those that take part in the decision.
+    """
+
+    topic: str
+    claim: Callable[[Document], dict[str, Any]]
+    combine: Callable[[pa.Table], pa.Table]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is the same for all units of a run."""
+
+    source: str  # name of the source
+    rejects: RejectPolicy
+
+
 class UnitOutput:
     """The files of one unit: documents and rejects, committed together by a sidecar.
 
-    Nothing appears under its name before :meth:`commit`; a failed unit leaves nothing.
+    Nothing appears under its name before :meth:`commit`; a failed unit leaves nothing. Documents
+    that are ``staged`` go to ``staged/`` with their claims beside them, to be decided later.
     """
 
     def __init__(
         self,
-        run: Run,
+        workspace: Workspace,
         unit: Unit,
         ledger: Ledger,
-        *,
-        rejects: RejectPolicy,
-        folder: str = "documents",
-        rejects_folder: str = "rejects",
-        rejects_suffix: str = ".parquet",
-        schema: pa.Schema = DOCUMENT_SCHEMA,
-        extra: Callable[[Document], dict[str, Any]] | None = None,
+        terms: Terms,
+        staged: StagedClaim | None = None,
     ) -> None:
-        self.run = run
+        self.workspace = workspace
+        self.run = workspace.run
         self.unit = unit
         self.ledger = ledger
-        self._policy = rejects
-        self._extra = extra
-        self._targets = {
-            "documents": (schema, (folder, f"{unit.name}.parquet")),
-            "rejects": (REJECT_SCHEMA, (rejects_folder, f"{unit.name}{rejects_suffix}")),
+        self.source = terms.source
+        self._policy = terms.rejects
+        self._staged = staged
+        self._claims: list[dict[str, Any]] = []
+        name = unit.name
+        self._targets: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
+            "documents": (DOCUMENT_SCHEMA, ("documents", f"{name}.parquet")),
+            "rejects": (REJECT_SCHEMA, ("rejects", f"{name}.parquet")),
         }
+        if staged:
+            self._targets = {
+                "documents": (STAGED_SCHEMA, ("staged", f"{name}.parquet")),
+                "rejects": (REJECT_SCHEMA, ("staged", f"{name}.rejects.parquet")),
+            }
         self._open: dict[str, tuple[storage.AtomicFile, ParquetSink]] = {}
 
     def __enter__(self) -> Self:
@@ -125,12 +153,10 @@ class UnitOutput:
     def keep(self, document: Document) -> None:
         """Write a document that all stages kept."""
         row = row_of(document)
-        if self._extra:
-            row.update(self._extra(document))
-        self.write_document(row)
-
-    def write_document(self, row: dict[str, Any]) -> None:
-        """Write and count a document that is a row already."""
+        if self._staged:
+            claim = self._staged.claim(document)
+            row |= claim
+            self._claims.append(claim)
         characters = len(row["text"])
         self._sink("documents").write(row, characters)
         self.ledger.documents += 1
@@ -160,21 +186,27 @@ class UnitOutput:
                 row["text"] = ""
             self._sink("rejects").write(row, len(row["text"]))
 
-    def bad(self, source: str, record: BadRow) -> None:
+    def bad(self, part: Part, record: BadRow) -> None:
         """Count a bad record, and keep what there is of it among the rejects."""
         self.ledger.records_read += 1
         self.ledger.bad_records[record.reason] += 1
-        document = Document(f"{source}:{self.unit.name}:{record.row}", source, "")
+        one = len(self.unit.parts) == 1
+        place = self.unit.name if one else storage.basename(part.path)
+        document = Document(f"{self.source}:{place}:{record.row}", self.source, "")
         row = row_of(document)
         row |= {
-            "stage": f"{source}.read",
+            "stage": f"{self.source}.read",
             "reason": record.reason,
             "detail": valid_utf8(record.detail),
         }
         self.write_reject(row)
 
-    def commit(self, *parts: str, failed: str | None = None) -> None:
-        """Put the files in their places, then the sidecar at ``parts``, which commits the unit."""
+    def commit(self, failed: Mapping[str, str] | None = None) -> None:
+        """Put the files in their places, then the sidecar, which commits the unit.
+
+        Args:
+            failed: parts of the unit that cannot be read, and why.
+        """
         files = []
         for name, (file, sink) in sorted(self._open.items()):
             sink.close()
@@ -189,42 +221,23 @@ class UnitOutput:
                 }
             )
         self._open.clear()
+        if self._staged:
+            self._write_claims(self._staged)
         self.run.write_json(
             {
-                "unit": asdict(self.unit),
+                "unit": self.unit.to_json(),
                 "ledger": self.ledger.to_json(seconds=True),
                 "files": files,
-                **({"failed": failed} if failed else {}),
+                **({"failed": dict(failed)} if failed else {}),
             },
-            *parts,
+            "staged" if self._staged else "units",
+            f"{self.unit.name}.json",
         )
 
-
-@dataclass(frozen=True)
-class Output:
-    """Where and how a pass writes its units."""
-
-    run: Run
-    rejects: RejectPolicy
-    staged: Callable[[Document], dict[str, Any]] | None = None  # claim for a later meeting
-
-    @property
-    def sidecars(self) -> tuple[str, ...]:
-        """The folder whose sidecars commit the units of this pass."""
-        return ("staged",) if self.staged else ("units",)
-
-    def of(self, unit: Unit, ledger: Ledger) -> UnitOutput:
-        """Return the files of one unit."""
-        if not self.staged:
-            return UnitOutput(self.run, unit, ledger, rejects=self.rejects)
-        return UnitOutput(
-            self.run,
-            unit,
-            ledger,
-            rejects=self.rejects,
-            folder="staged",
-            rejects_folder="staged",
-            rejects_suffix=".rejects.parquet",
-            schema=STAGED_SCHEMA,
-            extra=self.staged,
-        )
+    def _write_claims(self, staged: StagedClaim) -> None:
+        """Write the claims of the staged documents; the row of each is its place in the file."""
+        table = pa.Table.from_pylist(self._claims, CLAIM_SCHEMA)
+        table = table.rename_columns([name.removeprefix("claim_") for name in table.column_names])
+        table = table.append_column("row", pa.array(range(len(self._claims)), pa.int64()))
+        path = self.workspace.claims_path(staged.topic, self.unit.name)
+        write_claims(path, self.unit.name, self.unit.name, [staged.combine(table)])

@@ -1,24 +1,21 @@
-"""What a run is going to do: its units, its passes, and the stages of its source."""
+"""What a run is going to do: its inputs, its units, and its steps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipelines.engine.steps import Step
 from pipelines.engine.units import Unit
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
-    """One reading of units; a file ``folder/UNIT.json`` in the run directory marks each as done."""
+class Inputs:
+    """What a source found under the paths that it was given."""
 
-    name: str  # as progress shows it
-    folder: str
     units: Sequence[Unit]
-
-    @property
-    def size(self) -> int:
-        """Bytes of input of all units."""
-        return sum(unit.size for unit in self.units)
+    unreadable: Mapping[str, str] = field(default_factory=dict)  # path -> why it cannot be read
+    # What else decides the bytes of the run, such as the hashes of models: kept in its config.
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +23,7 @@ class Plan:
     """All that is known before a run begins."""
 
     units: Sequence[Unit]
-    unreadable: Mapping[str, str]  # inputs that cannot be opened, and why
-    passes: Sequence[Pass]
-    stages: Sequence[str]  # of the source, in order
-    # What else decides the bytes of the run, such as the hashes of models: kept in its config.
+    unreadable: Mapping[str, str]
+    steps: Sequence[Step]
+    stages: Sequence[str]  # names of the source's stages, in order
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,10 +1,9 @@
-"""Progress of a run, read from its run directory, so that it works on every runner (DESIGN 3).
+"""Progress of a run, read from its directories, so that it works on every runner.
 
-A pass leaves a file for each unit that is through it; how far a pass is, is which of these are
-there. On a terminal there is a live bar a pass, elsewhere a line now and then.
+A step leaves a file for each unit, or each group, that is through it; how far a step is, is how
+many of these are there. On a terminal there is a live bar per step, elsewhere a line now and then.
 """
 
-import json
 import sys
 import threading
 import time
@@ -16,41 +15,33 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from pipelines.engine.plan import Pass, Plan
-from pipelines.engine.runs import Run
-from pipelines.engine.stages import Ledger
-from pipelines.storage import files as storage
+from pipelines.engine.ledger import Ledger
+from pipelines.engine.schedule import Schedule
+from pipelines.engine.steps import UnitStep
 
 _POLL_SECONDS = 1.0
+_POLL_SHARE = 0.05  # of the time, at most, goes into looking
 _LINE_SECONDS = 15.0  # between plain lines, where there is no terminal
 
 
-class PassState:
-    """How far one pass is: units, bytes of input, documents kept so far."""
+class StepState:
+    """How far one step is: units and bytes of input."""
 
-    def __init__(self, run: Run, work: Pass) -> None:
-        self.work = work
+    def __init__(self, schedule: Schedule, step: UnitStep) -> None:
+        self.step = step
         self.units = 0
         self.bytes = 0
-        self.documents: int | None = None  # of sidecars; claims passes keep none
-        self._run = run
-        self._sizes = {unit.name: unit.size for unit in work.units}
-        self._seen: set[str] = set()
-        self.seen_before = 0  # bytes that were through when we began to look
+        self.size = sum(unit.size for unit in step.units)
+        self._workspace = schedule.workspace
+        self._sizes = {unit.name: unit.size for unit in step.units}
+        self.bytes_before = 0  # that were through when we began to look
 
     def look(self) -> None:
-        """Look for units that have come through since."""
-        folder = self.work.folder.split("/")
-        for name in self._run.names(*folder) & self._sizes.keys() - self._seen:
-            try:
-                sidecar = json.loads(storage.read_bytes(self._run.at(*folder, f"{name}.json")))
-            except OSError:  # staged/ goes when the run is complete
-                continue
-            self._seen.add(name)
-            self.units += 1
-            self.bytes += self._sizes[name]
-            if "ledger" in sidecar:
-                self.documents = (self.documents or 0) + sidecar["ledger"]["documents"]
+        """Look which units have come through, by the names of their marks alone."""
+        through = self.step.done(self._workspace) & self._sizes.keys()
+        if len(through) >= self.units:  # marks go when the run is complete
+            self.units = len(through)
+            self.bytes = sum(self._sizes[name] for name in through)
 
     @property
     def done(self) -> bool:
@@ -59,34 +50,35 @@ class PassState:
 
     def text(self, seconds: float) -> str:
         """Return the facts as one short text."""
-        megabytes = (self.bytes - self.seen_before) / 1e6
+        megabytes = (self.bytes - self.bytes_before) / 1e6
         parts = [f"{self.units}/{len(self._sizes)} units"]
-        if self.work.size:  # a listing on a web server does not say how large its files are
-            parts.append(f"{self.bytes / 1e6:,.1f}/{self.work.size / 1e6:,.1f} MB")
-        if self.documents is not None:
-            parts.append(f"{self.documents:,} documents")
+        if self.size:  # a listing on a web server does not say how large its files are
+            parts.append(f"{self.bytes / 1e6:,.1f}/{self.size / 1e6:,.1f} MB")
         if seconds > 0 and megabytes:
             parts.append(f"{megabytes / seconds:.1f} MB/s")
         return ", ".join(parts)
 
 
 class Progress:
-    """Show the passes of a run while the block runs, and a closing table.
+    """Show the steps of a run while the block runs.
 
     Args:
-        run: the run directory that is read.
-        plan: what is to come.
+        schedule: the steps, whose directories are read.
         shown: False shows nothing at all.
         stream: where to; standard error by default.
     """
 
     def __init__(
-        self, run: Run, plan: Plan, *, shown: bool = True, stream: TextIO | None = None
+        self, schedule: Schedule, *, shown: bool = True, stream: TextIO | None = None
     ) -> None:
         self.shown = shown
         self.stream = stream or sys.stderr
         self.console = Console(file=self.stream)
-        self.states = [PassState(run, work) for work in plan.passes]
+        self.states = [
+            StepState(schedule, step)
+            for step in schedule.steps
+            if isinstance(step, UnitStep) and step.units
+        ]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
         self._began = time.monotonic()
@@ -97,7 +89,7 @@ class Progress:
         if self.shown:
             for state in self.states:
                 state.look()
-                state.seen_before = state.bytes
+                state.bytes_before = state.bytes
             self._thread.start()
         return self
 
@@ -111,21 +103,28 @@ class Progress:
             self._stop.set()
             self._thread.join()
 
-    def _look(self) -> None:
+    def say(self, line: str) -> None:
+        """Print a line beside the bars; it is worth knowing also where nothing else is shown."""
+        self.console.print(line, highlight=False)
+
+    def _look(self) -> float:
+        """Look at all steps that are not through; return how long to wait before the next look."""
         now = time.monotonic()
         previous_done = True
         for state in self.states:
             before = state.units
-            state.look()
+            if not state.done:
+                state.look()
             if previous_done or state.units > before:
-                self._starts.setdefault(state.work.name, now)
+                self._starts.setdefault(state.step.title, now)
             if state.done:
-                self._ends.setdefault(state.work.name, now)
+                self._ends.setdefault(state.step.title, now)
             previous_done = state.done
+        return max(_POLL_SECONDS, (time.monotonic() - now) / _POLL_SHARE)
 
-    def _seconds(self, state: PassState) -> float:
-        start = self._starts.get(state.work.name, self._began)
-        return self._ends.get(state.work.name, time.monotonic()) - start
+    def _seconds(self, state: StepState) -> float:
+        start = self._starts.get(state.step.title, self._began)
+        return self._ends.get(state.step.title, time.monotonic()) - start
 
     def _watch(self) -> None:
         if self.console.is_terminal:
@@ -142,14 +141,15 @@ class Progress:
         )
         with Bars(*columns, console=self.console) as bars:
             tasks: list[TaskID] = [
-                bars.add_task(state.work.name, total=max(1, state.work.size), facts="")
+                bars.add_task(state.step.title, total=max(1, state.size), facts="")
                 for state in self.states
             ]
+            pause = _POLL_SECONDS
             while True:
-                stopped = self._stop.wait(_POLL_SECONDS)
-                self._look()
+                stopped = self._stop.wait(pause)
+                pause = self._look()
                 for task, state in zip(tasks, self.states, strict=True):
-                    completed = state.work.size if state.done else state.bytes
+                    completed = state.size if state.done else state.bytes
                     bars.update(task, completed=completed, facts=state.text(self._seconds(state)))
                 if stopped:
                     return
@@ -157,12 +157,13 @@ class Progress:
     def _lines(self) -> None:
         shown: dict[str, int] = {}
         last = time.monotonic()
+        pause = _POLL_SECONDS
         while True:
-            stopped = self._stop.wait(_POLL_SECONDS)
-            self._look()
+            stopped = self._stop.wait(pause)
+            pause = self._look()
             due = stopped or time.monotonic() - last >= _LINE_SECONDS
             for state in self.states:
-                name = state.work.name
+                name = state.step.title
                 if state.units > shown.get(name, 0) and (due or state.done):
                     shown[name] = state.units
                     last = time.monotonic()

@@ -14,36 +14,23 @@
     COMPLETED        written last of all
 """
 
-import errno
 import hashlib
 import json
 import platform
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from typing import Any
 
-from pipelines.engine.plan import Plan
-from pipelines.engine.stages import Ledger
+from pipelines.engine.errors import RunError
+from pipelines.engine.ledger import Ledger
 from pipelines.engine.units import Unit
 from pipelines.storage import files as storage
 
 FORMAT_VERSION = 1
 MAX_FAILED_SHARE = 0.001  # of the input files, at least one file (DESIGN 3, "Bad input")
-
-
-class RunError(Exception):
-    """A run that cannot go on; the message is one line and says what to do."""
-
-
-def one_line(error: OSError, path: str) -> str:
-    """Return what the system refused, and what to do; ``path`` is the run directory."""
-    if error.errno == errno.ENOSPC:
-        return f"no space left while writing to {path}. Free some and give the command again."
-    what = f"{error.strerror or error} ({error.filename or path})"
-    return f"{what}. Mend it and give the command again."
 
 
 def to_bytes(value: Any) -> bytes:
@@ -82,6 +69,11 @@ def tell_differences(old: Any, new: Any) -> str:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def file_count(units: Iterable[Unit]) -> int:
+    """Return how many files the units read, of which some may fail."""
+    return len({part.path for unit in units for part in unit.parts})
 
 
 def check_failed_files(failed: Mapping[str, str], files: int, budget: int | None) -> None:
@@ -175,11 +167,6 @@ class Run:
         # A marker only informs; a disk that is flushed for each costs seconds a thousand units.
         storage.write_bytes(path, to_bytes(dict(facts)), durable=False)
 
-    def lacks(self, units: Iterable[Unit], *folders: str) -> bool:
-        """Tell whether a unit has no sidecar in any of the folders."""
-        present = set().union(*(self.names(folder) for folder in folders))
-        return any(unit.name not in present for unit in units)
-
     def committed(self) -> set[str]:
         """Return the units whose sidecar is there."""
         return self.names("units")
@@ -189,12 +176,20 @@ class Run:
         return {name: self.read_json("units", f"{name}.json") for name in sorted(self.committed())}
 
     def finish(
-        self, plan: Plan, *, allow_empty: bool = False, max_failed_files: int | None = None
+        self,
+        units: Sequence[Unit],
+        unreadable: Mapping[str, str],
+        stages: Sequence[str],
+        *,
+        allow_empty: bool = False,
+        max_failed_files: int | None = None,
     ) -> Ledger:
         """Sum the sidecars into stats and manifest, check them, and complete the run.
 
         Args:
-            plan: the units and stages of the run.
+            units: of the run.
+            unreadable: inputs that could not be opened, and why.
+            stages: names of the source's stages, in order.
             allow_empty: accept a stage that keeps nothing.
             max_failed_files: input files that may be unreadable; by default 0.1 %, at least 1.
 
@@ -203,19 +198,18 @@ class Run:
                 nothing.
         """
         sidecars = self.sidecars()
-        if missing := sorted({unit.name for unit in plan.units} - sidecars.keys()):
+        if missing := sorted({unit.name for unit in units} - sidecars.keys()):
             raise RunError(
-                f"{self.path}: {len(missing)} of {len(plan.units)} units are not committed "
+                f"{self.path}: {len(missing)} of {len(units)} units are not committed "
                 f"(first: {missing[0]}). Give the same command again to resume."
             )
-        total = Ledger(plan.stages)
+        total = Ledger(stages)
         for sidecar in sidecars.values():
             total.add(Ledger.from_json(sidecar["ledger"]))
-        failed = dict(plan.unreadable)
-        failed |= {
-            side["unit"]["path"]: side["failed"] for side in sidecars.values() if "failed" in side
-        }
-        check_failed_files(failed, len(plan.units) + len(plan.unreadable), max_failed_files)
+        failed = dict(unreadable)
+        for sidecar in sidecars.values():
+            failed |= sidecar.get("failed", {})
+        check_failed_files(failed, file_count(units) + len(unreadable), max_failed_files)
         self._check(total, allow_empty=allow_empty)
         files = [file for sidecar in sidecars.values() for file in sidecar["files"]]
         files.sort(key=lambda file: str(file["path"]))
@@ -227,7 +221,7 @@ class Run:
         }
         stats = {
             **total.to_json(),
-            "units": len(plan.units),
+            "units": len(units),
             "failed_files": failed,
         }
         timings = {

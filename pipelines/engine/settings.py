@@ -11,7 +11,7 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from tokenizer.strict import nearest
 
 Settings = TypeVar("Settings")

@@ -1,14 +1,31 @@
-"""Work units: the grain of work, of output and of restart (DESIGN 3)."""
+"""Work units: the grain of work, of output and of restart.
+
+A unit is one input file, a range of a large one (streams of a dump, row groups of a Parquet file),
+or many small files. Units follow from the sorted inputs alone, so every attempt at a run, on any
+runner, cuts the same ones.
+"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipelines.storage import files as storage
 
-UNIT_TOPIC = "unit"  # of the message that carries the unit itself
+# Records of one part of a unit, at most: the row of a document is its part's number times this,
+# plus the number of the record in that part.
+ROWS_PER_PART = 1 << 32
 _SUFFIXES = (".gz", ".bz2", ".zst", ".parquet", ".jsonl", ".json", ".avro", ".xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file that a unit reads, or a range of one."""
+
+    path: str
+    size: int  # bytes of the file, or of the range
+    start: int = 0  # where the range begins, in the words of the source (bytes, row groups)
+    end: int | None = None  # where it ends; None: at the end of the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,28 +33,90 @@ class Unit:
     """The grain of work, of output and of restart."""
 
     name: str  # of its files in the run directory
-    path: str  # of the input
-    kind: str  # what the input holds, in the words of the source
-    size: int  # bytes of the input
-    extra: dict[str, Any] = field(default_factory=dict)  # e.g. a range; JSON values only
+    kind: str  # what its parts hold, in the words of the source
+    parts: tuple[Part, ...]
+    extra: dict[str, Any] = field(default_factory=dict)  # JSON values only
+
+    @property
+    def path(self) -> str:
+        """Path of the first part, which for most units is the only one."""
+        return self.parts[0].path
+
+    @property
+    def size(self) -> int:
+        """Bytes of all parts."""
+        return sum(part.size for part in self.parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the unit as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Unit":
+        """Read what :meth:`to_json` returned."""
+        parts = tuple(Part(**part) for part in value["parts"])
+        return cls(value["name"], value["kind"], parts, value["extra"])
 
     def pack(self) -> bytes:
-        """Return the unit as JSON."""
-        return json.dumps(asdict(self)).encode()
+        """Return the unit as bytes."""
+        return json.dumps(self.to_json()).encode()
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Unit":
         """Read what :meth:`pack` returned."""
-        return cls(**json.loads(packed))
+        return cls.from_json(json.loads(packed))
 
 
-def name_units(files: Sequence[tuple[storage.InputFile, str]]) -> list[Unit]:
-    """Return a unit for each (file, kind), named by its place in the sorted inputs and its file."""
-    units = []
-    for number, (file, kind) in enumerate(files):
-        stem = storage.basename(file.path)
-        for suffix in _SUFFIXES:
-            stem = stem.removesuffix(suffix)
-        clean = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)
-        units.append(Unit(f"{number:05d}-{clean}", file.path, kind, file.size))
-    return units
+def unit_name(number: int, path: str) -> str:
+    """Return the name of a unit: the number of its file among the sorted inputs, and that file.
+
+    >>> unit_name(3, "dumps/dawiki-20220801.xml.bz2")
+    '00003-dawiki-20220801'
+    """
+    stem = storage.basename(path)
+    for suffix in _SUFFIXES:
+        stem = stem.removesuffix(suffix)
+    clean = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)
+    return f"{number:05d}-{clean}"
+
+
+def one_per_file(files: Iterable[tuple[storage.InputFile, str]]) -> list[Unit]:
+    """Return a unit for each (file, kind), in the order given."""
+    return [
+        Unit(unit_name(number, file.path), kind, (Part(file.path, max(file.size, 0)),))
+        for number, (file, kind) in enumerate(files)
+    ]
+
+
+def many_per_unit(
+    files: Sequence[storage.InputFile], kind: str, *, max_files: int, max_bytes: int
+) -> list[Unit]:
+    """Return units of many small files each, in the order given.
+
+    Args:
+        files: the inputs, sorted.
+        kind: of all units.
+        max_files: files of a unit, at most.
+        max_bytes: bytes of a unit, at most, unless its only file is larger.
+    """
+
+    def grouped() -> Iterator[list[storage.InputFile]]:
+        group: list[storage.InputFile] = []
+        size = 0
+        for file in files:
+            if group and (len(group) == max_files or size + file.size > max_bytes):
+                yield group
+                group, size = [], 0
+            group.append(file)
+            size += max(file.size, 0)
+        if group:
+            yield group
+
+    return [
+        Unit(
+            unit_name(number, group[0].path),
+            kind,
+            tuple(Part(file.path, max(file.size, 0)) for file in group),
+        )
+        for number, group in enumerate(grouped())
+    ]

@@ -1,4 +1,4 @@
-"""Which file stands for which blob: the two meetings of GitHub's tables (DESIGN 4).
+"""Which file stands for which blob: the two decisions over GitHub's tables.
 
 The join of the reference query, as claims. First a unit of ``files`` asks for the licences of its
 repositories. Then it claims the blobs of those of its files that pass the gates, and a unit of
@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from filters.verdict import KEEP, Verdict, drop
-from pipelines.engine.documents import Document
+from pipelines.engine.documents import KEY_BYTES, Document
 from pipelines.engine.stages import Stage
+from pipelines.engine.steps import Verdicts
 from pipelines.engine.units import Unit
 from pipelines.github import records as tables
 from pipelines.github.files import (
@@ -25,19 +26,19 @@ from pipelines.github.files import (
     FILES,
     JOINED,
     LICENSES,
+    FileOrBlob,
     Repositories,
     document_of,
+    fact_rows,
     file_rows,
     read_table,
 )
-from pipelines.github.records import Table
 from pipelines.joins.claims import (
-    KEY_BYTES,
-    Standing,
-    Verdicts,
-    claims_table,
+    LocalWinners,
+    RowVerdicts,
     digest_key,
     in_order,
+    local_winners,
     readable,
 )
 from pipelines.readers.rows import BadRow
@@ -70,16 +71,13 @@ def rank_of(repo_name: str, path: str) -> bytes:
     return f"{repo_name}\0{path}".encode("utf-8", "replace")
 
 
-def license_claims(unit: Unit, _verdicts: dict[str, Verdicts]) -> Iterator[pa.Table]:
-    """Yield what a unit knows or asks about repositories: the first meeting."""
+def license_claims(unit: Unit, _verdicts: Verdicts) -> Iterator[pa.Table]:
+    """Yield what a unit knows or asks about repositories: the first decision."""
     rows: list[int] = []
     names: list[str] = []
     facts: dict[str, list[str]] = {}
     if unit.kind in FACTS:
-        read = tables.read_licenses if unit.kind == Table.LICENSES else tables.read_languages
-        for row in read_table(unit, read):
-            if isinstance(row, BadRow):
-                continue
+        for row in fact_rows(unit):
             rows.append(row.row)
             names.append(row.repo_name)
             if isinstance(row, tables.LicenseRow):
@@ -89,42 +87,54 @@ def license_claims(unit: Unit, _verdicts: dict[str, Verdicts]) -> Iterator[pa.Ta
                 facts.setdefault("languages", []).append(languages)
     elif unit.kind in (FILES, JOINED):
         repositories = Repositories()
-        for row in file_rows(unit, content=False):
-            if not isinstance(row, BadRow):
-                repositories.meet(row.repo_name or "")
+        for file in _files_of(unit, content=False):
+            repositories.meet(file.repo_name or "")
         names = repositories.names()
         rows = list(range(len(names)))
-    yield claims_table(
-        unit.name,
-        rows,
+    yield pa.table(
         {
             "key": pa.array(map(digest_key, names), pa.binary(KEY_BYTES)),
+            "row": pa.array(rows, pa.int64()),
             "asks": pa.array([unit.kind not in FACTS] * len(rows), pa.bool_()),
             **{
                 fact: pa.array(facts.get(fact, [None] * len(rows)), pa.string())
                 for fact in FACT_COLUMNS
             },
-        },
+        }
     )
 
 
-class BlobStanding:
+def _files_of(unit: Unit, *, content: bool) -> Iterator[FileOrBlob]:
+    """Yield the rows of a unit that name a file and can be read."""
+    for part in unit.parts:
+        for row in file_rows(unit, part, content=content):
+            if not isinstance(row, BadRow):
+                yield row
+
+
+class KeepOnePerBlob:
     """The stage that keeps, of all files of one blob, the one that stands for it (1.6, key (a))."""
 
     name = STAGE
 
-    def __init__(self, unit: Unit, verdicts: dict[str, Verdicts], gates: Sequence[Stage]) -> None:
-        claims = _FileClaims(unit, verdicts, gates)
+    def __init__(self, unit: Unit, verdicts: Verdicts, gates: Sequence[Stage]) -> None:
+        self.unit = unit
+        self.verdicts = verdicts
+        self.gates = gates
+        self.outcomes: RowVerdicts = verdicts.get(BLOBS) or RowVerdicts(())
+
+    def load(self) -> None:
+        """Claim again what the unit claimed, to know which of its files stands for which blob."""
+        claims = _FileClaims(self.unit, self.verdicts, self.gates)
         self.without_content = claims.without_content
-        self.standing = Standing(claims.table())
-        self.verdicts = verdicts.get(BLOBS) or Verdicts(())
+        self.local = LocalWinners(claims.table())
 
     def __call__(self, document: Document) -> Verdict:
         """Drop the file if another stands for its blob, or if the blob has no text."""
         if reason := self.without_content.get(document.row):
             return drop(reason)
-        row = self.standing.winner_row(document.row)
-        verdict = self.verdicts.of(row)
+        row = self.local.winner_row(document.row)
+        verdict = self.outcomes.of(row)
         if verdict["outcome"] in _STATES:
             return drop(verdict["outcome"])
         if row == document.row and verdict["outcome"] == "wins":
@@ -136,15 +146,13 @@ class BlobStanding:
 class _FileClaims:
     """The claims of a unit's files on their blobs, one for each file that passes the gates."""
 
-    def __init__(self, unit: Unit, verdicts: dict[str, Verdicts], gates: Sequence[Stage]) -> None:
+    def __init__(self, unit: Unit, verdicts: Verdicts, gates: Sequence[Stage]) -> None:
         self.unit = unit
         self.without_content: dict[int, str] = {}  # rows of a joined export -> reason
         self._chunks: list[pa.Table] = []
         self._claims: list[dict[str, Any]] = []
         repositories = Repositories(verdicts.get(LICENSES))
-        for row in file_rows(unit, content=True):
-            if isinstance(row, BadRow):
-                continue
+        for row in _files_of(unit, content=True):
             document = document_of(row, *repositories.meet(row.repo_name or ""))
             if not _passes(document, gates):
                 continue
@@ -166,9 +174,7 @@ class _FileClaims:
     def table(self) -> pa.Table:
         """Return them, each with its locator."""
         self._flush()
-        table = pa.concat_tables(self._chunks).unify_dictionaries().combine_chunks()
-        columns = {name: table[name] for name in table.column_names if name != "row"}
-        return claims_table(self.unit.name, table["row"], columns)
+        return pa.concat_tables(self._chunks).unify_dictionaries().combine_chunks()
 
 
 def _passes(document: Document, gates: Sequence[Stage]) -> bool:
@@ -194,30 +200,32 @@ def _claim(document: Document, *, joined: bool) -> dict[str, Any]:
     }
 
 
-def blob_claims(
-    unit: Unit, verdicts: dict[str, Verdicts], *, gates: Sequence[Stage]
-) -> Iterator[pa.Table]:
-    """Yield a unit's claims in the second meeting: files claim, contents say what they have."""
+def blob_claims(unit: Unit, verdicts: Verdicts, *, gates: Sequence[Stage]) -> Iterator[pa.Table]:
+    """Yield a unit's claims on blobs: files claim, contents say what they have."""
     if unit.kind in FACTS:
         return
     if unit.kind in (FILES, JOINED):
-        yield Standing(_FileClaims(unit, verdicts, gates).table()).emitted
+        yield local_winners(_FileClaims(unit, verdicts, gates).table())
         return
     keys, states, rows = [], [], []
-    for blob in read_table(unit, tables.read_blobs, content=False):
-        if not isinstance(blob, BadRow):
-            keys.append(digest_key(blob.blob_id or ""))
-            states.append(0 if blob.has_content else 1 if blob.binary else 2)
-            rows.append(blob.row)
-    held = {"key": pa.array(keys, pa.binary(KEY_BYTES)), "state": pa.array(states, pa.int8())}
+    for part in unit.parts:
+        for blob in read_table(part, tables.read_blobs, content=False):
+            if not isinstance(blob, BadRow):
+                keys.append(digest_key(blob.blob_id or ""))
+                states.append(0 if blob.has_content else 1 if blob.binary else 2)
+                rows.append(blob.row)
+    held = {
+        "key": pa.array(keys, pa.binary(KEY_BYTES)),
+        "state": pa.array(states, pa.int8()),
+        "row": pa.array(rows, pa.int64()),
+    }
     unknown = {
         field.name: pa.nulls(len(rows), _WORD if pa.types.is_string(field.type) else field.type)
         for field in _CLAIM
-        if field.name not in ("key", "state", "row")
+        if field.name not in held
     }
     columns = held | unknown
-    ordered = {name: columns[name] for name in _CLAIM.names if name != "row"}
-    yield claims_table(unit.name, rows, ordered)
+    yield pa.table({name: columns[name] for name in _CLAIM.names})
 
 
 def decide_blobs(claims: pa.Table) -> pa.Table:

@@ -9,18 +9,20 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from filters.github.licenses import spdx_id
 from filters.github.paths import language_of
 from pipelines.engine.documents import Document
-from pipelines.engine.runs import RunError
-from pipelines.engine.stages import Ledger
-from pipelines.engine.units import Unit, name_units
+from pipelines.engine.errors import RunError
+from pipelines.engine.passes import Converter, Notes
+from pipelines.engine.steps import Verdicts
+from pipelines.engine.units import Part, Unit, one_per_file
 from pipelines.github import records as tables
 from pipelines.github.records import Table
-from pipelines.joins.claims import Verdicts
+from pipelines.joins.claims import RowVerdicts
 from pipelines.readers.rows import BadRow, UnreadableFile
 from pipelines.storage import files as storage
 
@@ -73,13 +75,13 @@ def classify(files: Sequence[storage.InputFile]) -> tuple[list[Unit], dict[str, 
             + ". A run needs contents, files and licenses (languages is welcome), or an export "
             "that joins them; name them all with --input."
         )
-    return name_units(found), unreadable
+    return one_per_file(found), unreadable
 
 
-def read_table(unit: Unit, read: Any, **options: Any) -> Iterator[Any]:
-    """Yield the rows of the unit's input."""
-    with storage.open_input(unit.path) as stream:
-        yield from read(stream, storage.basename(unit.path), **options)
+def read_table(part: Part, read: Any, **options: Any) -> Iterator[Any]:
+    """Yield the rows of a file."""
+    with storage.open_input(part.path) as stream:
+        yield from read(stream, storage.basename(part.path), **options)
 
 
 def file_url(repo_name: str, ref: str | None, path: str) -> str:
@@ -97,7 +99,7 @@ def file_url(repo_name: str, ref: str | None, path: str) -> str:
 class Repositories:
     """The repositories of a unit, numbered as they are met, and what was learned of them."""
 
-    def __init__(self, verdicts: Verdicts | None = None) -> None:
+    def __init__(self, verdicts: RowVerdicts | None = None) -> None:
         self._verdicts = verdicts
         self._number: dict[str, int] = {}
         self._known: list[tuple[str | None, str | None]] = []
@@ -117,12 +119,12 @@ class Repositories:
         return list(self._number)
 
 
-def file_rows(unit: Unit, *, content: bool) -> Iterator[FileOrBlob | BadRow]:
+def file_rows(unit: Unit, part: Part, *, content: bool) -> Iterator[FileOrBlob | BadRow]:
     """Yield the rows that name a file, from ``files`` or from a joined export."""
     if unit.kind == FILES:
-        yield from read_table(unit, tables.read_files)
+        yield from read_table(part, tables.read_files)
         return
-    for row in read_table(unit, tables.read_blobs, content=content):
+    for row in read_table(part, tables.read_blobs, content=content):
         if isinstance(row, BadRow) or (row.repo_name and row.path):
             yield row
         else:
@@ -166,42 +168,52 @@ def git_blob_id(content: str) -> str:
     return hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
 
 
-def read_unit(
-    unit: Unit, verdicts: dict[str, Verdicts], ledger: Ledger
-) -> Iterator[Document | BadRow]:
-    """Yield the documents of a unit, whatever it holds; tables of facts yield their bad rows."""
+def records(unit: Unit, part: Part, _notes: Notes) -> Iterator[Any]:
+    """Yield the rows of a unit, whatever it holds."""
     if unit.kind in FACTS:
-        read = tables.read_licenses if unit.kind == Table.LICENSES else tables.read_languages
-        yield from (row for row in read_table(unit, read) if isinstance(row, BadRow))
+        yield from read_table(part, _reader_of_facts(unit))
     elif unit.kind == CONTENTS:
-        yield from _arrivals(unit, verdicts.get(BLOBS) or Verdicts(()), ledger)
+        yield from read_table(part, tables.read_blobs)
     else:
-        repositories = Repositories(verdicts.get(LICENSES))
-        for row in file_rows(unit, content=True):
-            if isinstance(row, BadRow):
+        yield from file_rows(unit, part, content=True)
+
+
+def _reader_of_facts(unit: Unit) -> Any:
+    return tables.read_licenses if unit.kind == Table.LICENSES else tables.read_languages
+
+
+def fact_rows(unit: Unit) -> Iterator[tables.LicenseRow | tables.LanguagesRow]:
+    """Yield the rows of a table of facts that can be read."""
+    for part in unit.parts:
+        for row in read_table(part, _reader_of_facts(unit)):
+            if not isinstance(row, BadRow):
                 yield row
-            else:
-                yield document_of(row, *repositories.meet(row.repo_name or ""))
 
 
-def _arrivals(unit: Unit, verdicts: Verdicts, ledger: Ledger) -> Iterator[Document | BadRow]:
-    """Yield the blobs of ``contents`` for which a file stands, with what that file knows."""
-    for blob in read_table(unit, tables.read_blobs):
-        if isinstance(blob, BadRow):
-            yield blob
-            continue
-        chosen = verdicts[blob.row]
-        if chosen is None:  # no file that passed the gates names it; those files are accounted for
-            ledger.notes["blobs_not_claimed"] += 1
-            continue
-        repo_name, path = chosen["winner"].decode().split("\0")
-        document = document_of(
-            tables.FileRow(
-                blob.row, repo_name, path, blob.blob_id or "", chosen["ref"], chosen["mode"]
-            ),
-            chosen["license"],
-            chosen["languages"],
-        )
-        document.text = blob.content or ""
-        document.meta |= {"size": blob.size, "copies": chosen["copies"]}
-        yield document
+def converter(unit: Unit, verdicts: Verdicts, notes: Notes) -> Converter:
+    """Return the function that makes a document of a row: none of a row of facts."""
+    if unit.kind in FACTS:
+        return lambda _row: None
+    if unit.kind == CONTENTS:
+        return partial(_arrival, verdicts.get(BLOBS) or RowVerdicts(()), notes)
+    repositories = Repositories(verdicts.get(LICENSES))
+    return lambda row: document_of(row, *repositories.meet(row.repo_name or ""))
+
+
+def _arrival(verdicts: RowVerdicts, notes: Notes, blob: tables.BlobRow) -> Document | None:
+    """Return the document of a blob for which a file stands, with what that file knows."""
+    chosen = verdicts[blob.row]
+    if chosen is None:  # no file that passed the gates names it; those files are accounted for
+        notes["blobs_not_claimed"] += 1
+        return None
+    repo_name, path = chosen["winner"].decode().split("\0")
+    document = document_of(
+        tables.FileRow(
+            blob.row, repo_name, path, blob.blob_id or "", chosen["ref"], chosen["mode"]
+        ),
+        chosen["license"],
+        chosen["languages"],
+    )
+    document.text = blob.content or ""
+    document.meta |= {"size": blob.size, "copies": chosen["copies"]}
+    return document

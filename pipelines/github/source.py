@@ -15,23 +15,20 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Literal
 
-import apache_beam as beam
-
-from filters.github import headers, licenses
+from filters.github import headers, licenses, quality
 from filters.github import paths as source_paths
-from filters.github import quality as code
 from filters.verdict import Verdict
 from pipelines.engine.documents import Document
-from pipelines.engine.output import Output, RejectPolicy
-from pipelines.engine.passes import Claims, Committed, Recipe, RunUnits, Units
-from pipelines.engine.plan import Pass, Plan
-from pipelines.engine.runs import Run, RunError
+from pipelines.engine.errors import MachineError, RunError
+from pipelines.engine.passes import Write
+from pipelines.engine.plan import Inputs
 from pipelines.engine.settings import setting
+from pipelines.engine.source import Phase, Source
 from pipelines.engine.stages import Keep, Rewrite, Score, Stage
+from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit
-from pipelines.github.claims import STAGE as BLOB_STAGE
 from pipelines.github.claims import (
-    BlobStanding,
+    KeepOnePerBlob,
     blob_claims,
     decide_blobs,
     license_claims,
@@ -45,18 +42,13 @@ from pipelines.github.files import (
     JOINED,
     LICENSES,
     classify,
-    read_unit,
+    converter,
+    records,
 )
-from pipelines.joins.claims import Decide, Verdicts, bucket_count, digest_key, look_up
-from pipelines.joins.settle import Meeting, Settle
+from pipelines.joins.claims import Claims, RowVerdicts, deciding, digest_key, look_up
+from pipelines.joins.settle import Settle
 from pipelines.storage.files import find_inputs
 from tokenizer.model import Tokenizer, TokenizerError
-
-# Claims a byte of input, for the number of buckets: a claim holds about its row of `files`, which
-# compresses well; beside a text it is small. More buckets than need be cost a message a unit each.
-CLAIM_BYTES_PER_TABLE_BYTE = 4.0
-CLAIM_BYTES_PER_TEXT_BYTE = 0.1
-TEXT_STAGE = "github.duplicate_text"
 
 
 @dataclass(frozen=True)
@@ -121,11 +113,11 @@ def gates(config: GithubConfig) -> list[Stage]:
 
 def cleaning(config: GithubConfig) -> list[Stage]:
     """Return the stages that read the text (1.2, steps 5 to 7)."""
-    thresholds = code.Thresholds(
+    thresholds = quality.Thresholds(
         max_line=config.max_line_length,
         mean_line=config.avg_line_length,
         min_alnum=config.min_alnum_ratio,
-        min_alpha_per_token=code.REDPAJAMA_THRESHOLDS.min_alpha_per_token
+        min_alpha_per_token=quality.REDPAJAMA_THRESHOLDS.min_alpha_per_token
         if config.token_counter
         else None,
     )
@@ -135,38 +127,38 @@ def cleaning(config: GithubConfig) -> list[Stage]:
         else Rewrite("github.header", headers.strip_license_header, ("text", "meta.path"))
     )
     return [
-        Rewrite("github.normalize", code.normalize_source),
-        Keep("github.binary", code.check_binary_like),
+        Rewrite("github.normalize", quality.normalize_source),
+        Keep("github.binary", quality.check_binary_like),
         *([Keep("github.generated", headers.check_generated)] if config.drop_generated else []),
         strip,
         Score("github.measure", measure, into="meta"),
         Keep(
             "github.quality",
             partial(check_measured, thresholds=thresholds, token_counter=config.token_counter),
-            ("text", "meta.path", *(f"meta.{name}" for name in code.SourceStatistics._fields)),
+            ("text", "meta.path", *(f"meta.{name}" for name in quality.SourceStatistics._fields)),
         ),
     ]
 
 
 def measure(text: str) -> dict[str, float]:
     """Return the statistics of a file as they go into ``meta`` (1.7)."""
-    return code.source_statistics(text)._asdict()
+    return quality.source_statistics(text)._asdict()
 
 
 def check_measured(
     text: str,
     path: str,
     *statistics: float,
-    thresholds: code.Thresholds,
+    thresholds: quality.Thresholds,
     token_counter: str = "",
 ) -> Verdict:
     """Judge a file by what :func:`measure` measured."""
-    return code.check_source_file(
+    return quality.check_source_file(
         text,
         path,
         thresholds=thresholds,
         count_tokens=partial(count_tokens, token_counter) if token_counter else None,
-        statistics=code.SourceStatistics(*statistics),  # type: ignore[arg-type] # meta holds its fields
+        statistics=quality.SourceStatistics(*statistics),  # type: ignore[arg-type] # meta holds its fields
     )
 
 
@@ -177,102 +169,106 @@ def count_tokens(model: str, text: str) -> int:
 
 @lru_cache(1)
 def load_counter(model: str) -> Tokenizer:
-    """Load a tokenizer once a process."""
-    return Tokenizer(model)
+    """Load a tokenizer once per process; raises MachineError."""
+    try:
+        return Tokenizer(model)
+    except TokenizerError as error:
+        raise MachineError(f"--token-counter: {error}") from error
 
 
 def text_claim(document: Document) -> dict[str, Any]:
     """Return the claim of a cleaned text on being the only one of its kind (1.6, key (b))."""
     meta = document.meta
     return {
-        "claim_key": digest_key(code.clean_key(document.text)),
+        "claim_key": digest_key(quality.clean_key(document.text)),
         "claim_rank": rank_of(meta["repo_name"], meta["path"]),
         "claim_count": meta["copies"],
     }
 
 
-def plan(config: GithubConfig) -> Plan:
-    """Find the inputs and say what is to be done with them.
+def find(config: GithubConfig) -> Inputs:
+    """Find the tables of the export.
 
     Raises:
         StorageError: an input is not there.
         RunError: the inputs do not make up a data set, or a setting is wrong.
     """
-    RejectPolicy.parse(config.rejects)
     if config.token_counter:
         if not config.redpajama:
             raise RunError("--token-counter belongs to --profile redpajama: give both or neither")
-        try:
-            load_counter(config.token_counter)
-        except TokenizerError as error:
-            raise RunError(f"--token-counter: {error}") from error
+        load_counter(config.token_counter)
     units, unreadable = classify(find_inputs(config.input))
-    texts = [unit for unit in units if unit.kind in (CONTENTS, JOINED)]
-    passes = [Pass("look up licences", "passes/licenses", units)]
-    passes.append(Pass("choose files", "passes/blobs", units))
-    stages = [*gates(config), *cleaning(config)]
-    names = [stage.name for stage in stages]
-    names[len(gates(config)) : len(gates(config))] = [BLOB_STAGE]
-    names.append("github.text")
-    if not config.redpajama:
-        passes.append(Pass("clean", "staged", texts))
-        names.append(TEXT_STAGE)
-    passes.append(Pass("write", "units", units))
-    return Plan(units, unreadable, passes, names)
+    return Inputs(units, unreadable)
 
 
-def github(root: beam.Pipeline, plan: Plan, config: GithubConfig, run: Run) -> None:
-    """Curate the units; each commits its documents and rejects in the run directory."""
-    rejects = RejectPolicy.parse(config.rejects)
-    written = Output(run, rejects)
-    curated = written if config.redpajama else Output(run, rejects, staged=text_claim)
-    texts = [unit for unit in plan.units if unit.kind in (CONTENTS, JOINED)]
-    names = [unit for unit in plan.units if unit.kind not in (CONTENTS, JOINED)]
-    claim_bytes = CLAIM_BYTES_PER_TABLE_BYTE * sum(unit.size for unit in names)
-    claim_bytes += CLAIM_BYTES_PER_TEXT_BYTE * sum(unit.size for unit in texts)
-    buckets = bucket_count(int(claim_bytes))
-
-    if run.lacks(names, "units") or run.lacks(texts, *curated.sidecars, "units"):
-        units = root | "units" >> Units(plan.units)
-        # First meeting: repositories and what is known of them.
-        facts = (
-            (units,)
-            | "ask for licences" >> Claims(run, "licenses", license_claims, buckets)
-            | "join licences" >> Decide(partial(look_up, facts=FACT_COLUMNS), LICENSES)
-        )
-        # Second meeting: blobs and the files that name them.
-        choices = (
-            (units, facts)
-            | "claim blobs"
-            >> Claims(run, "blobs", partial(blob_claims, gates=gates(config)), buckets)
-            | "join blobs" >> Decide(decide_blobs, BLOBS)
-        )
-        # Files that lost are rejected by their table; those that won send for their text.
-        files = Recipe("github", read_unit, partial(file_stages, config), send=True)
-        _ = (root | "tables" >> Units(names), facts, choices) | "reject files" >> RunUnits(
-            files, written
-        )
-        joined = any(unit.kind == JOINED for unit in texts)
-        contents = Recipe("github", read_unit, partial(text_stages, config), arrive=not joined)
-        cleaned = (root | "texts" >> Units(texts), facts, choices) | "clean texts" >> RunUnits(
-            contents, curated
-        )
-    else:  # an interrupted run had come so far
-        cleaned = root | "cleaned" >> Committed(texts)
-    if not config.redpajama:
-        # Third meeting: cleaned texts that are equal.
-        meeting = Meeting(written, TEXT_STAGE, "duplicate_text", buckets)
-        _ = cleaned | "settle" >> Settle(meeting)
+def holds_texts(unit: Unit) -> bool:
+    """Tell a unit of contents, or of a joined export, from the tables."""
+    return unit.kind in (CONTENTS, JOINED)
 
 
-def file_stages(config: GithubConfig, unit: Unit, verdicts: dict[str, Verdicts]) -> Sequence[Stage]:
+def holds_no_texts(unit: Unit) -> bool:
+    """Tell a table from the units that hold texts."""
+    return not holds_texts(unit)
+
+
+def phases(config: GithubConfig, units: Sequence[Unit]) -> list[Phase]:
+    """Return what is done with the tables of an export, in order."""
+    licences_meet = Claims(
+        "look up licences",
+        LICENSES_TOPIC,
+        license_claims,
+        deciding(partial(look_up, facts=FACT_COLUMNS)),
+    )
+    blobs_meet = Claims(
+        "choose files",
+        BLOBS_TOPIC,
+        partial(blob_claims, gates=gates(config)),
+        deciding(decide_blobs),
+        wants=[LICENSES_TOPIC],
+    )
+    texts_meet = Settle("github.duplicate_text", "duplicate_text", text_claim, of=holds_texts)
+    # Files that lost are rejected by their table; those that won send for their text.
+    reject_files = Write(
+        "reject files",
+        records,
+        converter,
+        partial(file_stages, config),
+        wants=[LICENSES_TOPIC, BLOBS_TOPIC],
+        of=holds_no_texts,
+        send=True,
+    )
+    clean_texts = Write(
+        "write texts" if config.redpajama else "clean",
+        records,
+        converter,
+        partial(text_stages, config),
+        wants=[LICENSES_TOPIC, BLOBS_TOPIC],
+        of=holds_texts,
+        arrive=not any(unit.kind == JOINED for unit in units),
+        staged=None if config.redpajama else texts_meet.staged,
+    )
+    return [
+        licences_meet,
+        blobs_meet,
+        reject_files,
+        clean_texts,
+        *([] if config.redpajama else [texts_meet]),
+    ]
+
+
+def file_stages(config: GithubConfig, unit: Unit, verdicts: Verdicts) -> Sequence[Stage]:
     """Return the stages of a unit of files, which reads no text."""
     if unit.kind in FACTS:
         return []
-    return [*gates(config), BlobStanding(unit, verdicts, gates(config))]
+    return [*gates(config), KeepOnePerBlob(unit, verdicts, gates(config))]
 
 
-def text_stages(config: GithubConfig, unit: Unit, verdicts: dict[str, Verdicts]) -> Sequence[Stage]:
+def text_stages(config: GithubConfig, unit: Unit, verdicts: Verdicts) -> Sequence[Stage]:
     """Return the stages of a unit of texts; a joined export goes through the gates as well."""
     stages = cleaning(config)
     return stages if unit.kind == CONTENTS else [*file_stages(config, unit, verdicts), *stages]
+
+
+LICENSES_TOPIC = Topic(LICENSES, RowVerdicts)
+BLOBS_TOPIC = Topic(BLOBS, RowVerdicts)
+GITHUB = Source("github", GithubConfig, find, phases)

@@ -1,37 +1,41 @@
-"""What must meet across documents: claims, decided in buckets, and verdicts (DESIGN 4).
+"""Claims, and how they are decided: what must meet across documents.
 
-1. Each unit emits *claims*, an Arrow table packed per bucket: a ``key`` (u64 hash or 16-byte
-   digest), the locator ``unit`` and ``row``, and what the decision needs (a rank, a fact, a count).
+1. Each unit emits *claims*: a table with a ``key`` (a hash of 64 bits or a digest of 16 bytes), and
+   what the decision needs beside it (``row``: the record that claims; a ``rank``, a ``count``,
+   facts).
 2. Claims are grouped by bucket, the high bits of the key, and not by key: one group holds millions
    of claims and is decided by sorting arrays, not by a Python loop.
-3. Verdicts return packed to the units that claimed; the second reading of a unit applies them.
+3. Verdicts return, packed, to the units that claimed; the next reading of a unit applies them.
 
-Text is never shuffled. A unit combines its own claims per key before it emits them, so a key that
-is everywhere (the empty file) has as many claims as there are units, and not as there are records.
+Text is never moved. A unit combines its own claims per key before it emits them, so a key that is
+everywhere (the empty file) has as many claims as there are units, and not as there are records.
 
-Decisions are pure functions from the claims of a bucket to verdicts. They order claims totally
+Decisions are pure functions from the blocks of a group to verdicts. They order claims totally
 (rank, then unit, then row), so neither the order of arrival nor the number of buckets shows.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-KEY_BYTES = 16  # of a digest key: no two of 10^12 different keys collide, to 1 in 10^14
-BUCKET_BYTES = (
-    128_000_000  # claims of a bucket, unpacked (DESIGN 4): fits a worker with room to sort
-)
-MAX_BUCKETS = 1 << 16
+from pipelines.engine.claim_files import Block, edges_of, write_claims
+from pipelines.engine.documents import KEY_BYTES
+from pipelines.engine.packing import pack, unpack, words_of
+from pipelines.engine.passes import Context, every_unit
+from pipelines.engine.steps import GroupStep, Step, Topic, UnitStep, Verdicts
+from pipelines.engine.units import Unit
+from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, Workspace
+from pipelines.readers.rows import UnreadableFile
 
-Bucketed = tuple[int, bytes]  # (bucket, packed claims)
-Addressed = tuple[str, bytes]  # (unit name, message)
+Emit = Callable[[Unit, Verdicts], Iterable[pa.Table]]
+Decide = Callable[[Sequence[Block]], Iterator[tuple[str, bytes]]]
 
 
 class LostVerdictError(BaseException):
@@ -39,6 +43,119 @@ class LostVerdictError(BaseException):
 
     Not an ``Exception``, so that no stage makes a reject of it.
     """
+
+
+def by_name(unit: Unit) -> str:
+    """Order units as the sorted inputs are."""
+    return unit.name
+
+
+@dataclass(frozen=True)
+class Claims:
+    """A phase: every unit claims, and the claims are decided where they meet.
+
+    Args:
+        title: as progress shows it.
+        topic: of the decision; units meet within its scopes.
+        emit: yields the claims of a unit, in chunks; it may look at verdicts of earlier phases.
+        decide: the decision; see :func:`deciding` for one on a whole table.
+        wants: topics of the verdicts that ``emit`` looks at.
+        of: which units of the source claim.
+        order: of a unit among those of its scope, where the earlier unit wins.
+    """
+
+    title: str
+    topic: Topic
+    emit: Emit
+    decide: Decide
+    wants: Sequence[Topic] = ()
+    of: Callable[[Unit], bool] = every_unit
+    order: Callable[[Unit], str] = by_name
+
+    def steps(self, context: Context) -> list[Step]:
+        """Return the step in which units claim, and the one that decides."""
+        units = [unit for unit in context.units if self.of(unit)]
+        name = self.topic.name
+        return [
+            UnitStep(
+                self.title,
+                f"{CLAIMS}/{name}",
+                CLAIMS_SUFFIX,
+                units,
+                partial(claim, self),
+                partial(claim_nothing, name),
+                self.wants,
+                name,
+            ),
+            GroupStep(f"decide {name}", self.topic, units, partial(decide_group, self.decide)),
+        ]
+
+    def stage_names(self, _context: Context) -> list[str]:
+        """Return no stages: a stage of a later phase applies the verdicts."""
+        return []
+
+
+def claim(phase: Claims, workspace: Workspace, unit: Unit, verdicts: Verdicts) -> None:
+    """Write the claims of a unit; one that cannot be read claims nothing.
+
+    The phase that writes documents reads the unit again, and commits it with the reason.
+    """
+    name = phase.topic.name
+    try:
+        write_claims(
+            workspace.claims_path(name, unit.name),
+            unit.name,
+            phase.order(unit),
+            phase.emit(unit, verdicts),
+        )
+    except UnreadableFile:
+        workspace.write_no_claims(name, unit.name)
+
+
+def claim_nothing(topic: str, workspace: Workspace, unit: Unit, _why: str) -> None:
+    """Leave the mark of a unit that cannot be run."""
+    workspace.write_no_claims(topic, unit.name)
+
+
+def decide_group(
+    decide: Decide, _workspace: Workspace, _group: int, blocks: Sequence[Block]
+) -> Iterator[tuple[str, bytes]]:
+    """Return the verdicts of a decision that needs nothing but the claims."""
+    return decide(blocks)
+
+
+def deciding(decide: Callable[[pa.Table], pa.Table]) -> Decide:
+    """Return the decision on blocks of one on a table.
+
+    Args:
+        decide: a pure function from the claims of a group, with the ``unit`` of each, to verdicts
+            with ``unit`` and ``row``.
+    """
+    return partial(decide_table, decide)
+
+
+def decide_table(
+    decide: Callable[[pa.Table], pa.Table], blocks: Sequence[Block]
+) -> Iterator[tuple[str, bytes]]:
+    """Decide the claims of a group as one table; yield one message for each unit."""
+    verdicts = decide(claims_of(blocks))
+    verdicts = verdicts.take(
+        pc.sort_indices(verdicts, [("unit", "ascending"), ("row", "ascending")])
+    )
+    units = verdicts["unit"].to_pylist()
+    verdicts = verdicts.drop_columns(["unit"])
+    for start, end in edges_of(units):
+        yield units[start], pack(verdicts.slice(start, end - start), compress=True)
+
+
+def claims_of(blocks: Sequence[Block]) -> pa.Table:
+    """Return the claims of all blocks as one table, each with the name of its ``unit``."""
+    tables = [
+        table.append_column("unit", pa.repeat(block.unit, table.num_rows))
+        for block in blocks
+        for table in block.tables
+    ]
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
 
 def digest_key(*parts: str) -> bytes:
@@ -49,71 +166,6 @@ def digest_key(*parts: str) -> bytes:
     """
     text = "".join(part + "\0" for part in parts)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=KEY_BYTES).digest()
-
-
-def bucket_count(claim_bytes: int) -> int:
-    """Return how many buckets hold ``claim_bytes`` of claims, a power of two.
-
-    Verdicts do not depend on it; an estimate from the size of the inputs will do.
-    """
-    wanted = max(1, -(-claim_bytes // BUCKET_BYTES))
-    return int(min(MAX_BUCKETS, 1 << (wanted - 1).bit_length()))
-
-
-def pack(table: pa.Table) -> bytes:
-    """Return a table as compressed Arrow IPC."""
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
-
-
-def unpack(packed: Iterable[bytes]) -> pa.Table:
-    """Return packed tables of one schema as one table; at least one must be given."""
-    tables = [pa.ipc.open_stream(message).read_all() for message in packed]
-    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
-
-
-def _words(keys: pa.ChunkedArray) -> npt.NDArray[Any]:
-    """Return keys as rows of u64, shape (n, 1), or (n, 2) with the high bits first for digests."""
-    if pa.types.is_uint64(keys.type):
-        return np.asarray(keys).reshape(-1, 1)
-    width = keys.type.byte_width
-    chunks = [
-        np.frombuffer(chunk.buffers()[1], np.uint8)[
-            chunk.offset * width : (chunk.offset + len(chunk)) * width
-        ]
-        for chunk in keys.chunks
-        if len(chunk)
-    ]
-    raw = np.concatenate(chunks) if chunks else np.zeros(0, np.uint8)
-    return raw.view(">u8").reshape(-1, width // 8)
-
-
-def by_bucket(claims: pa.Table, buckets: int) -> Iterator[Bucketed]:
-    """Cut a unit's claims into buckets and pack them."""
-    if not claims.num_rows:
-        return
-    if buckets == 1:
-        yield 0, pack(claims)
-        return
-    high = _words(claims["key"])[:, 0].astype(np.uint64)
-    bucket = (high >> np.uint64(64 - (buckets.bit_length() - 1))).astype(np.int64)
-    order = np.argsort(bucket, kind="stable")
-    claims, bucket = claims.take(order), bucket[order]
-    edges = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1], True])
-    for start, end in pairwise(edges):
-        yield int(bucket[start]), pack(claims.slice(start, end - start).combine_chunks())
-
-
-def claims_table(unit: str, rows: Any, columns: Mapping[str, Any]) -> pa.Table:
-    """Return the claims of one unit: ``columns`` (with ``key``) and the locator of each claim."""
-    indices = pa.array(np.zeros(len(rows), np.int32))
-    units = pa.DictionaryArray.from_arrays(indices, pa.array([unit]))
-    if not isinstance(rows, pa.ChunkedArray):
-        rows = pa.array(rows, pa.int64())
-    return pa.table({**columns, "unit": units, "row": rows})
 
 
 def readable(rank: bytes) -> str:
@@ -131,12 +183,9 @@ def in_order(claims: pa.Table, *before: str) -> tuple[pa.Table, npt.NDArray[np.i
     Returns:
         the sorted table, and the index of the first claim of every key, ascending.
     """
-    claims = claims.set_column(
-        claims.schema.get_field_index("unit"), "unit", claims["unit"].cast(pa.string())
-    )
-    columns = ["key", *before, "unit", "row"]
+    columns = ["key", *before, *(["unit"] if "unit" in claims.column_names else []), "row"]
     claims = claims.take(pc.sort_indices(claims, [(column, "ascending") for column in columns]))
-    words = _words(claims["key"])
+    words = words_of(claims["key"])
     new = np.r_[True, (words[1:] != words[:-1]).any(axis=1)] if len(words) else np.zeros(0, bool)
     return claims, np.flatnonzero(new)
 
@@ -154,7 +203,7 @@ def look_up(claims: pa.Table, *, facts: Sequence[str]) -> pa.Table:
     for fact in facts:
         table, starts = in_order(claims, fact)  # nulls sort last: the first claim of a key knows
         lengths = np.diff(np.r_[starts, table.num_rows])
-        known = table[fact].take(np.repeat(starts, lengths))
+        known = table[fact].take(pa.array(np.repeat(starts, lengths)))
         asking = table.set_column(table.schema.get_field_index(fact), fact, known)
         asking = asking.filter(asking["asks"])
         asking = asking.sort_by([("unit", "ascending"), ("row", "ascending")])
@@ -178,11 +227,11 @@ def first_wins(claims: pa.Table) -> pa.Table:
     copies = np.add.reduceat(counts, starts) if len(starts) else counts
     wins = np.zeros(table.num_rows, bool)
     wins[starts] = True
-    winners = np.repeat(starts, lengths)
+    winners = pa.array(np.repeat(starts, lengths))
+    locator = {name: table[name] for name in ("unit", "row") if name in table.column_names}
     return pa.table(
         {
-            "unit": table["unit"],
-            "row": table["row"],
+            **locator,
             "wins": wins,
             "copies": np.repeat(copies, lengths),
             "winner": table["rank"].take(winners),
@@ -191,8 +240,8 @@ def first_wins(claims: pa.Table) -> pa.Table:
     )
 
 
-class Standing:
-    """How the records of one unit stand in a decision by :func:`first_wins`.
+class LocalWinners:
+    """The decision of :func:`first_wins` among the claims of one unit.
 
     A unit decides first among its own claims and emits only those that win there, each with the
     count of all that it beat; the verdicts on these hold for the others of their key.
@@ -220,75 +269,22 @@ class Standing:
         return int(self._winner_rows[np.searchsorted(self._rows, row)])
 
 
-@beam.typehints.with_input_types(tuple[int, Iterable[bytes]])
-@beam.typehints.with_output_types(Addressed)
-class DecideBucket(beam.DoFn):
-    """Decide the claims of one bucket and address the verdicts to the units."""
-
-    def __init__(self, decide: Callable[[pa.Table], pa.Table], topic: str) -> None:
-        self.decide = decide
-        self.topic = topic
-
-    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[Addressed]:
-        """Yield one message a unit."""
-        verdicts = self.decide(unpack(element[1]))
-        verdicts = verdicts.take(
-            pc.sort_indices(verdicts, [("unit", "ascending"), ("row", "ascending")])
-        )
-        units = verdicts["unit"].to_pylist()
-        verdicts = verdicts.drop_columns(["unit"])
-        edges = [i for i in range(len(units)) if i == 0 or units[i] != units[i - 1]]
-        for start, end in pairwise([*edges, len(units)]):
-            yield units[start], message(self.topic, pack(verdicts.slice(start, end - start)))
+def local_winners(claims: pa.Table) -> pa.Table:
+    """Return the claims of a unit that win within it, with the counts of those that they beat."""
+    return LocalWinners(claims).emitted
 
 
-class Decide(beam.PTransform):
-    """Claims by bucket in, verdicts by unit out.
-
-    Args:
-        decide: a pure function from the claims of a bucket to verdicts with ``unit`` and ``row``.
-        topic: under which name the units find the verdicts.
-    """
-
-    def __init__(self, decide: Callable[[pa.Table], pa.Table], topic: str) -> None:
-        super().__init__()
-        self.decide = decide
-        self.topic = topic
-
-    def expand(self, claims: beam.PCollection[Bucketed]) -> beam.PCollection[Addressed]:
-        """Group by bucket and decide."""
-        return (
-            claims
-            | "group by bucket" >> beam.GroupByKey()
-            | "decide" >> beam.ParDo(DecideBucket(self.decide, self.topic))
-        )
-
-
-def message(topic: str, body: bytes) -> bytes:
-    """Return a message to a unit: its topic, a NUL, its body."""
-    return topic.encode() + b"\0" + body
-
-
-def read_messages(messages: Iterable[bytes]) -> dict[str, list[bytes]]:
-    """Return the bodies of messages by topic."""
-    bodies: dict[str, list[bytes]] = {}
-    for text in messages:
-        topic, _, body = text.partition(b"\0")
-        bodies.setdefault(topic.decode(), []).append(body)
-    return bodies
-
-
-class Verdicts:
+class RowVerdicts:
     """The verdicts of one topic for one unit, sorted by row, for look-up while the unit is read."""
 
     def __init__(self, packed: Sequence[bytes]) -> None:
         self._columns: dict[str, Any] = {}
         self._rows: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         if packed:
-            table = unpack(packed)
+            table = pa.concat_tables(map(unpack, packed)).unify_dictionaries().combine_chunks()
             rows = table["row"].to_numpy()
             order = np.argsort(rows, kind="stable")
-            table = table.take(order)
+            table = table.take(pa.array(order))
             self._rows = rows[order]
             self._columns = {
                 name: table[name].combine_chunks() for name in table.column_names if name != "row"
@@ -297,7 +293,7 @@ class Verdicts:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, row: int) -> dict[str, Any] | None:
+    def __getitem__(self, row: int) -> Mapping[str, Any] | None:
         """Return the verdict on a row, or None if there is none."""
         at = int(np.searchsorted(self._rows, row))
         if at == len(self._rows) or self._rows[at] != row:
@@ -311,7 +307,7 @@ class Verdicts:
             raise LostVerdictError("a claim was not answered")
         return self._columns[name].take(pa.array(at))
 
-    def of(self, row: int) -> dict[str, Any]:
+    def of(self, row: int) -> Mapping[str, Any]:
         """Return the verdict on a row that was claimed; a lost one must not pass in silence."""
         verdict = self[row]
         if verdict is None:

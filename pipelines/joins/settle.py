@@ -1,6 +1,6 @@
-"""A later meeting: what is decided on the documents that a pass has written (DESIGN 3).
+"""A decision on what a phase has written: equal texts, equal pages, copies in earlier runs.
 
-The pass before wrote its documents to ``staged/``, each with a claim beside it (a key, a rank, a
+The phase before wrote its documents to ``staged/``, each with its claim beside it (a key, a rank, a
 count). Here the claims are decided, the first of each key wins, and ``staged/`` is copied to
 ``documents/`` without the losers, which join the rejects of their unit. Claims of earlier runs,
 which must win, can be brought along; and stages that need only the columns beside the text can
@@ -8,177 +8,194 @@ follow.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.verdict import Verdict, drop
-from pipelines.engine.documents import DOCUMENT_SCHEMA, document_of, meta_json, read_rows
-from pipelines.engine.output import Output, UnitOutput
-from pipelines.engine.passes import ByUnit
-from pipelines.engine.runs import RunError, one_line
-from pipelines.engine.stages import Keep, Ledger, StageTally
-from pipelines.engine.units import UNIT_TOPIC, Unit
+from pipelines.engine.claim_files import write_claims
+from pipelines.engine.documents import DOCUMENT_SCHEMA, Document, document_of, meta_json, read_rows
+from pipelines.engine.errors import RunError
+from pipelines.engine.ledger import Ledger, StageTally
+from pipelines.engine.output import CLAIM_SCHEMA, StagedClaim, Terms, UnitOutput
+from pipelines.engine.passes import Context, every_unit
+from pipelines.engine.stages import Keep
+from pipelines.engine.steps import GroupStep, Step, Topic, UnitStep, Verdicts
+from pipelines.engine.units import Part, Unit
+from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, Workspace
 from pipelines.joins.claims import (
-    Addressed,
-    Bucketed,
-    Decide,
-    Standing,
-    Verdicts,
-    by_bucket,
-    claims_table,
+    LocalWinners,
+    RowVerdicts,
+    claim_nothing,
+    decide_group,
+    deciding,
     first_wins,
-    message,
-    read_messages,
+    local_winners,
     readable,
 )
 from pipelines.storage import files as storage
 
-TOPIC = "settle"
-CLAIM_COLUMNS = ("claim_key", "claim_rank", "claim_count")
-
 
 @dataclass(frozen=True)
-class Meeting:
-    """The decision: its stage in the ledger, its reason, and where the output goes."""
+class Settle:
+    """A phase: of the staged documents with equal keys the smallest rank is kept.
 
-    output: Output
+    Args:
+        stage: name of the decision in the ledger.
+        reason: of the losers' rejects.
+        claim: returns ``claim_key``, ``claim_rank`` and ``claim_count`` of a document.
+        of: which units of the source were staged.
+        after: document files of earlier runs, each with the rank of its run.
+        earlier: the claims (``key``, ``rank``, ``count``) in one of those files.
+        then: stages after the decision; they see no text.
+        describe: how a reject calls the document of a rank.
+    """
+
     stage: str
     reason: str
-    buckets: int
-    after: Sequence[tuple[str, str]] = ()  # files of earlier runs, and the rank of their documents
-    earlier: Callable[[str, str], pa.Table] | None = None  # the claims of one of those files
-    then: Sequence[Keep] = ()  # stages after the meeting; they see no text
-    describe: Callable[[bytes], str] = readable  # how a reject calls the document of a rank
+    claim: Callable[[Document], dict[str, Any]]
+    of: Callable[[Unit], bool] = every_unit
+    after: Sequence[tuple[str, str]] = ()
+    earlier: Callable[[str, str], pa.Table] | None = None
+    then: Sequence[Keep] = ()
+    describe: Callable[[bytes], str] = readable
 
-    def claims(self, unit: str) -> Standing:
-        """Return the claims that lie beside a unit's staged documents, combined within the unit."""
-        path = self.output.run.at("staged", f"{unit}.parquet")
-        if not storage.exists(path):  # the unit kept no document
-            table = pa.table(
-                {
-                    "claim_key": pa.array([], pa.binary(16)),
-                    "claim_rank": pa.array([], pa.binary()),
-                    "claim_count": pa.array([], pa.int64()),
-                }
+    @property
+    def topic(self) -> Topic:
+        """The decision."""
+        return Topic(self.stage.rpartition(".")[2], RowVerdicts)
+
+    @property
+    def staged(self) -> StagedClaim:
+        """How the phase before leaves the claims of its documents."""
+        return StagedClaim(self.topic.name, self.claim, local_winners)
+
+    def steps(self, context: Context) -> list[Step]:
+        """Return the steps: claims of earlier runs, decision, copy."""
+        units = [unit for unit in context.units if self.of(unit)]
+        guests = [
+            Unit(f"earlier-{number:05d}", "earlier", (Part(path, 0),), {"rank": rank})
+            for number, (path, rank) in enumerate(self.after)
+        ]
+        name = self.topic.name
+        steps: list[Step] = []
+        if guests:
+            steps.append(
+                UnitStep(
+                    "read earlier runs",
+                    f"{CLAIMS}/{name}",
+                    CLAIMS_SUFFIX,
+                    guests,
+                    partial(claim_of_earlier_run, self),
+                    partial(claim_nothing, name),
+                    claims=name,
+                )
             )
-        else:
-            with storage.open_input(path) as stream:
-                table = pq.ParquetFile(stream).read(columns=list(CLAIM_COLUMNS))
-        columns = {name.removeprefix("claim_"): table[name] for name in CLAIM_COLUMNS}
-        return Standing(claims_table(unit, range(table.num_rows), columns))
+        return [
+            *steps,
+            GroupStep(
+                f"decide {name}",
+                self.topic,
+                units,
+                partial(decide_group, deciding(first_wins)),
+                guests=[(guest.name, 0) for guest in guests],
+            ),
+            UnitStep(
+                "write",
+                "units",
+                ".json",
+                units,
+                partial(settle_unit, self, context.terms),
+                refuse_to_set_aside,
+                [self.topic],
+            ),
+        ]
+
+    def stage_names(self, _context: Context) -> list[str]:
+        """Return the decision and the stages after it."""
+        return [self.stage, *(stage.name for stage in self.then)]
 
 
-@beam.typehints.with_input_types(tuple[str, int])
-@beam.typehints.with_output_types(Bucketed)
-class StagedClaims(beam.DoFn):
-    """Emit the claims of a staged unit."""
-
-    def __init__(self, meeting: Meeting) -> None:
-        self.meeting = meeting
-
-    def process(self, element: tuple[str, int]) -> Iterator[Bucketed]:
-        """Yield them by bucket."""
-        yield from by_bucket(self.meeting.claims(element[0]).emitted, self.meeting.buckets)
+def claim_of_earlier_run(
+    phase: Settle, workspace: Workspace, unit: Unit, _verdicts: Verdicts
+) -> None:
+    """Write the claims of a file of an earlier run. The verdicts on them are for nobody."""
+    assert phase.earlier
+    table = phase.earlier(unit.path, unit.extra["rank"])
+    table = table.append_column("row", pa.array(range(table.num_rows), pa.int64()))
+    path = workspace.claims_path(phase.topic.name, unit.name)
+    write_claims(path, unit.name, unit.name, [local_winners(table)])
 
 
-@beam.typehints.with_input_types(tuple[str, str])
-@beam.typehints.with_output_types(Bucketed)
-class EarlierClaims(beam.DoFn):
-    """Emit the claims of a file of an earlier run. The verdicts on them are addressed to nobody."""
+def refuse_to_set_aside(_workspace: Workspace, unit: Unit, why: str) -> None:
+    """Refuse to lose documents that are staged already.
 
-    def __init__(self, meeting: Meeting) -> None:
-        self.meeting = meeting
-
-    def process(self, element: tuple[str, str]) -> Iterator[Bucketed]:
-        """Yield them by bucket."""
-        path, rank = element
-        assert self.meeting.earlier
-        columns = self.meeting.earlier(path, rank)
-        columns = {name: columns[name] for name in columns.column_names}
-        claims = claims_table(f"{rank}:{path}", range(len(columns["key"])), columns)
-        yield from by_bucket(Standing(claims).emitted, self.meeting.buckets)
+    Raises:
+        RunError: always.
+    """
+    raise RunError(
+        f"{unit.name}: {why} while its staged documents were copied, perhaps for want of memory. "
+        "Run the same command again with fewer --workers, or on a machine with more memory."
+    )
 
 
-@beam.typehints.with_input_types(tuple[str, int])
-@beam.typehints.with_output_types(Addressed)
-class Readdress(beam.DoFn):
-    """Turn a staged unit into a message to itself."""
-
-    def __init__(self, output: Output) -> None:
-        self.output = output
-
-    def process(self, element: tuple[str, int]) -> Iterator[Addressed]:
-        """Yield the unit as its sidecar has it."""
-        sidecar = self.output.run.read_json("staged", f"{element[0]}.json")
-        yield element[0], message(UNIT_TOPIC, json.dumps(sidecar["unit"]).encode())
+def _staged_claims(workspace: Workspace, unit: str) -> LocalWinners:
+    """Return the claims that lie beside a unit's staged documents, combined within the unit."""
+    path = workspace.run.at("staged", f"{unit}.parquet")
+    if storage.exists(path):
+        with storage.open_input(path) as stream:
+            table = pq.ParquetFile(stream).read(columns=CLAIM_SCHEMA.names)
+    else:  # the unit kept no document
+        table = CLAIM_SCHEMA.empty_table()
+    table = table.rename_columns([name.removeprefix("claim_") for name in CLAIM_SCHEMA.names])
+    return LocalWinners(table.append_column("row", pa.array(range(table.num_rows), pa.int64())))
 
 
-@beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
-@beam.typehints.with_output_types(tuple[str, int])
-class SettleUnit(beam.DoFn):
-    """Copy a staged unit to its place, without the losers."""
-
-    def __init__(self, meeting: Meeting) -> None:
-        self.meeting = meeting
-
-    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[str, int]]:
-        """Skip a unit that is committed; else settle it."""
-        name, bodies = element[0], read_messages(element[1])
-        run = self.meeting.output.run
-        if UNIT_TOPIC not in bodies:
-            return
-        if storage.exists(run.at("units", f"{name}.json")):
-            yield name, 0
-            return
-        unit = Unit.unpack(bodies[UNIT_TOPIC][0])
-        try:
-            documents = settle_unit(self.meeting, unit, Verdicts(bodies.get(TOPIC, [])))
-        except OSError as error:
-            raise RunError(one_line(error, run.path)) from error
-        yield name, documents
-
-
-def settle_unit(meeting: Meeting, unit: Unit, verdicts: Verdicts) -> int:
-    """Write documents, rejects and sidecar of one unit; return the number of documents."""
-    run = meeting.output.run
+def settle_unit(
+    phase: Settle,
+    terms: Terms,
+    workspace: Workspace,
+    unit: Unit,
+    verdicts: Verdicts,
+) -> None:
+    """Copy a staged unit to its place, without the losers, and commit it."""
+    run = workspace.run
     sidecar = run.read_json("staged", f"{unit.name}.json")
     ledger = Ledger.from_json(sidecar["ledger"])
-    ledger.stages[meeting.stage] = StageTally(
+    ledger.stages[phase.stage] = StageTally(
         documents_in=ledger.documents, characters_in=ledger.characters
     )
-    for stage in meeting.then:
+    for stage in phase.then:
         ledger.stages[stage.name] = StageTally()
     ledger.documents = ledger.characters = 0
-    standing = meeting.claims(unit.name)
-    with UnitOutput(run, unit, ledger, rejects=meeting.output.rejects) as out:
-        rejects = run.at("staged", f"{unit.name}.rejects.parquet")
-        if storage.exists(rejects):
-            with storage.open_input(rejects) as stream:
+    claims = _staged_claims(workspace, unit.name)
+    with UnitOutput(workspace, unit, ledger, terms) as out:
+        path = run.at("staged", f"{unit.name}.rejects.parquet")
+        if storage.exists(path):
+            with storage.open_input(path) as stream:
                 for row in read_rows(stream):
                     out.write_reject(row)
-        if len(standing):
+        if len(claims):
             with storage.open_input(run.at("staged", f"{unit.name}.parquet")) as stream:
-                _copy(meeting, pq.ParquetFile(stream), standing, verdicts, out)
-        out.commit("units", f"{unit.name}.json", failed=sidecar.get("failed"))
-    return ledger.documents
+                _copy(phase, pq.ParquetFile(stream), claims, verdicts[phase.topic.name], out)
+        out.commit(sidecar.get("failed"))
 
 
 def _copy(
-    meeting: Meeting,
+    phase: Settle,
     staged: pq.ParquetFile,
-    standing: Standing,
-    verdicts: Verdicts,
+    claims: LocalWinners,
+    verdicts: RowVerdicts,
     out: UnitOutput,
 ) -> None:
     """Copy row groups as Arrow tables; only losers and changed meta become Python."""
-    winners = standing.winner_rows
+    winners = claims.winner_rows
     wins = verdicts.column("wins", winners).to_numpy(zero_copy_only=False)
     wins &= winners == np.arange(len(winners))
     copies = verdicts.column("copies", winners).to_numpy()
@@ -198,11 +215,11 @@ def _copy(
         rows = rows.select(DOCUMENT_SCHEMA.names)
         losers = rows.filter(pa.array(~wins[span]))
         for at, row in zip(np.flatnonzero(~wins[span]), losers.to_pylist(), strict=True):
-            name = meeting.describe(names[start - rows.num_rows + at].as_py())
-            _reject(out, row, meeting.stage, drop(meeting.reason, f"same as {name}"))
+            name = phase.describe(names[start - rows.num_rows + at].as_py())
+            _reject(out, row, phase.stage, drop(phase.reason, f"same as {name}"))
         rows = rows.filter(pa.array(wins[span]))
-        out.ledger.stages[meeting.stage].characters_out += _characters(rows)
-        for stage in meeting.then:
+        out.ledger.stages[phase.stage].characters_out += _characters(rows)
+        for stage in phase.then:
             rows = _keep(stage, rows, out)
         out.write_documents(rows)
 
@@ -230,32 +247,3 @@ def _keep(stage: Keep, rows: pa.Table, out: UnitOutput) -> pa.Table:
     rows = rows.filter(kept)
     tally.characters_out += _characters(rows)
     return rows
-
-
-class Settle(beam.PTransform):
-    """Staged units in (name, documents); committed units out."""
-
-    def __init__(self, meeting: Meeting) -> None:
-        super().__init__()
-        self.meeting = meeting
-
-    def expand(
-        self, staged: beam.PCollection[tuple[str, int]]
-    ) -> beam.PCollection[tuple[str, int]]:
-        """Claims, decision, copy."""
-        claims = staged | "staged claims" >> beam.ParDo(StagedClaims(self.meeting))
-        if self.meeting.after:
-            earlier = (
-                staged.pipeline
-                | "earlier runs" >> beam.Create(self.meeting.after)
-                | "spread" >> beam.Reshuffle().with_output_types(tuple[str, str])
-                | "earlier claims" >> beam.ParDo(EarlierClaims(self.meeting))
-            )
-            claims = (claims, earlier) | "all claims" >> beam.Flatten()
-        verdicts = claims | "first wins" >> Decide(first_wins, TOPIC)
-        units = staged | "units" >> beam.ParDo(Readdress(self.meeting.output))
-        return (
-            (units, verdicts)
-            | "by unit" >> ByUnit()
-            | "settle unit" >> beam.ParDo(SettleUnit(self.meeting))
-        )

@@ -14,15 +14,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.commoncrawl.langid import identify
 from filters.commoncrawl.paragraphs import paragraph_keys, remove_paragraphs
 from filters.fasttext.model import load_fasttext
-from pipelines.engine.runs import Run, RunError, open_completed
-from pipelines.joins.lines import Keys, UnitKeys, among, duplicated_keys
+from pipelines.engine.errors import RunError
+from pipelines.engine.runs import Run, open_completed
+from pipelines.joins.keys import Keys, UnitKeys, among, duplicated_keys
 from pipelines.readers.rows import BadRow
 from pipelines.readers.wet import WetPage, read_wet
 from pipelines.setup.langid import find_langid
@@ -102,11 +102,11 @@ class CrawlPages:
         """Keys of the lines that two pages hold, sorted."""
         claims = []
         for file in self.files:
-            held = UnitKeys("none")
+            held = UnitKeys()
             for page in _long_pages(file.path):
                 held.add(page.row, paragraph_keys(page.text))
-            once, _, many, _ = held.once_and_many()
-            claims.append((np.concatenate([once, many]), len(many)))
+            table = held.claims()
+            claims.append((table["key"].to_numpy(), table["many"].to_numpy()))
         return duplicated_keys(claims)
 
 

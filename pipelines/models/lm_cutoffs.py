@@ -24,7 +24,7 @@ from filters.commoncrawl.cutoffs import (
     write_cutoffs,
 )
 from filters.commoncrawl.perplexity import NORMALIZATION, LanguageModel, load_language_model
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.models.cards import ModelFiles, is_made, write_card
 from pipelines.models.crawl_pages import CrawlPage, find_crawl_pages, rank_of
 

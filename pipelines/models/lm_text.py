@@ -14,7 +14,8 @@ from typing import BinaryIO, Literal
 
 from filters.wikipedia.introduction import introduction
 from pipelines.engine.documents import read_rows, valid_utf8
-from pipelines.engine.runs import Run, RunError, open_completed
+from pipelines.engine.errors import RunError
+from pipelines.engine.runs import Run, open_completed
 from pipelines.storage import files as storage
 
 Part = Literal["opening", "whole"]

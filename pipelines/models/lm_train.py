@@ -17,7 +17,7 @@ from typing import IO
 
 import sentencepiece
 
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.setup.kenlm import Tools
 
 MAX_LINE_BYTES = 4192  # SentencePiece passes over longer lines; ours are cut

@@ -5,6 +5,8 @@ that a run is not resumed with others. Workers load them from the same paths, me
 the format allows it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from filters.commoncrawl.cutoffs import PUBLISHED_PATH, Cutoffs, read_cutoffs
 from filters.commoncrawl.perplexity import LanguageModel, load_language_model
 from filters.fasttext.model import FastTextModel, load_fasttext
+from pipelines.engine.errors import MachineError
 
 PUBLISHED = "published"  # the table that comes with cc_net's published models
 
@@ -47,19 +50,32 @@ class LanguageModels:
         return self.cutoffs or str(Path(self.folder) / "cutoffs.csv")
 
 
+@contextmanager
+def _of_this_machine(path: str) -> Iterator[None]:
+    """Say of a model that does not load that the machine lacks it: no document is at fault."""
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+        what = str(error) if path in str(error) else f"{path}: {error}"
+        raise MachineError(what) from error
+
+
 @lru_cache(8)
 def classifier(path: str) -> FastTextModel:
-    """Load a fastText model once a process; raises ValueError."""
-    return load_fasttext(path)
+    """Load a fastText model once per process; raises MachineError."""
+    with _of_this_machine(path):
+        return load_fasttext(path)
 
 
 @lru_cache(64)
 def language_model(pieces: str, ngrams: str) -> LanguageModel:
-    """Load SentencePiece and KenLM of a language once a process; raises ValueError."""
-    return load_language_model(pieces, ngrams)
+    """Load SentencePiece and KenLM of a language once per process; raises MachineError."""
+    with _of_this_machine(ngrams):
+        return load_language_model(pieces, ngrams)
 
 
 @lru_cache(8)
 def cutoff_table(path: str) -> Cutoffs:
-    """Read a table of cutoffs once a process; raises CutoffError."""
-    return read_cutoffs(PUBLISHED_PATH if path == PUBLISHED else path)
+    """Read a table of cutoffs once per process; raises MachineError."""
+    with _of_this_machine(path):
+        return read_cutoffs(PUBLISHED_PATH if path == PUBLISHED else path)

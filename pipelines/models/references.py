@@ -4,7 +4,7 @@ import gzip
 import zlib
 from collections.abc import Iterable, Iterator
 
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.storage import files as storage
 from pipelines.wikipedia.references import read_reference_urls
 

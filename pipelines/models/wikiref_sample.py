@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.urls import host_of, normalize_url, registered_domain
-from pipelines.joins.lines import Keys, among
+from pipelines.joins.keys import Keys, among
 from pipelines.models.crawl_pages import CrawlPage, rank_of
 
 Match = Literal["url", "host"]

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 from pipelines.engine.documents import read_rows
-from pipelines.engine.runs import Run, RunError
+from pipelines.engine.errors import RunError
+from pipelines.engine.runs import Run
 from pipelines.storage import files as storage
 
 PREVIEW_CHARACTERS = 1200  # of a document's text, unless --full

@@ -7,7 +7,8 @@ from typing import Any
 
 import jinja2
 
-from pipelines.engine.runs import RunError, open_completed
+from pipelines.engine.errors import RunError
+from pipelines.engine.runs import open_completed
 from pipelines.storage import files as storage
 from tokenizer.manifest import parse_manifest
 

@@ -16,8 +16,8 @@ from itertools import pairwise
 from typing import Any, BinaryIO
 
 from filters.wikipedia.sites import load_site
-from pipelines.engine.runs import RunError
-from pipelines.engine.units import Unit, name_units
+from pipelines.engine.errors import RunError
+from pipelines.engine.units import Part, Unit, one_per_file
 from pipelines.readers.compressed import BZ2_MAGIC, first_bytes, stream_starts
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
@@ -109,7 +109,7 @@ def find_units(
         looks = list(pool.map(look, dumps))
     units: list[Unit] = []
     unreadable: dict[str, str] = {}
-    for whole, seen in zip(name_units([(file, "dump") for file in dumps]), looks, strict=True):
+    for whole, seen in zip(one_per_file([(file, "dump") for file in dumps]), looks, strict=True):
         if isinstance(seen, UnreadableFile):
             unreadable[whole.path] = str(seen)
         else:
@@ -130,15 +130,16 @@ def _ranges(whole: Unit, site: SiteInfo, cuts: Sequence[int]) -> list[Unit]:
         "namespaces": {str(key): text for key, text in sorted(site.namespaces.items())},
     }
     if not cuts:
-        return [replace(whole, extra={**facts, "start": 0, "end": None})]
+        return [replace(whole, extra=facts)]
+    ranges = pairwise([0, *cuts, whole.size])
     return [
-        replace(
-            whole,
-            name=f"{whole.name}-{number:05d}",
-            size=end - start,
-            extra={**facts, "start": start, "end": None if end == whole.size else end},
+        Unit(
+            f"{whole.name}-{number:05d}",
+            whole.kind,
+            (Part(whole.path, end - start, start, None if end == whole.size else end),),
+            facts,
         )
-        for number, (start, end) in enumerate(pairwise([0, *cuts, whole.size]))
+        for number, (start, end) in enumerate(ranges)
     ]
 
 

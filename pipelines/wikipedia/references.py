@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from filters.wikipedia.pages import ARTICLES
 from filters.wikipedia.references import reference_urls
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.readers.rows import BadRow, UnreadableFile
 from pipelines.storage import files as storage
 from pipelines.wikipedia.dumps import is_dump

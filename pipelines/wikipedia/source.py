@@ -20,23 +20,22 @@ from functools import partial
 from typing import Any, Literal
 from urllib.parse import quote
 
-import apache_beam as beam
-
 from filters.verdict import KEEP, Verdict
 from filters.wikipedia import pages
 from filters.wikipedia.sites import is_disambiguation
 from filters.wikipedia.text import Options
 from pipelines.engine.child import CALL_SECONDS
 from pipelines.engine.documents import Document
-from pipelines.engine.output import Output, RejectPolicy
-from pipelines.engine.passes import Committed, Recipe, RunUnits, Units
-from pipelines.engine.plan import Pass, Plan
-from pipelines.engine.runs import Run, RunError
+from pipelines.engine.errors import RunError
+from pipelines.engine.passes import Converter, Notes, Write
+from pipelines.engine.plan import Inputs
 from pipelines.engine.settings import setting
-from pipelines.engine.stages import Keep, Ledger, Rewrite, Score, Stage
-from pipelines.engine.units import Unit
-from pipelines.joins.claims import Verdicts, bucket_count, digest_key
-from pipelines.joins.settle import Meeting, Settle
+from pipelines.engine.source import Phase, Source
+from pipelines.engine.stages import Keep, Rewrite, Score, Stage
+from pipelines.engine.steps import Verdicts
+from pipelines.engine.units import Part, Unit
+from pipelines.joins.claims import digest_key
+from pipelines.joins.settle import Settle
 from pipelines.readers.rows import BadRow
 from pipelines.storage import files as storage
 from pipelines.storage.files import find_inputs
@@ -44,8 +43,6 @@ from pipelines.wikipedia.dumps import are_distinct, check_status, find_units
 from pipelines.wikipedia.records import Page, SiteInfo, read_pages
 from pipelines.wikipedia.text import Wiki, render, site_of
 
-CLAIM_BYTES_PER_BYTE = 0.02  # of a dump: a page of 3 kB, compressed, claims 60 bytes
-DUPLICATE_STAGE = "wikipedia.duplicate_page"
 # Facts of a page that only its selection needs; all pages that are kept have the same.
 _LARGEST = 10**20 - 1  # beyond any revision's id
 _SELECTION = ("namespace", "model", "redirect")
@@ -116,9 +113,7 @@ class ToText:
         return KEEP
 
 
-def unit_stages(
-    config: WikipediaConfig, extra: str, unit: Unit, _: dict[str, Verdicts]
-) -> Sequence[Stage]:
+def unit_stages(config: WikipediaConfig, extra: str, unit: Unit, _: Verdicts) -> Sequence[Stage]:
     """Return the stages of a unit, in the language of its wiki."""
     namespaces = tuple((int(key), name) for key, name in unit.extra["namespaces"].items())
     wiki = Wiki(unit.extra["lang"], namespaces, extra)
@@ -170,7 +165,7 @@ def license_of(dump_date: str, timestamp: str | None) -> str:
     return "CC-BY-SA-4.0" if date >= _CC_BY_SA_4.replace("-", "") else "CC-BY-SA-3.0"
 
 
-def document_of(page: Page, unit: Unit) -> Document:
+def document_of(unit: Unit, page: Page) -> Document:
     """Return the document of a page (2.8), its text still wikitext."""
     lang, date = unit.extra["lang"], unit.extra["date"]
     return Document(
@@ -197,14 +192,18 @@ def document_of(page: Page, unit: Unit) -> Document:
     )
 
 
-def read_unit(unit: Unit, _: dict[str, Verdicts], __: Ledger) -> Iterator[Document | BadRow]:
-    """Yield the pages of a unit as documents."""
-    facts = unit.extra
-    site = SiteInfo(namespaces={int(key): name for key, name in facts["namespaces"].items()})
-    with storage.open_input(unit.path) as stream:
-        name = storage.basename(unit.path)
-        for page in read_pages(stream, name, site, start=facts["start"], end=facts["end"]):
-            yield page if isinstance(page, BadRow) else document_of(page, unit)
+def records(unit: Unit, part: Part, _notes: Notes) -> Iterator[Page | BadRow]:
+    """Yield the pages of a unit."""
+    names = unit.extra["namespaces"].items()
+    site = SiteInfo(namespaces={int(key): name for key, name in names})
+    with storage.open_input(part.path) as stream:
+        name = storage.basename(part.path)
+        yield from read_pages(stream, name, site, start=part.start, end=part.end)
+
+
+def converter(unit: Unit, _verdicts: Verdicts, _notes: Notes) -> Converter:
+    """Return the function that makes a document of a page of this unit."""
+    return partial(document_of, unit)
 
 
 def page_claim(document: Document) -> dict[str, Any]:
@@ -237,14 +236,13 @@ def read_templates(path: str) -> str:
     return json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False)
 
 
-def plan(config: WikipediaConfig) -> Plan:
+def find(config: WikipediaConfig) -> Inputs:
     """Find the dumps and cut them into units.
 
     Raises:
         StorageError: an input is not there.
         RunError: the inputs hold the same pages, or are unfinished, or a setting is wrong.
     """
-    RejectPolicy.parse(config.rejects)
     for name in ("unit_megabytes", "parser_seconds"):
         if getattr(config, name) <= 0:
             flag = name.replace("_", "-")
@@ -253,32 +251,19 @@ def plan(config: WikipediaConfig) -> Plan:
     files = find_inputs(config.input)
     units, unreadable = find_units(files, unit_bytes=max(1, int(config.unit_megabytes * 1e6)))
     check_status(files, verify=config.verify)
-    names = [stage.name for stage in stages(config, Wiki("en"))] + ["wikipedia.text"]
     facts = {"templates_sha256": hashlib.sha256(templates.encode()).hexdigest()}
+    return Inputs(units, unreadable, facts if templates else {})
+
+
+def phases(config: WikipediaConfig, units: Sequence[Unit]) -> list[Phase]:
+    """Return what is done with the pages of the dumps, in order."""
+    stages_of = partial(unit_stages, config, read_templates(config.templates))
     if are_distinct(units):
-        passes = [Pass("write", "units", units)]
-    else:
-        passes = [Pass("render", "staged", units), Pass("write", "units", units)]
-        names.append(DUPLICATE_STAGE)
-    return Plan(units, unreadable, passes, names, facts if templates else {})
-
-
-def wikipedia(root: beam.Pipeline, plan: Plan, config: WikipediaConfig, run: Run) -> None:
-    """Curate the units; each commits its documents and rejects in the run directory."""
-    rejects = RejectPolicy.parse(config.rejects)
-    written = Output(run, rejects)
-    recipe = Recipe(
-        "wikipedia", read_unit, partial(unit_stages, config, read_templates(config.templates))
+        return [Write("write", records, converter, stages_of)]
+    pages_meet = Settle(
+        "wikipedia.duplicate_page", "duplicate_page", page_claim, describe=revision_of
     )
-    if are_distinct(plan.units):
-        _ = (root | "units" >> Units(plan.units),) | "write" >> RunUnits(recipe, written)
-        return
-    if run.lacks(plan.units, "staged", "units"):
-        staged = Output(run, rejects, staged=page_claim)
-        rendered = (root | "units" >> Units(plan.units),) | "render" >> RunUnits(recipe, staged)
-    else:  # an interrupted run had come so far
-        rendered = root | "rendered" >> Committed(plan.units)
-    claim_bytes = CLAIM_BYTES_PER_BYTE * sum(unit.size for unit in plan.units)
-    buckets = bucket_count(int(claim_bytes))
-    meeting = Meeting(written, DUPLICATE_STAGE, "duplicate_page", buckets, describe=revision_of)
-    _ = rendered | "settle" >> Settle(meeting)
+    return [Write("render", records, converter, stages_of, staged=pages_meet.staged), pages_meet]
+
+
+WIKIPEDIA = Source("wikipedia", WikipediaConfig, find, phases)

@@ -1,4 +1,4 @@
-"""GitHub without Beam: the functions of the pipeline, one after the other in a plain loop.
+"""GitHub in a plain loop: the functions of the pipeline, one after the other in one process.
 
 Run as ``python -m tests.benchmarks.plain_github INPUTS RUN``; prints seconds and documents.
 """
@@ -6,74 +6,33 @@ Run as ``python -m tests.benchmarks.plain_github INPUTS RUN``; prints seconds an
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
-from functools import partial
-from itertools import pairwise
 
-import numpy as np
-import pyarrow as pa
-
-from pipelines.engine.output import Output, RejectPolicy
-from pipelines.engine.passes import Recipe, run_unit
+from pipelines.engine.pool import Task, perform
 from pipelines.engine.runs import Run
-from pipelines.github import source as github
-from pipelines.github.claims import blob_claims, decide_blobs, license_claims
-from pipelines.github.files import BLOBS, CONTENTS, FACT_COLUMNS, LICENSES, read_unit
-from pipelines.joins.claims import Verdicts, first_wins, look_up, pack
-from pipelines.joins.settle import Meeting, settle_unit
-
-
-def decide(
-    claims: Iterable[pa.Table], function: Callable[[pa.Table], pa.Table]
-) -> dict[str, bytes]:
-    """Decide claims; return the verdicts of each unit."""
-    verdicts = function(pa.concat_tables(claims).unify_dictionaries().combine_chunks())
-    verdicts = verdicts.sort_by([("unit", "ascending"), ("row", "ascending")])
-    units = verdicts["unit"].cast(pa.string()).to_numpy()
-    edges = np.flatnonzero(np.r_[True, units[1:] != units[:-1], True])
-    return {
-        units[start]: pack(verdicts.slice(start, end - start).drop_columns(["unit"]))
-        for start, end in pairwise(edges)
-    }
+from pipelines.engine.schedule import Schedule, buckets_of, groups_of
+from pipelines.engine.source import plan
+from pipelines.engine.steps import UnitStep
+from pipelines.engine.workspace import Workspace
+from pipelines.github.source import GITHUB, GithubConfig
 
 
 def curate(inputs: str, path: str) -> int:
-    """Curate an export of tables; return the number of documents."""
-    config = github.GithubConfig(input=(inputs,))
-    units = github.plan(config).units
-    run, rejects = Run(path), RejectPolicy()
-    facts = decide(
-        (table for unit in units for table in license_claims(unit, {})),
-        partial(look_up, facts=FACT_COLUMNS),
-    )
-    verdicts = {
-        unit.name: {LICENSES: Verdicts([facts[unit.name]] if unit.name in facts else [])}
-        for unit in units
-    }
-    gates = github.gates(config)
-    choices = decide(
-        (table for unit in units for table in blob_claims(unit, verdicts[unit.name], gates=gates)),
-        decide_blobs,
-    )
-    written, staged = Output(run, rejects), Output(run, rejects, staged=github.text_claim)
-    files = Recipe("github", read_unit, partial(github.file_stages, config), send=True)
-    contents = Recipe("github", read_unit, partial(github.text_stages, config), arrive=True)
-    for unit in units:
-        found = verdicts[unit.name]
-        found[BLOBS] = Verdicts([choices[unit.name]] if unit.name in choices else [])
-        if unit.kind == CONTENTS:
-            run_unit(contents, unit, found, staged)
+    """Curate an export; return the number of documents."""
+    planned = plan(GITHUB, GithubConfig(input=(inputs,)))
+    run = Run(path)
+    schedule = Schedule(planned.steps, Workspace.beside(run))
+    buckets: dict[str, int] = {}
+    for number, step in enumerate(schedule.steps):
+        if isinstance(step, UnitStep):
+            keys = list(range(len(step.units)))
         else:
-            run_unit(files, unit, found, written)
-    meeting = Meeting(written, github.TEXT_STAGE, "duplicate_text", 1)
-    texts = [unit for unit in units if unit.kind == CONTENTS]
-    standings = decide((meeting.claims(unit.name).emitted for unit in texts), first_wins)
-    return sum(
-        settle_unit(
-            meeting, unit, Verdicts([standings[unit.name]] if unit.name in standings else [])
-        )
-        for unit in texts
-    )
+            found = schedule.claim_bytes(step.topic.name)
+            buckets[step.topic.name] = buckets_of(step.groups, found.values())
+            keys = groups_of(step, buckets[step.topic.name], found)
+        for key in keys:
+            perform(schedule, Task(number, key, "", 0, buckets))
+    sidecars = run.sidecars().values()
+    return sum(int(sidecar["ledger"]["documents"]) for sidecar in sidecars)
 
 
 if __name__ == "__main__":

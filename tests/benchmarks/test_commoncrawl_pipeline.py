@@ -1,4 +1,4 @@
-"""Common Crawl from WET to bucketed English: pages a second, claims through Beam, and memory.
+"""Common Crawl from WET to bucketed English: pages per second, claims, and memory.
 
 Run with ``pytest -m benchmark tests/benchmarks/test_commoncrawl_pipeline.py -s``: a line a figure.
 The models are small ones that the benchmark trains; langid is lid.176.ftz.
@@ -14,15 +14,20 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from pipelines.engine.launch import Launch, options_of
-from pipelines.engine.passes import Units
+from pipelines.engine.output import RejectPolicy, Terms
+from pipelines.engine.passes import Context
+from pipelines.engine.pool import run_locally
 from pipelines.engine.runs import Run
-from pipelines.engine.units import Unit
-from pipelines.joins.lines import DuplicateParagraphs, EmitKeys, UnitKeys
+from pipelines.engine.schedule import Schedule
+from pipelines.engine.steps import Topic, UnitStep, Verdicts
+from pipelines.engine.units import Part, Unit
+from pipelines.engine.workspace import Workspace
+from pipelines.joins.claims import Claims
+from pipelines.joins.keys import DuplicateKeys, UnitKeys, drop_all
 from tests.benchmarks.measure import ROOT, Measured, measure, report
 from tests.pipelines.models.real_models import train_models
 
@@ -117,41 +122,53 @@ def test_wet_to_bucketed_english(sample: list[Path], models: Path, tmp_path: Pat
     assert pages == plain["pages"]
 
 
-def random_keys(keys: int, unit: Unit) -> UnitKeys:
+def random_keys(keys: int, number: int) -> UnitKeys:
     """Return keys of a unit, a third of which all units share."""
-    found = UnitKeys("none")
+    found = UnitKeys()
     shared = np.random.default_rng(0).integers(0, 1 << 63, keys // 3, np.uint64)
-    own = np.random.default_rng(unit.size).integers(0, 1 << 63, keys - len(shared), np.uint64)
+    own = np.random.default_rng(number).integers(0, 1 << 63, keys - len(shared), np.uint64)
     every = np.concatenate([shared, own])
     for row, part in enumerate(np.array_split(every, 1000)):
         found.add(row, part)
     return found
 
 
+def random_claims(keys: int, unit: Unit, _verdicts: Verdicts) -> Iterator[pa.Table]:
+    """Yield the claims of a unit."""
+    yield random_keys(keys, int(unit.name)).claims()
+
+
+def read_nothing(_workspace: Workspace, unit: Unit, verdicts: Verdicts) -> None:
+    """Look at the verdicts of a unit."""
+    assert len(verdicts["lines"]) > 0, unit.name
+
+
+def refuse(_workspace: Workspace, unit: Unit, why: str) -> None:
+    """Refuse to go on."""
+    raise AssertionError(f"{unit.name}: {why}")
+
+
 @pytest.mark.parametrize("units", [4, 16])
-def test_claims_through_beam(tmp_path: Path, units: int) -> None:
-    """Microseconds a paragraph, from the keys of a unit to the verdicts addressed to it."""
-    named = [Unit(f"{number:05d}", "", "wet", number) for number in range(units)]
+def test_claims_on_one_machine(tmp_path: Path, units: int) -> None:
+    """Microseconds per paragraph, from the keys of a unit to the verdicts addressed to it."""
+    named = [Unit(f"{number:05d}", "wet", (Part("", number),)) for number in range(units)]
     began = time.perf_counter()
     for unit in named:
-        random_keys(KEYS_PER_UNIT, unit).once_and_many()
+        random_keys(KEYS_PER_UNIT, int(unit.name)).claims()
     alone = time.perf_counter() - began
-    options = options_of(Launch())
-    run = Run(str(tmp_path))
+    topic = Topic("lines", DuplicateKeys)
+    meet = Claims("claim", topic, partial(random_claims, KEYS_PER_UNIT), drop_all)
+    steps = meet.steps(Context(Terms("x", RejectPolicy()), named))
+    steps.append(UnitStep("look", "units", ".json", named, read_nothing, refuse, [topic]))
+    schedule = Schedule(steps, Workspace.beside(Run(str(tmp_path))))
     began = time.perf_counter()
-    with beam.Pipeline(options=options) as root:
-        emit = EmitKeys(run, partial(random_keys, KEYS_PER_UNIT), _one_scope, buckets=4)
-        _ = root | Units(named) | DuplicateParagraphs(emit, "none")
+    run_locally(schedule, 1, print)
     seconds = time.perf_counter() - began
     paragraphs = units * KEYS_PER_UNIT
     report(
-        f"{paragraphs:,} paragraphs: {1e6 * seconds / paragraphs:.2f} µs each through Beam, "
+        f"{paragraphs:,} paragraphs: {1e6 * seconds / paragraphs:.2f} µs each in all, "
         f"{1e6 * alone / paragraphs:.2f} µs of it to make and sort the keys of each unit"
     )
-
-
-def _one_scope(unit: Unit) -> tuple[int, str]:
-    return 0, unit.name
 
 
 @pytest.fixture(scope="module")

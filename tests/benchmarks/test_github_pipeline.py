@@ -1,4 +1,4 @@
-"""GitHub from export to documents: what Beam costs, what a second worker brings, and memory.
+"""GitHub from export to documents: what the engine costs, what a second worker brings, and memory.
 
 Run with ``pytest -m benchmark tests/benchmarks/test_github_pipeline.py -s``: a line a figure. The
 inputs are copies of the real sample; commands are timed from start to exit, imports included.
@@ -72,7 +72,7 @@ def documents_of(run: Path) -> int:
     return documents
 
 
-def test_beam_over_a_plain_loop(
+def test_the_engine_over_a_plain_loop(
     inputs: Inputs, one_worker: tuple[float, int], tmp_path: Path
 ) -> None:
     """Per cent that one worker takes longer than the same functions called in a loop."""

@@ -13,9 +13,8 @@ from pipelines.__main__ import main
 from pipelines.commoncrawl.source import review
 from pipelines.engine import passes
 from pipelines.engine.documents import read_rows
-from pipelines.engine.runs import RunError
-from pipelines.engine.stages import Ledger
-from pipelines.joins import settle
+from pipelines.engine.ledger import Ledger
+from pipelines.joins import claims, settle
 from tests.filters.tiny_models import train_languages
 from tests.pipelines.commoncrawl.crawl import (
     ENGLISH,
@@ -27,6 +26,7 @@ from tests.pipelines.commoncrawl.crawl import (
     write_models,
     write_wet,
 )
+from tests.pipelines.engine.cut_off import failing_after, names
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +228,7 @@ def test_every_record_is_kept_rejected_or_bad(
 
 @pytest.mark.parametrize(
     ("step", "calls"),
-    [((passes, "run_unit"), 0), ((passes, "run_unit"), 2), ((settle, "settle_unit"), 1)],
+    [((passes, "write_unit"), 0), ((passes, "write_unit"), 2), ((settle, "settle_unit"), 1)],
 )
 def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
     tmp_path: Path,
@@ -241,25 +241,17 @@ def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
     """Scopes that are done are not read again, for claims or for documents (DESIGN 3)."""
     assert curate(tmp_path / "whole", inputs, models) == 0
     module, name = step
-    function, done = getattr(module, name), []
-
-    def cut_off(*arguments: Any, **options: Any) -> Any:
-        if len(done) == calls:
-            raise RunError("cut off")
-        done.append(arguments[1].name)
-        return function(*arguments, **options)
-
+    cut_off = failing_after(calls, getattr(module, name), tmp_path / "before")
     with monkeypatch.context() as patch:
         patch.setattr(module, name, cut_off)
         assert curate(tmp_path / "run", inputs, models) == 1
-    markers = tmp_path / "run" / "passes" / "paragraphs"
-    for marker in markers.glob("*.json"):
-        marker.unlink()
+    for claims_file in (tmp_path / "run" / "claims" / "paragraphs").iterdir():
+        claims_file.unlink()
+    monkeypatch.setattr(claims, "claim", failing_after(99, claims.claim, tmp_path / "after"))
     assert curate(tmp_path / "run", inputs, models) == 0
     assert content(tmp_path / "run") == content(tmp_path / "whole")
-    left = {path.stem for path in markers.glob("*.json")}
-    expected = {"run_unit": 3 - calls, "settle_unit": 0}[name]
-    assert len(left) == expected  # each file is a group of its own
+    expected = {"write_unit": 3 - calls, "settle_unit": 0}[name]
+    assert len(names(tmp_path / "after")) == expected  # each file is a group of its own
 
 
 @pytest.mark.parametrize(

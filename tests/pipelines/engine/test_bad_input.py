@@ -14,6 +14,7 @@ from tests.pipelines.github.github_export import content, curate, texts, write_t
 from tests.pipelines.readers.exports import export
 
 REPOSITORY = Path(__file__).parents[3]
+LOCAL = "--runner=DirectRunner"
 
 
 def _error(capsys: pytest.CaptureFixture[str], run: Path, inputs: list[str], *flags: str) -> str:
@@ -165,9 +166,17 @@ def test_an_unknown_beam_flag_names_the_nearest(
     tmp_path: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Beam itself ignores it."""
-    error = _error(capsys, tmp_path / "run", inputs, "--", "--direct_num_wrkers=2")
+    error = _error(capsys, tmp_path / "run", inputs, "--", LOCAL, "--direct_num_wrkers=2")
     assert "unknown Beam flag --direct_num_wrkers" in error
     assert "Did you mean 'direct_num_workers'?" in error
+
+
+def test_beam_flags_without_a_runner_are_refused(
+    tmp_path: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody would know where the job runs."""
+    error = _error(capsys, tmp_path / "run", inputs, "--", "--direct_num_workers=2")
+    assert "--runner=... is not among them" in error
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

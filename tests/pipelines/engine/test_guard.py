@@ -7,7 +7,8 @@ import time
 from filters.verdict import KEEP, Verdict
 from pipelines.engine.documents import Document
 from pipelines.engine.guard import TimeGuard
-from pipelines.engine.stages import Keep, Ledger
+from pipelines.engine.ledger import Ledger
+from pipelines.engine.stages import Keep
 
 
 def _loop_on_bad(text: str) -> Verdict:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.engine.settings import add_flags, from_flags, from_table, nearest, setting
 
 

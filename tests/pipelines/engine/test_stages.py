@@ -9,7 +9,8 @@ import pytest
 from filters.verdict import KEEP, Verdict, drop
 from pipelines.engine.documents import Document
 from pipelines.engine.guard import TimeGuard
-from pipelines.engine.stages import Judged, Keep, Ledger, Rewrite, Score, Stage, check_text
+from pipelines.engine.ledger import Judged, Ledger
+from pipelines.engine.stages import Keep, Rewrite, Score, Stage, check_text
 
 
 def _document(text: str = "ab", **meta: Any) -> Document:

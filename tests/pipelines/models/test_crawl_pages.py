@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.models.crawl_pages import CrawlPages, find_crawl_pages, rank_of
 from pipelines.setup.cache import SetupError
 from pipelines.setup.langid import find_langid

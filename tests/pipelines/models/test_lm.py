@@ -14,7 +14,7 @@ import sentencepiece
 from filters.commoncrawl.cutoffs import check_model, fingerprint_of, read_cutoffs
 from filters.commoncrawl.perplexity import load_language_model
 from pipelines.__main__ import main
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.models import lm as lm_module
 from pipelines.models.cards import ModelFiles
 from pipelines.models.crawl_pages import CrawlPage

@@ -12,7 +12,7 @@ import pytest
 from filters.commoncrawl.reference import probability
 from filters.fasttext.model import load_fasttext
 from pipelines.__main__ import main
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.models.crawl_pages import CrawlPage
 from pipelines.models.wikiref import WikirefConfig, wikiref
 from pipelines.models.wikiref_examples import Examples

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from pipelines.engine import passes
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
+from pipelines.engine.source import plan
 from pipelines.samples.dumps import WikiPage, whole_xml
 from pipelines.wikipedia.dumps import are_distinct, check_names
-from pipelines.wikipedia.source import WikipediaConfig, plan
+from pipelines.wikipedia.source import WIKIPEDIA, WikipediaConfig
+from tests.pipelines.engine.cut_off import failing_after, names
 from tests.pipelines.github.github_export import content, read
 from tests.pipelines.wikipedia.wikipedia_dumps import ENGLISH, curate, write_dump, write_dumps
 
@@ -56,7 +58,7 @@ def test_pages_meet_only_where_names_vouch_for_nothing(
     tmp_path: Path, date: str, distinct: bool, stages: int
 ) -> None:
     """A wiki's own dump needs no second writing."""
-    planned = plan(WikipediaConfig(tuple(write_dumps(tmp_path, date=date))))
+    planned = plan(WIKIPEDIA, WikipediaConfig(tuple(write_dumps(tmp_path, date=date))))
     assert are_distinct(planned.units) == distinct
     assert planned.stages.count("wikipedia.duplicate_page") == stages
 
@@ -66,7 +68,7 @@ def test_a_directory_is_read_by_its_dumps(tmp_path: Path) -> None:
     write_dumps(tmp_path / "in")
     for name in ("sha1sums.txt", "enwiki-20220801-stub-articles.xml.gz", "dumpruninfo.json"):
         (tmp_path / "in" / name).write_text("{}")
-    planned = plan(WikipediaConfig((str(tmp_path / "in"),)))
+    planned = plan(WIKIPEDIA, WikipediaConfig((str(tmp_path / "in"),)))
     assert sorted(unit.extra["wiki"] for unit in planned.units) == ["dewiki", "enwiki"]
 
 
@@ -75,7 +77,7 @@ def test_the_file_name_tells_wiki_and_date(tmp_path: Path) -> None:
     path = write_dump(tmp_path, "enwiki", ENGLISH)
     other = path.replace("enwiki", "slwiki")
     Path(path).rename(other)
-    (unit,) = plan(WikipediaConfig((other,))).units
+    (unit,) = plan(WIKIPEDIA, WikipediaConfig((other,))).units
     assert (unit.extra["wiki"], unit.extra["lang"], unit.extra["date"]) == (
         "slwiki",
         "sl",
@@ -86,7 +88,7 @@ def test_the_file_name_tells_wiki_and_date(tmp_path: Path) -> None:
 def test_the_head_tells_the_wiki_where_the_name_does_not(tmp_path: Path) -> None:
     """``<dbname>``; the date stays unknown."""
     (tmp_path / "mine.xml").write_bytes(whole_xml("ruwiki", ENGLISH))
-    (unit,) = plan(WikipediaConfig((str(tmp_path / "mine.xml"),))).units
+    (unit,) = plan(WIKIPEDIA, WikipediaConfig((str(tmp_path / "mine.xml"),))).units
     assert (unit.extra["lang"], unit.extra["date"]) == ("ru", "")
 
 
@@ -212,23 +214,15 @@ def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
     inputs = write_dumps(tmp_path / "in", date=date)
     small = ("--unit-megabytes", "0.0001")
     assert curate(tmp_path / "whole", inputs, *small) == 0
-    run_unit, done = passes.run_unit, []
-
-    def failing(*arguments: object, **options: object) -> object:
-        if len(done) == units:
-            raise RunError("cut off")
-        done.append(arguments[1])
-        return run_unit(*arguments, **options)  # type: ignore[arg-type] # passed on as they came
-
+    write_unit = passes.write_unit
+    before, after = tmp_path / "before", tmp_path / "after"
     with monkeypatch.context() as patch:
-        patch.setattr(passes, "run_unit", failing)
+        patch.setattr(passes, "write_unit", failing_after(units, write_unit, before))
         assert curate(tmp_path / "run", inputs, *small) == 1
-    first = list(done)
-    assert len(first) == units
-    units = 99
-    monkeypatch.setattr(passes, "run_unit", failing)
+    assert len(names(before)) == units
+    monkeypatch.setattr(passes, "write_unit", failing_after(99, write_unit, after))
     assert curate(tmp_path / "run", inputs, *small) == 0
-    assert not [unit for unit in done[len(first) :] if unit in first]
+    assert names(before).isdisjoint(names(after))
     assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filters.urls import normalize_url
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.samples.dumps import WikiPage
 from pipelines.wikipedia.references import read_reference_urls
 from tests.pipelines.wikipedia.wikipedia_dumps import FORMS, write_dump

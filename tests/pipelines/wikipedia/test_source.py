@@ -12,9 +12,10 @@ import psutil
 import pytest
 
 from filters.wikipedia.sites import load_site
+from pipelines.engine.source import plan
 from pipelines.samples.dumps import WikiPage
 from pipelines.wikipedia import text as wikipedia_text
-from pipelines.wikipedia.source import WikipediaConfig, plan
+from pipelines.wikipedia.source import WIKIPEDIA, WikipediaConfig
 from tests.pipelines.engine import failing
 from tests.pipelines.github.github_export import content, read
 from tests.pipelines.wikipedia.wikipedia_dumps import (
@@ -109,7 +110,7 @@ def test_units_of_any_size_give_the_same_documents(
 ) -> None:
     """Ranges of streams are the whole file."""
     inputs = write_dumps(tmp_path / "in")
-    planned = plan(WikipediaConfig(tuple(inputs), unit_megabytes=float(megabytes)))
+    planned = plan(WIKIPEDIA, WikipediaConfig(tuple(inputs), unit_megabytes=float(megabytes)))
     assert len(planned.units) > 2
     assert sum(unit.size for unit in planned.units) == sum(map(os.path.getsize, inputs))
     assert curate(tmp_path / "run", inputs, "--unit-megabytes", megabytes) == 0

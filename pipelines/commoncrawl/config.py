@@ -1,0 +1,170 @@
+"""Settings of Common Crawl, and what is refused before any work."""
+
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from filters.commoncrawl.cutoffs import Bucket, check_model, fingerprint_of
+from pipelines.commoncrawl.pages import PageReader
+from pipelines.engine.errors import RunError
+from pipelines.engine.settings import setting
+from pipelines.models.load import LanguageModels, classifier, cutoff_table, language_model
+from pipelines.readers.warc import ExtractorError, load_extractor
+from pipelines.setup.langid import find_langid
+from pipelines.storage.listing import PREFIX, SHARDS
+from tokenizer.files import sha256_of
+
+
+@dataclass(frozen=True)
+class CommonCrawlConfig:
+    """Settings of the source, as flags and as keys of a recipe."""
+
+    input: tuple[str, ...] = setting(
+        help="WET (or WARC) files: paths, globs, addresses; or one listing, wet.paths.gz"
+    )
+    prefix: str = setting(PREFIX, help="what comes before the paths of a listing")
+    profile: Literal["default", "cc_net"] = setting(
+        "default", help="cc_net: what cc_net gives, all languages and buckets, for comparison"
+    )
+    dump: str = setting("", help="name of the dump, e.g. 2019-09, where the paths do not say it")
+    langid: str = setting(
+        "", help="fastText model of languages, lid.176.bin (default: set-up's small lid.176.ftz)"
+    )
+    models: str = setting("", help="folder of {lang}.sp.model, {lang}.arpa.bin and cutoffs.csv")
+    wikiref: str = setting("", help="fastText model of Wikipedia's references; off without one")
+    min_chars: int = setting(300, help="characters of a page, at least, before anything else")
+    min_chars_after_dedup: int = setting(0, help="characters left by deduplication, at least")
+    scope: Literal["shard", "dump_group", "dump", "corpus"] = setting(
+        "dump_group", help="where paragraphs must be unique: 1/1600, 1/32 of a dump, or more"
+    )
+    shards: int = setting(SHARDS, help="shards of a dump; 50 of them are a group")
+    keep: Literal["none", "first"] = setting("none", help="which copy of a paragraph stays")
+    within_document: bool = setting(True, help="drop repeats of a line within a page")
+    strip_accents: bool = setting(False, help="paragraphs that differ in accents are equal")
+    languages: tuple[str, ...] = setting(("en",), help="languages that are kept; all: every one")
+    min_language_score: float = setting(0.5, help="score of the language, 0 to 1, at least")
+    langid_chars: int = setting(0, help="look at so many characters only; 0: the whole page")
+    per_line: bool = setting(False, help="perplexity line by line; needs cutoffs made that way")
+    cutoffs: str = setting("", help="table of cutoffs, or: published (default: of --models)")
+    buckets: tuple[str, ...] = setting(
+        ("head", "middle"), help="buckets that are kept: head, middle, tail, all"
+    )
+    after: tuple[str, ...] = setting(
+        (), help="earlier runs (other dumps), whose pages win over equal ones of this run"
+    )
+    exact_duplicates: bool = setting(True, help="keep one of the pages with equal digest")
+    wikiref_decision: Literal["threshold", "pareto"] = setting(
+        "threshold", help="pareto: keep at random by score, as GPT-3 did"
+    )
+    wikiref_threshold: float = setting(0.25, help="score of a reference, 0 to 1, at least")
+    line_based: bool = setting(False, help="split WET files by lines, as cc_net's reader does")
+    extractor: Literal["resiliparse", "trafilatura"] = setting(
+        "resiliparse", help="what makes text of HTML, for WARC inputs"
+    )
+    rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
+
+    @property
+    def cc_net(self) -> bool:
+        """Whether the profile is cc_net's."""
+        return self.profile == "cc_net"
+
+    @property
+    def every_language(self) -> bool:
+        """Whether pages of all languages are kept."""
+        return self.cc_net or self.languages == ("all",)
+
+    @property
+    def every_bucket(self) -> bool:
+        """Whether pages of all buckets are kept."""
+        return self.cc_net
+
+    @property
+    def settles(self) -> bool:
+        """Whether pages meet once more by their digests."""
+        return self.exact_duplicates and not self.cc_net
+
+    @property
+    def langid_path(self) -> str:
+        """Where the model of language identification lies; raises SetupError."""
+        return self.langid or str(find_langid())
+
+    @property
+    def reader(self) -> PageReader:
+        """How the files are read."""
+        return PageReader(self.extractor, self.line_based)
+
+    @property
+    def language_models(self) -> LanguageModels:
+        """Where the language models lie."""
+        return LanguageModels(self.models, self.cutoffs)
+
+
+def check_config(config: CommonCrawlConfig) -> None:
+    """Refuse what cannot be meant, before any work.
+
+    Raises:
+        RunError: a setting is wrong or a model is missing; the message says what to do.
+    """
+    if not config.models:
+        raise RunError(
+            "--models is missing: give the folder of the language models; "
+            "`python -m pipelines lm` makes one from a Wikipedia run"
+        )
+    models = config.language_models
+    if not config.every_language:
+        for language in config.languages:
+            if not models.ngrams(language):
+                raise RunError(
+                    f"--models {config.models}: no {language}.sp.model with {language}.arpa.bin. "
+                    f"Make them with `python -m pipelines lm --lang {language} --out "
+                    f"{config.models}`, or leave {language} out of --languages."
+                )
+    if unknown := sorted(set(config.buckets) - set(get_args(Bucket))):
+        raise RunError(f"--buckets {unknown[0]}: give some of {', '.join(get_args(Bucket))}")
+    try:
+        load_extractor(config.extractor)
+    except ExtractorError as error:
+        raise RunError(f"--extractor: {error}") from error
+    if config.scope in ("dump", "corpus") and config.keep == "none":
+        logging.getLogger(__name__).warning(
+            "--scope %s with --keep none drops every paragraph that occurs twice anywhere; cc_net "
+            "looks at 1/32 of a dump. Did you mean --keep first?",
+            config.scope,
+        )
+
+
+def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
+    """Return the hashes of the models, and check that the cutoffs were made with them (7, 14).
+
+    Raises:
+        RunError: the cutoffs belong to other models.
+    """
+    models = config.language_models
+    languages = models.languages() if config.every_language else list(config.languages)
+    unit: Literal["line", "document"] = "line" if config.per_line else "document"
+    fingerprints = {}
+    try:
+        table = cutoff_table(models.table)
+        for language in languages:
+            paths = models.pieces(language), models.ngrams(language)
+            fingerprints[language] = fingerprint_of(*paths)
+            model = language_model(*paths)
+            check_model(table, language, model, fingerprints[language], unit=unit)
+        classifier(config.langid_path)
+        if config.wikiref:
+            classifier(config.wikiref)
+    except ValueError as error:  # CutoffError is one
+        raise RunError(str(error)) from error
+    return {
+        "model_hashes": {
+            "langid": sha256_of(Path(config.langid_path)),
+            "language_models": {name: asdict(value) for name, value in fingerprints.items()},
+            "cutoffs": {
+                name: {str(percentile): value for percentile, value in column.items()}
+                for name, column in table.by_language.items()
+                if name in fingerprints
+            },
+            **({"wikiref": sha256_of(Path(config.wikiref))} if config.wikiref else {}),
+        }
+    }

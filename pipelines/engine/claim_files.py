@@ -1,0 +1,196 @@
+"""The claims of one unit as a file: written once, read by ranges of keys.
+
+Claims are rows of an Arrow table with a ``key``: a hash of 64 bits or a digest of 16 bytes. Which
+bucket decides a claim is said by the high bits of its key, and how many buckets there are is known
+only when all units have counted their claims. So the file is a row of chunks, each sorted by key,
+and a bucket is a slice of each chunk: on this machine the file is mapped and only the slice is
+read, on a cluster it is read once and cut.
+
+The file is also the marker that the unit is through its pass; its footer tells what it holds.
+"""
+
+import json
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.engine.packing import ALIGNMENT, pack, unpack, words_of
+from pipelines.storage import files as storage
+
+BUCKET_BYTES = 128_000_000  # claims that are decided together; deciding takes 4 times as much
+MAX_BUCKETS = 1 << 16
+_TAIL = struct.Struct("<I4s")  # bytes of the footer, magic
+_MAGIC = b"CLM1"
+_TAIL_BYTES = 1 << 16  # read at once from the end of a file: most footers are shorter
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one unit claims in one bucket."""
+
+    unit: str  # name of the unit, to which verdicts are addressed
+    order: str  # its place among the units of its scope, where the earlier unit wins
+    tables: Sequence[pa.Table]  # not empty; one for each chunk of the file
+
+    @property
+    def table(self) -> pa.Table:
+        """All rows as one table."""
+        return pa.concat_tables(self.tables) if len(self.tables) > 1 else self.tables[0]
+
+
+def bucket_count(claim_bytes: int) -> int:
+    """Return how many buckets hold the claims of a scope: a power of two.
+
+    Args:
+        claim_bytes: of all units of the scope.
+    """
+    wanted = max(1, -(-claim_bytes // BUCKET_BYTES))
+    return int(min(MAX_BUCKETS, 1 << (wanted - 1).bit_length()))
+
+
+def write_claims(path: str, unit: str, order: str, tables: Iterable[pa.Table]) -> int:
+    """Write the claims of a unit, whole or not at all; return their bytes.
+
+    Args:
+        path: of the file.
+        unit: name of the unit.
+        order: see :class:`Block`.
+        tables: chunks of one schema, each with a ``key``; they need not be sorted.
+    """
+    chunks: list[tuple[int, int]] = []
+    at = rows = 0
+    with storage.writing(path) as stream:
+        for table in tables:
+            if not table.num_rows:
+                continue
+            packed = pack(_by_key(table))
+            packed += bytes(-len(packed) % ALIGNMENT)
+            stream.write(packed)
+            chunks.append((at, len(packed)))
+            at += len(packed)
+            rows += table.num_rows
+        footer = json.dumps(
+            {"unit": unit, "order": order, "rows": rows, "bytes": at, "chunks": chunks}
+        ).encode()
+        stream.write(footer + _TAIL.pack(len(footer), _MAGIC))
+    return at
+
+
+def _by_key(table: pa.Table) -> pa.Table:
+    high = words_of(table["key"])[:, 0]
+    if (high[1:] >= high[:-1]).all():
+        return table
+    return table.take(pa.array(np.argsort(high, kind="stable")))
+
+
+class ClaimsFile:
+    """The claims of one unit, open for reading by buckets."""
+
+    def __init__(self, data: pa.Buffer, facts: dict[str, Any]) -> None:
+        self.unit: str = facts["unit"]
+        self.order: str = facts["order"]
+        self.bytes: int = facts["bytes"]
+        self._chunks = [unpack(data.slice(at, size)) for at, size in facts["chunks"]]
+        self._edges: tuple[int, list[npt.NDArray[np.int64]]] = (0, [])
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """Map a local file, or read another one whole."""
+        if storage.is_local(path):
+            with pa.memory_map(path) as mapped:
+                data = mapped.read_buffer()
+        else:
+            data = pa.py_buffer(storage.read_bytes(path))
+        size, _ = _TAIL.unpack(memoryview(data)[-_TAIL.size :])
+        footer = bytes(memoryview(data)[-_TAIL.size - size : -_TAIL.size])
+        return cls(data, json.loads(footer))
+
+    def block(self, bucket: int, buckets: int) -> Block | None:
+        """Return what the unit claims in one of so many buckets; None if it is nothing."""
+        tables = []
+        for chunk, edges in zip(self._chunks, self._cut(buckets), strict=True):
+            start, end = int(edges[bucket]), int(edges[bucket + 1])
+            if end > start:
+                tables.append(chunk.slice(start, end - start))
+        return Block(self.unit, self.order, tables) if tables else None
+
+    def blocks(self, buckets: int) -> Iterator[tuple[int, Block]]:
+        """Yield what the unit claims in each bucket, with its number, leaving out empty ones."""
+        held = np.zeros(buckets, bool)
+        for edges in self._cut(buckets):
+            held |= edges[1:] > edges[:-1]
+        for bucket in map(int, np.flatnonzero(held)):
+            if block := self.block(bucket, buckets):
+                yield bucket, block
+
+    def _cut(self, buckets: int) -> list[npt.NDArray[np.int64]]:
+        """Return for each chunk where its buckets begin, and its end."""
+        if self._edges[0] != buckets:
+            shift = np.uint64(64 - (buckets.bit_length() - 1)) if buckets > 1 else np.uint64(0)
+            borders = np.arange(1, buckets, dtype=np.uint64) << shift
+            cuts = []
+            for chunk in self._chunks:
+                high = words_of(chunk["key"])[:, 0]
+                inner = np.searchsorted(high, borders.astype(high.dtype))
+                cuts.append(np.concatenate([[0], inner, [chunk.num_rows]]).astype(np.int64))
+            self._edges = buckets, cuts
+        return self._edges[1]
+
+
+def claim_bytes(path: str) -> int:
+    """Return how many bytes of claims a file holds, from its footer."""
+    with storage.open_input(path) as stream:
+        stream.seek(0, 2)
+        end = stream.tell()
+        stream.seek(max(0, end - _TAIL_BYTES))
+        tail = stream.read()
+        size, _ = _TAIL.unpack(tail[-_TAIL.size :])
+        if size + _TAIL.size > len(tail):
+            stream.seek(end - size - _TAIL.size)
+            tail = stream.read()
+    return int(json.loads(tail[-_TAIL.size - size : -_TAIL.size])["bytes"])
+
+
+def pack_blocks(blocks: Iterable[Block]) -> bytes:
+    """Return the blocks of several units, all of one bucket, as one message."""
+    out = bytearray()
+    for block in blocks:
+        for table in block.tables:
+            packed = pack(table, compress=True)
+            head = f"{block.unit}\0{block.order}".encode()
+            out += struct.pack("<HI", len(head), len(packed)) + head
+            out += bytes(-len(out) % ALIGNMENT) + packed
+    return bytes(out)
+
+
+def unpack_blocks(messages: Iterable[bytes]) -> list[Block]:
+    """Return the blocks of all messages, one for each unit, in the order of units' names."""
+    tables: dict[tuple[str, str], list[pa.Table]] = {}
+    for message in messages:
+        data = pa.py_buffer(message)
+        at = 0
+        while at < len(message):
+            head, size = struct.unpack_from("<HI", message, at)
+            at += 6
+            unit, _, order = message[at : at + head].decode().partition("\0")
+            at += head
+            at += -at % ALIGNMENT
+            tables.setdefault((unit, order), []).append(unpack(data.slice(at, size)))
+            at += size
+    return [Block(unit, order, found) for (unit, order), found in sorted(tables.items())]
+
+
+def edges_of(units: Sequence[str]) -> list[tuple[int, int]]:
+    """Return where each run of equal names begins and ends.
+
+    >>> edges_of(["a", "a", "b"])
+    [(0, 2), (2, 3)]
+    """
+    starts = [i for i in range(len(units)) if i == 0 or units[i] != units[i - 1]]
+    return list(pairwise([*starts, len(units)]))

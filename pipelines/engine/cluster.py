@@ -1,0 +1,135 @@
+"""Run the steps of a run as a Beam pipeline on the runner that the user's flags name."""
+
+import logging
+import re
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineState
+
+from pipelines.engine.errors import RunError
+from pipelines.engine.graph import Worker, build
+from pipelines.engine.schedule import Schedule
+from pipelines.engine.twins import TwinCheck
+from pipelines.storage.files import StorageError
+from tokenizer.strict import nearest
+
+_OUR_ERROR = re.compile(
+    r"(?:RunError|MachineError|StorageError|UnreadableFile): (.*?)(?= \[while running|\n|$)"
+)
+_NOT_LOCAL = ("Dataflow", "Portable", "Spark", "Flink")
+# Set for every runner, unless the user's flags say otherwise.
+_DEFAULTS = {
+    # One unit at a time in a process: a unit may take a gigabyte, and Python has one lock.
+    "--number_of_worker_harness_threads": "1",
+    # Processes of Python on each machine; 0 lets the runner take one per core.
+    "--sdk_worker_parallelism": "0",
+}
+
+
+def options_of(beam_flags: Sequence[str], workers: int) -> PipelineOptions:
+    """Return Beam's options.
+
+    Args:
+        beam_flags: what follows ``--`` on the command line.
+        workers: Python processes on each machine; 1 leaves it to the runner.
+
+    Raises:
+        RunError: no runner is named, or a flag is unknown to Beam. (With a portable runner it may
+            be the job server's.)
+    """
+    flags = list(beam_flags)
+    runner = _value_of(flags, "--runner")
+    if not runner:
+        raise RunError(
+            "Beam's flags follow `--`, and --runner=... is not among them. Name the runner, or "
+            "leave the flags out to run on this machine."
+        )
+    given = {flag.split("=", 1)[0] for flag in flags}
+    for flag, value in _DEFAULTS.items():
+        if flag not in given:
+            many = workers > 1 and flag == "--sdk_worker_parallelism"
+            flags.append(f"{flag}={workers if many else value}")
+    options = PipelineOptions(flags)
+    known = options.get_all_options()
+    unknown = sorted(options.get_all_options(retain_unknown_options=True).keys() - known.keys())
+    if unknown and "Portable" not in runner:
+        raise RunError(f"unknown Beam flag --{unknown[0]}{nearest(unknown[0], known)}")
+    return options
+
+
+def _value_of(flags: Sequence[str], name: str) -> str:
+    """Return the value of a flag, given as ``--flag=value`` or in two words; "" without one."""
+    for at, flag in enumerate(flags):
+        if flag.startswith(f"{name}="):
+            return flag.split("=", 1)[1]
+        if flag == name and at + 1 < len(flags):
+            return flags[at + 1]
+    return ""
+
+
+def run_on_beam(
+    schedule: Schedule, beam_flags: Sequence[str], workers: int, twins: TwinCheck
+) -> None:
+    """Build the pipeline of what is left to do, and run it to its end.
+
+    What Beam has to say goes to a log file, whose name is told when the run fails: the one line
+    that says what to do must not drown in it.
+
+    Raises:
+        RunError: what went wrong and what to do, in one line.
+    """
+    workspace = schedule.workspace
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="corpusmill-beam-", suffix=".log", delete=False
+    ) as log:
+        handler = logging.StreamHandler(log)
+        logger = logging.getLogger("apache_beam")
+        logger.addHandler(handler)
+        logger.propagate = False
+        result: Any = None
+        try:
+            pipeline = beam.Pipeline(options=options_of(beam_flags, workers))
+            build(pipeline, schedule, Worker(workspace, twins))
+            result = pipeline.run()
+            state = result.wait_until_finish()
+        except KeyboardInterrupt:
+            _cancel(result)
+            raise
+        except (RunError, StorageError):
+            raise
+        except Exception as error:
+            # Workers send their errors as text: ours says what to do, Beam's is a traceback.
+            if ours := _OUR_ERROR.search(str(error)):
+                raise RunError(ours.group(1)) from error
+            logger.exception("the pipeline failed")
+            what = str(error).strip().splitlines() or [type(error).__name__]
+            raise RunError(
+                f"the runner failed ({what[-1][:200]}; its log: {log.name}). Run the same command "
+                "again to resume."
+            ) from error
+        finally:
+            logger.removeHandler(handler)
+            logger.propagate = True
+    if state not in (None, PipelineState.DONE):
+        raise RunError(
+            f"the runner ended as {state} (its log: {log.name}). Run the same command again to "
+            "resume."
+        )
+
+
+def _cancel(result: Any) -> None:
+    """Cancel a job that goes on without its launcher; say so where that cannot be done."""
+    if result is None:
+        return
+    try:
+        result.cancel()
+    except Exception as error:  # noqa: BLE001 - whatever the runner raises, the user must be told
+        job = getattr(result, "job_id", None) or getattr(result, "_job_id", "")
+        print(
+            f"the job {job} could not be cancelled ({error}): it goes on; cancel it with the "
+            "runner's own tool before you run the same command again"
+        )

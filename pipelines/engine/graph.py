@@ -1,0 +1,300 @@
+"""A cluster: the steps of a run as a Beam pipeline, for Spark, Dataflow and other runners.
+
+The same functions run here as on one machine (``pool``); Beam distributes the units, retries them,
+and moves the claims that must meet. Its collections hold names, packed claims and packed verdicts,
+all of them declared types: an undeclared one would be pickled as ``Any``.
+
+For each decision: units write their claims to the run directory (a unit that did so in an earlier
+attempt is not read again), the bytes of all claims decide how many buckets there are, batches of
+units cut their claims into buckets, each bucket is decided, and the verdicts return to the units.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from pipelines.engine.claim_files import (
+    MAX_BUCKETS,
+    Block,
+    ClaimsFile,
+    claim_bytes,
+    pack_blocks,
+    unpack_blocks,
+)
+from pipelines.engine.errors import RunError, one_line
+from pipelines.engine.runs import Run
+from pipelines.engine.schedule import Schedule, buckets_of
+from pipelines.engine.steps import GroupStep, UnitStep, one_scope
+from pipelines.engine.units import Unit
+from pipelines.engine.workspace import Workspace
+from pipelines.storage import files as storage
+
+UNIT_TOPIC = "unit"  # of the message that carries the unit itself
+UNITS_PER_BATCH = 64  # that cut their claims together, so that messages are not tiny
+BATCHES = 256  # and more, where there are few units, so that many workers share them
+HELD_BYTES = 64_000_000  # of claims that a batch holds back before it sends them
+MAX_ATTEMPTS = 3  # of a unit whose worker does not live to its end
+
+Addressed = tuple[str, bytes]  # (unit name, message)
+Grouped = tuple[int, bytes]  # (group, packed blocks)
+
+# One unit at a time in a process, whatever a runner thinks of threads: a unit takes up to a
+# gigabyte, and Python code of two units would wait for one interpreter lock anyway.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def message(topic: str, body: bytes) -> bytes:
+    """Return a message to a unit: its topic, a NUL, its body."""
+    return topic.encode() + b"\0" + body
+
+
+def read_messages(messages: Iterable[bytes]) -> dict[str, list[bytes]]:
+    """Return the bodies of messages by topic."""
+    bodies: dict[str, list[bytes]] = {}
+    for text in messages:
+        topic, _, body = text.partition(b"\0")
+        bodies.setdefault(topic.decode(), []).append(body)
+    return bodies
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What every worker of a cluster checks once, before it does anything."""
+
+    workspace: Workspace
+    check: Callable[
+        [Run], None
+    ]  # raises MachineError where this machine is not the launcher's twin
+
+    def begin(self) -> None:
+        """Raise MachineError if this process must not work on the run."""
+        if self.workspace.run.path not in _CHECKED:
+            self.check(self.workspace.run)
+            _CHECKED.add(self.workspace.run.path)
+
+
+_CHECKED: set[str] = set()  # run directories for which this process has been checked
+
+
+@beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
+@beam.typehints.with_output_types(tuple[int, int])
+class RunUnit(beam.DoFn):
+    """Run a step for one unit; yield its scope and the bytes of the claims that it left."""
+
+    def __init__(self, step: UnitStep, worker: Worker, scope_of: Callable[[Unit], int]) -> None:
+        # The step's own units stay behind: the unit at work arrives as a message.
+        self.step = UnitStep(
+            step.title,
+            step.folder,
+            step.suffix,
+            (),
+            step.work,
+            step.set_aside,
+            step.wants,
+            step.claims,
+        )
+        self.worker = worker
+        self.scope_of = scope_of
+
+    def setup(self) -> None:
+        """Check that this worker is the launcher's twin."""
+        self.worker.begin()
+
+    def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[int, int]]:
+        """Leave a unit alone that has the step's marks; else run it."""
+        name, bodies = element[0], read_messages(element[1])
+        if UNIT_TOPIC not in bodies:  # a verdict for a unit that this step need not run
+            return
+        unit = Unit.unpack(bodies[UNIT_TOPIC][0])
+        step, workspace = self.step, self.worker.workspace
+        mark = workspace.run.at(*step.folder.split("/"), name + step.suffix)
+        claims = workspace.claims_path(step.claims, name) if step.claims else ""
+        with _ONE_AT_A_TIME:
+            if not storage.exists(mark) or (claims and not storage.exists(claims)):
+                try:
+                    self._run(unit, bodies)
+                except (OSError, MemoryError) as error:
+                    raise RunError(one_line(error, workspace.run.path)) from error
+        beam.metrics.Metrics.counter("units", step.title).inc()
+        yield self.scope_of(unit), claim_bytes(claims) if claims else 0
+
+    def _run(self, unit: Unit, bodies: dict[str, list[bytes]]) -> None:
+        step, workspace = self.step, self.worker.workspace
+        attempt = workspace.blame(unit.name, "did not end")
+        if attempt > MAX_ATTEMPTS:
+            step.set_aside(workspace, unit, workspace.why_set_aside(unit.name))
+            return
+        verdicts = {topic.name: topic.read(bodies.get(topic.name, [])) for topic in step.wants}
+        step.work(workspace, unit, verdicts)
+        workspace.forgive(unit.name)
+
+
+@beam.typehints.with_input_types(str, bytes_by_scope=Iterable[tuple[int, int]])
+@beam.typehints.with_output_types(Grouped)
+class CutClaims(beam.DoFn):
+    """Cut the claims of a batch of units into buckets; yield them packed by group."""
+
+    def __init__(self, step: GroupStep, worker: Worker) -> None:
+        self.topic = step.topic.name
+        self.groups = step.groups
+        self.worker = worker
+
+    def setup(self) -> None:
+        """Check that this worker is the launcher's twin."""
+        self.worker.begin()
+
+    def process(self, element: str, bytes_by_scope: Iterable[tuple[int, int]]) -> Iterator[Grouped]:
+        """Yield messages, each of the blocks of several units.
+
+        Args:
+            element: the number of a scope and the names of some of its units, one per line.
+            bytes_by_scope: bytes of claims of each scope.
+        """
+        scope, *names = element.split("\n")
+        buckets = buckets_of(self.groups, [size for _, size in bytes_by_scope])
+        held: dict[int, list[Block]] = {}
+        size = 0
+        for name in names:
+            path = self.worker.workspace.claims_path(self.topic, name)
+            if not storage.exists(path):
+                continue
+            claims = ClaimsFile.open(path)
+            for bucket, block in claims.blocks(buckets):
+                held.setdefault(bucket, []).append(block)
+            size += claims.bytes
+            if size >= HELD_BYTES:
+                yield from self._packed(int(scope), held)
+                held, size = {}, 0
+        yield from self._packed(int(scope), held)
+
+    @staticmethod
+    def _packed(scope: int, held: dict[int, list[Block]]) -> Iterator[Grouped]:
+        for bucket, blocks in held.items():
+            yield scope * MAX_BUCKETS + bucket, pack_blocks(blocks)
+
+
+@beam.typehints.with_input_types(tuple[int, Iterable[bytes]])
+@beam.typehints.with_output_types(Addressed)
+class DecideGroup(beam.DoFn):
+    """Decide one group of claims and address the verdicts to the units."""
+
+    def __init__(self, step: GroupStep, worker: Worker) -> None:
+        self.topic = step.topic.name
+        self.decide = step.decide
+        self.written = step.written
+        self.guests = {name for name, _ in step.guests}
+        self.worker = worker
+
+    def setup(self) -> None:
+        """Check that this worker is the launcher's twin."""
+        self.worker.begin()
+
+    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[Addressed]:
+        """Yield one message for each unit that the group concerns."""
+        group, packed = element
+        workspace = self.worker.workspace
+        if self.written and storage.exists(workspace.run.at(*self.written(group))):
+            return
+        blocks = unpack_blocks(packed)
+        for unit, verdict in self.decide(workspace, group, blocks):
+            if unit not in self.guests:
+                yield unit, message(self.topic, verdict)
+
+
+def build(root: beam.Pipeline, schedule: Schedule, worker: Worker) -> None:
+    """Build the pipeline of what is still to be done of a run."""
+    verdicts: dict[str, Any] = {}
+    claimed: dict[str, list[Any]] = {}
+    for step in schedule.steps:
+        if isinstance(step, UnitStep):
+            if ran := _unit_step(root, schedule, step, worker, verdicts):
+                claimed.setdefault(step.claims, []).append(ran)
+        elif decided := _group_step(root, schedule, step, worker, claimed):
+            verdicts[step.topic.name] = decided
+
+
+def _unit_step(
+    root: beam.Pipeline,
+    schedule: Schedule,
+    step: UnitStep,
+    worker: Worker,
+    verdicts: dict[str, Any],
+) -> Any:
+    """Add a step for units; return the bytes of their claims by scope."""
+    units: Sequence[Unit] = schedule.waiting(step)
+    scope_of: Callable[[Unit], int] = one_scope
+    if step.claims:  # those that are through say how much they claimed
+        scope_of = schedule.topics[step.claims].topic.scope_of
+        scopes = schedule.open_scopes(step.claims)
+        units = [unit for unit in step.units if scope_of(unit) in scopes]
+    if not units:
+        return None
+    label = step.title
+    packed = [(unit.name, message(UNIT_TOPIC, unit.pack())) for unit in _largest_first(units)]
+    arrivals = [root | f"{label}: units" >> beam.Create(packed).with_output_types(Addressed)]
+    arrivals += [verdicts[topic.name] for topic in step.wants if topic.name in verdicts]
+    return (
+        arrivals
+        | f"{label}: all messages" >> beam.Flatten()
+        | f"{label}: by unit" >> beam.GroupByKey()
+        | label >> beam.ParDo(RunUnit(step, worker, scope_of))
+    )
+
+
+def _largest_first(units: Sequence[Unit]) -> list[Unit]:
+    return sorted(units, key=lambda unit: (-unit.size, unit.name))
+
+
+def _group_step(
+    root: beam.Pipeline,
+    schedule: Schedule,
+    step: GroupStep,
+    worker: Worker,
+    claimed: dict[str, list[Any]],
+) -> Any:
+    """Add a decision; return the verdicts by unit."""
+    topic = step.topic.name
+    scopes = schedule.open_scopes(topic)
+    claimants = {s: names for s, names in schedule.claimants(topic).items() if s in scopes}
+    if not claimants or topic not in claimed:
+        return None
+    label = step.title
+    sizes = (
+        claimed[topic]
+        | f"{label}: all claims" >> beam.Flatten()
+        | f"{label}: bytes by scope" >> beam.GroupByKey()
+        | f"{label}: total" >> beam.MapTuple(_total).with_output_types(tuple[int, int])
+    )
+    groups = [(group, b"") for group in range(step.groups)]  # each is written, also an empty one
+    batches = [
+        "\n".join([str(scope), *names[at : at + batch]])
+        for scope, names in sorted(claimants.items())
+        for batch in [_batch_size(len(names))]
+        for at in range(0, len(names), batch)
+    ]
+    cut = (
+        root
+        | f"{label}: batches" >> beam.Create(batches).with_output_types(str)
+        | f"{label}: spread" >> beam.Reshuffle().with_output_types(str)
+        | f"{label}: cut"
+        >> beam.ParDo(CutClaims(step, worker), bytes_by_scope=beam.pvalue.AsIter(sizes))
+    )
+    if groups:
+        known = root | f"{label}: groups" >> beam.Create(groups).with_output_types(Grouped)
+        cut = (cut, known) | f"{label}: all groups" >> beam.Flatten()
+    return (
+        cut
+        | f"{label}: by group" >> beam.GroupByKey()
+        | label >> beam.ParDo(DecideGroup(step, worker))
+    )
+
+
+def _total(scope: int, sizes: Iterable[int]) -> tuple[int, int]:
+    return scope, sum(sizes)
+
+
+def _batch_size(units: int) -> int:
+    return max(1, min(UNITS_PER_BATCH, units // BATCHES))

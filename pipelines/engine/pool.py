@@ -1,0 +1,300 @@
+"""One machine: the steps of a run on a pool of worker processes.
+
+Workers are forked from the launcher once it has planned the run, so they start at once and share
+the models that it has loaded. Each takes one unit, or one group of claims, at a time from a queue,
+the largest first. Claims and verdicts go through files (``workspace``), so the launcher's memory
+does not grow with the data.
+
+A worker that dies is replaced and its unit is tried once more. A unit that has taken two workers
+with it is set aside: it counts as a failed file, by name.
+"""
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pipelines.engine.claim_files import ClaimsFile
+from pipelines.engine.errors import RunError, one_line
+from pipelines.engine.schedule import Schedule, buckets_of, groups_of, scope_groups
+from pipelines.engine.steps import GroupStep, UnitStep
+from pipelines.readers.rows import UnreadableFile
+from pipelines.storage import files as storage
+
+MAX_DEATHS = 2  # of workers, by one unit
+_PR_SET_PDEATHSIG = 1  # of Linux: which signal a process gets when its parent ends
+
+
+@dataclass(frozen=True)
+class Task:
+    """A unit of a step, or a group of a decision."""
+
+    step: int  # its number among the steps
+    key: int  # number of the unit in its step, or of the group
+    name: str  # for messages
+    size: int  # the larger ones go first
+    buckets: dict[str, int]  # topic -> buckets of each of its scopes
+    aside: str = ""  # why the unit is set aside
+
+
+def run_locally(
+    schedule: Schedule, workers: int, say: Callable[[str], None], *, log: str = ""
+) -> None:
+    """Run all steps on a pool of processes, one step after the other.
+
+    Args:
+        schedule: the steps and how far they are.
+        workers: processes.
+        say: takes a line about a worker that died.
+        log: file that what workers print goes to; by default one that goes again.
+
+    Raises:
+        RunError: a unit failed for want of something, or the pool cannot go on.
+    """
+    buckets: dict[str, int] = {}
+    aside = schedule.workspace.attempts()
+    with _Pool(schedule, workers, say, log) as pool:
+        for number, step in enumerate(schedule.steps):
+            if isinstance(step, UnitStep):
+                numbers = {unit.name: key for key, unit in enumerate(step.units)}
+                tasks = [
+                    Task(number, numbers[unit.name], unit.name, unit.size, buckets)
+                    for unit in schedule.waiting(step)
+                ]
+                pool.run([_with_fate(task, aside, schedule) for task in tasks])
+            else:
+                topic = step.topic.name
+                bytes_by_scope = schedule.claim_bytes(topic)
+                if not bytes_by_scope:
+                    continue
+                buckets[topic] = buckets_of(step.groups, bytes_by_scope.values())
+                done = _decided(schedule, step)
+                pool.run(
+                    [
+                        Task(number, group, f"{topic} {group}", 0, buckets)
+                        for group in groups_of(step, buckets[topic], bytes_by_scope)
+                        if group not in done
+                    ]
+                )
+
+
+def _with_fate(task: Task, aside: dict[str, int], schedule: Schedule) -> Task:
+    if aside.get(task.name, 0) < MAX_DEATHS:
+        return task
+    return replace(task, aside=schedule.workspace.why_set_aside(task.name))
+
+
+def _decided(schedule: Schedule, step: GroupStep) -> set[int]:
+    return schedule.written(step) if step.written else schedule.workspace.decided(step.topic.name)
+
+
+def perform(schedule: Schedule, task: Task) -> None:
+    """Do one task: what a worker does between two messages."""
+    step, workspace = schedule.steps[task.step], schedule.workspace
+    if isinstance(step, GroupStep):
+        _decide(schedule, step, task)
+        return
+    unit = step.units[task.key]
+    if task.aside:
+        step.set_aside(workspace, unit, task.aside)
+        return
+    verdicts = {}
+    for topic in step.wants:
+        decision = schedule.topics[topic.name]
+        groups = scope_groups(decision, topic, unit, task.buckets[topic.name])
+        place = schedule.place_of(topic.name, unit)
+        verdicts[topic.name] = topic.read(workspace.verdicts_of(topic.name, groups, place))
+    step.work(workspace, unit, verdicts)
+
+
+def _decide(schedule: Schedule, step: GroupStep, task: Task) -> None:
+    workspace, topic = schedule.workspace, step.topic.name
+    buckets = task.buckets[topic]
+    scope, bucket = (0, task.key) if step.groups else divmod(task.key, buckets)
+    blocks = []
+    for name in schedule.claimants(topic)[scope]:
+        path = workspace.claims_path(topic, name)
+        if storage.exists(path) and (block := ClaimsFile.open(path).block(bucket, buckets)):
+            blocks.append(block)
+    blocks.sort(key=lambda block: block.unit)
+    verdicts = step.decide(workspace, task.key, blocks) if blocks or step.written else iter(())
+    if step.written:
+        for _ in verdicts:
+            pass
+    else:
+        workspace.write_verdicts(topic, task.key, schedule.members(topic)[scope], verdicts)
+
+
+def _work(schedule: Schedule, connection: Connection, log: str, parent: int) -> None:
+    """Do tasks until the launcher closes the connection: the life of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher's business
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with contextlib.suppress(OSError, AttributeError):  # not on Linux: the closed pipe must do
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    output = Path(log).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115 - till the end
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
+    sys.stdout = sys.stderr = output
+    while True:
+        try:
+            task = connection.recv()
+        except (EOFError, OSError):
+            os._exit(0)
+        try:
+            perform(schedule, task)
+            answer = ""
+        except (RunError, storage.StorageError, UnreadableFile) as error:
+            answer = str(error)
+        except (OSError, MemoryError) as error:
+            answer = one_line(error, schedule.workspace.run.path)
+        except Exception as error:  # noqa: BLE001 - a defect, told with its traceback in the log
+            traceback.print_exc()
+            answer = (
+                f"{task.name}: {type(error).__name__}: {one_line(error, '')}. This is a defect; "
+                f"please report it with {log}"
+            )
+        try:
+            connection.send(answer)
+        except (BrokenPipeError, OSError):
+            os._exit(1)
+
+
+class _Worker:
+    """A worker process, and the task that it is at."""
+
+    def __init__(self, schedule: Schedule, log: str) -> None:
+        # Forked where that is possible: the launcher has imported and loaded everything.
+        methods = multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_run_worker,
+            args=(schedule, self.connection, theirs, log, os.getpid()),
+            daemon=True,
+        )
+        self.process.start()
+        theirs.close()
+        self.task: Task | None = None
+
+    def give(self, task: Task) -> None:
+        self.task = task
+        with contextlib.suppress(BrokenPipeError, OSError):  # it died: its sentinel will say so
+            self.connection.send(task)
+
+    def close(self) -> None:
+        self.connection.close()
+        self.process.kill()
+        self.process.join()
+
+
+def _run_worker(
+    schedule: Schedule, ours: Connection, theirs: Connection, log: str, parent: int
+) -> None:
+    ours.close()  # else the worker would hold its own pipe open
+    _work(schedule, theirs, log, parent)
+
+
+class _Pool:
+    """The workers of a run, and the queue of what they are to do."""
+
+    def __init__(
+        self, schedule: Schedule, workers: int, say: Callable[[str], None], log: str
+    ) -> None:
+        self._schedule = schedule
+        self._count = workers
+        self._say = say
+        self._keep_log = bool(log)
+        self._log = log
+        self._workers: list[_Worker] = []
+        self._deaths = Counter[str]()
+
+    def __enter__(self) -> Self:
+        if not self._log:
+            handle, self._log = tempfile.mkstemp(prefix="corpusmill-workers-", suffix=".log")
+            os.close(handle)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._workers = [_Worker(self._schedule, self._log) for _ in range(self._count)]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in self._workers:
+            worker.close()
+        told = error is not None and self._log in str(error)
+        if not self._keep_log and not told and not self._deaths:
+            storage.remove([self._log])
+
+    def run(self, tasks: Iterable[Task]) -> None:
+        """Do all tasks; return when the last is done."""
+        queue = deque(sorted(tasks, key=lambda task: (-task.size, task.key)))
+        left = len(queue)
+        while left:
+            for worker in self._workers:
+                if worker.task is None and queue:
+                    worker.give(queue.popleft())
+            handles: list[Any] = [worker.connection for worker in self._workers]
+            handles += [worker.process.sentinel for worker in self._workers]
+            ready = wait(handles)
+            for number, worker in enumerate(self._workers):
+                if worker.connection in ready and self._answered(worker):
+                    left -= 1
+                elif not worker.process.is_alive():
+                    self._workers[number] = _Worker(self._schedule, self._log)
+                    if task := self._mourn(worker):
+                        queue.appendleft(task)
+
+    def _answered(self, worker: _Worker) -> bool:
+        """Take an answer; False if there is none, since the worker died."""
+        try:
+            answer = worker.connection.recv()
+        except (EOFError, OSError):
+            worker.process.join()
+            return False
+        worker.task = None
+        if answer:
+            raise RunError(answer)
+        return True
+
+    def _mourn(self, worker: _Worker) -> Task | None:
+        """Say that a worker died; return what it was at, to be tried once more or set aside."""
+        worker.close()
+        how = f"exit code {worker.process.exitcode}"
+        task = worker.task
+        self._deaths["" if task is None else task.name] += 1
+        if task is None:
+            if self._deaths[""] > MAX_DEATHS:
+                raise RunError(f"worker processes die before they work ({how}; log: {self._log})")
+            return None
+        step = self._schedule.steps[task.step]
+        if isinstance(step, GroupStep):
+            if self._deaths[task.name] >= MAX_DEATHS:
+                raise RunError(
+                    f"deciding {task.name} killed its worker twice ({how}; log: {self._log}), "
+                    "perhaps for want of memory. Run the same command again with fewer --workers."
+                )
+            self._say(f"a worker died ({how}) while deciding {task.name}: trying once more")
+            return task
+        deaths = self._schedule.workspace.blame(task.name, how)
+        if deaths < MAX_DEATHS:
+            self._say(f"a worker died ({how}) at {task.name}: trying it once more")
+            return task
+        self._say(f"{task.name} has killed {deaths} workers: it is set aside as a failed file")
+        return replace(task, aside=self._schedule.workspace.why_set_aside(task.name))
