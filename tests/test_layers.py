@@ -21,6 +21,7 @@ ALLOWED = {
         *("pipelines", "filters", "tokenizer", "mixtures"),
         *("apache_beam", "pyarrow", "numpy", "fastavro", "rich", "jinja2"),
         *("fastwarc", "resiliparse", "trafilatura", "sentencepiece"),
+        *("boto3", "botocore", "urllib3"),  # of S3, imported where an address needs them
     },
     "trainer": {
         *("trainer", "tokenizer", "mixtures", "torch", "numpy", "safetensors"),

@@ -1,40 +1,77 @@
-"""Files on any filesystem that Beam knows: found, read, and written whole or not at all.
+"""Files wherever they lie: found, read, and written whole or not at all.
 
-Inputs may also lie on a web server (``http.py``), which cannot be listed or written to.
+A path is local or an address: of an object store (``s3://``, ``gs://``, and what else Beam knows)
+or of a web server, which can only be read (``http.py``). A run directory may lie on a disk or on a
+store.
+What is written becomes visible in one step: a local file is written under a temporary name and
+renamed; a store has no rename, there the upload is the atomic step, so the bytes are spooled to
+local disk first and uploaded when complete.
 
-A run directory may be local, ``gs://`` or ``s3://``. What is written becomes visible in one step: a
-local file is written under a temporary name and renamed; an object store has no rename, there the
-upload is the atomic step, so the bytes are spooled to local disk first and uploaded when complete.
+Beam is imported only where an address needs it, so that commands on local files start at once.
 """
 
 import contextlib
+import errno
+import glob
 import hashlib
+import io
 import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import IO, BinaryIO, cast
+from itertools import islice
+from typing import IO, Any, BinaryIO
 
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-
+from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import http
+from pipelines.storage.errors import (
+    MissingFile,
+    StorageError,
+    StoreError,
+    blaming,
+    shown,
+)
+from pipelines.storage.paths import absolute, basename, is_local, join, unit_stem
+from pipelines.storage.remote import store_of
+from pipelines.storage.stores import InputFile, match
+
+__all__ = [
+    "AtomicFile",
+    "InputFile",
+    "MissingFile",
+    "StorageError",
+    "StoreError",
+    "UnreadableFile",
+    "Written",
+    "absolute",
+    "basename",
+    "create",
+    "exists",
+    "find",
+    "find_inputs",
+    "is_local",
+    "join",
+    "list_directory",
+    "list_names",
+    "make_directory",
+    "open_input",
+    "read_bytes",
+    "read_many",
+    "remove",
+    "unit_stem",
+    "write_bytes",
+    "writing",
+]
 
 TEMPORARY = ".tmp-"  # start of the name of a file that is being written
-
-
-class StorageError(Exception):
-    """A path that cannot be read or written; the message says what to do."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class InputFile:
-    """An input as it was found."""
-
-    path: str
-    size: int  # bytes, -1 where it is not known before the file is read
+READING_THREADS = 32  # for many small files of a store: each waits for its answer
+_READ_AHEAD = 4  # files under way per thread
+BUFFER_BYTES = 1 << 17
+# What a filesystem without hard links answers.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,45 +82,82 @@ class Written:
     sha256: str
 
 
-def is_local(path: str) -> bool:
-    """Tell a local path from an address such as ``gs://bucket/key``."""
-    return "://" not in path
+def _version_of(status: os.stat_result) -> str:
+    return str(status.st_mtime_ns)
 
 
-def join(path: str, *parts: str) -> str:
-    """Join path parts in the manner of the path's filesystem."""
-    return os.path.join(path, *parts) if is_local(path) else FileSystems.join(path, *parts)
+def find(path: str) -> InputFile | None:
+    """Return a file's size and version, None if it is not there.
 
-
-def basename(path: str) -> str:
-    """Return the last part of a local path or an address."""
-    return path.rstrip("/").rsplit("/", 1)[-1]
-
-
-def _match(pattern: str) -> list[InputFile]:
-    if http.is_http(pattern):
-        return [_find_on_server(pattern)]
+    Raises:
+        UnreadableFile: it may be there and must not be seen.
+    """
+    if http.is_http(path):
+        try:
+            return http.find(path)
+        except MissingFile:
+            return None
+    if not is_local(path):
+        return store_of(path).find(path)
     try:
-        (result,) = FileSystems.match([pattern])
-    except (BeamIOError, ValueError) as error:
-        raise StorageError(
-            f"cannot list {pattern}: {error}. Check the address and, for gs:// or s3://, "
-            "that the extra 'gcp' or 'aws' is installed and that you are signed in."
-        ) from error
-    return [InputFile(entry.path, entry.size_in_bytes) for entry in result.metadata_list]
+        with blaming(path):
+            status = os.stat(path)
+    except MissingFile:
+        return None
+    return InputFile(path, status.st_size, _version_of(status))
 
 
-def _find_on_server(url: str) -> InputFile:
-    if url.endswith("/") or any(c in url for c in "*["):
-        raise StorageError(f"cannot list {url}: name the files of a web server, or a listing")
+def exists(path: str) -> bool:
+    """Tell whether a file is there."""
+    return os.path.exists(path) if is_local(path) else find(path) is not None
+
+
+def _local_matches(pattern: str) -> list[InputFile]:
+    """Return the files that a local pattern names, and links that lead nowhere."""
+    directory = os.path.isdir(pattern)
+    if directory:
+        try:
+            paths = [os.path.join(pattern, name) for name in os.listdir(pattern)]
+        except OSError as error:
+            raise StorageError(f"cannot list {shown(pattern)}: {error.strerror}") from error
+    elif os.path.lexists(pattern):  # also where its name has brackets
+        paths = [pattern]
+    else:
+        paths = glob.glob(pattern, recursive=True, include_hidden=True)
+    found = []
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError:  # a link that leads nowhere: opening it says so, and the run counts it
+            found.append(InputFile(path, 0))
+        else:
+            if os.path.isfile(path):
+                found.append(InputFile(path, status.st_size, _version_of(status)))
+    return found
+
+
+def _remote_matches(pattern: str) -> list[InputFile]:
     try:
-        return InputFile(url, http.size_of(url))
+        if http.is_http(pattern):
+            if pattern.endswith("/") or any(c in pattern for c in "*["):
+                raise StorageError(
+                    f"cannot list {pattern}: name the files of a web server, or a listing"
+                )
+            return [http.find(pattern)]
+        return match(store_of(pattern), f"{pattern}*" if pattern.endswith("/") else pattern)
+    except MissingFile as error:  # of a web server: stores answer with an empty list
+        raise StorageError(str(error)) from error
+    except UnreadableFile:  # it may not be looked at: opening it says why, and the run counts it
+        return [InputFile(pattern, -1)]
     except OSError as error:
         raise StorageError(str(error)) from error
 
 
 def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
     """Return the files that the patterns name, each once, sorted by path.
+
+    Local paths come back absolute. A file that is there and cannot be looked at, such as a link
+    that leads nowhere, is among them: it counts as a failed file when it is opened.
 
     Args:
         patterns: files, globs, or directories (all files directly in them, but hidden ones).
@@ -92,68 +166,148 @@ def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
         StorageError: a pattern matches nothing.
     """
     found: dict[str, InputFile] = {}
-    for pattern in patterns:
-        directory = os.path.isdir(pattern) if is_local(pattern) else pattern.endswith("/")
-        files = _match(join(pattern, "*") if directory else pattern)
+    for pattern in map(absolute, patterns):
+        files = _local_matches(pattern) if is_local(pattern) else _remote_matches(pattern)
         files = [file for file in files if not basename(file.path).startswith(".")]
-        if is_local(pattern):
-            files = [file for file in files if os.path.isfile(file.path)]
         if not files:
             kind = "no such file" if not any(c in pattern for c in "*?[") else "no file matches"
             raise StorageError(
-                f"{kind}: {pattern}. Give --input a file, a directory or a quoted glob that exists."
+                f"{kind}: {shown(pattern)}. "
+                "Give --input a file, a directory or a quoted glob that exists."
             )
         found.update((file.path, file) for file in files)
     return sorted(found.values())
 
 
+class _LocalFile(io.FileIO):
+    """A local file whose errors say which file they lie in."""
+
+    def __init__(self, path: str) -> None:
+        with blaming(path):
+            super().__init__(path, "rb")
+        self._path = path
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes; 0 at the end."""
+        with blaming(self._path):
+            return super().readinto(buffer) or 0
+
+    def readall(self) -> bytes:
+        """Read all that is left."""
+        with blaming(self._path):
+            return super().readall() or b""
+
+
 def open_input(path: str) -> BinaryIO:
-    """Open a file for seekable reading, as it lies there (no decompression)."""
-    if is_local(path):
-        return open(path, "rb")
+    """Open a file for seekable reading, as it lies there (no decompression).
+
+    Raises:
+        UnreadableFile: here or while it is read: the file is missing, forbidden or broken
+            (:class:`MissingFile` where it is not there).
+        OSError: the machine, the network or the store fails.
+    """
     if http.is_http(path):
         return http.open_url(path)
-    stream = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    return cast(BinaryIO, stream)
-
-
-def exists(path: str) -> bool:
-    """Tell whether a file is there."""
-    if http.is_http(path):
-        try:
-            return http.size_of(path) >= -1
-        except FileNotFoundError:
-            return False
-    return os.path.exists(path) if is_local(path) else bool(FileSystems.exists(path))
+    if not is_local(path):
+        return store_of(path).open(path)
+    return io.BufferedReader(_LocalFile(path), BUFFER_BYTES)
 
 
 def read_bytes(path: str) -> bytes:
-    """Return the content of a file."""
+    """Return the content of a file; raises what :func:`open_input` raises."""
     with open_input(path) as stream:
         return stream.read()
 
 
+def read_many(
+    paths: Iterable[str], *, threads: int = READING_THREADS
+) -> Iterator[tuple[str, bytes]]:
+    """Yield (path, content) of small files as they come, in no particular order.
+
+    Files of stores and web servers are read by threads, a bounded number of them at a time; local
+    ones one after the other, which is faster: threads would fight for the interpreter.
+
+    Raises:
+        UnreadableFile, OSError: a file cannot be read; files after it are not read.
+    """
+    remaining = iter(paths)
+    first = list(islice(remaining, 1))
+    if not first:
+        return
+    everything = (path for part in (first, remaining) for path in part)
+    if is_local(first[0]):
+        for path in everything:
+            with blaming(path), open(path, "rb", buffering=0) as stream:
+                content = stream.read()
+            yield path, content
+        return
+    with ThreadPoolExecutor(threads, thread_name_prefix="read") as pool:
+        waiting: dict[Future[bytes], str] = {}
+        try:
+            while True:
+                for path in islice(everything, threads * _READ_AHEAD - len(waiting)):
+                    waiting[pool.submit(read_bytes, path)] = path
+                if not waiting:
+                    return
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    yield waiting.pop(future), future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
 def list_directory(path: str) -> list[InputFile]:
     """Return the files directly in a directory, sorted; none if it is not there."""
-    if is_local(path):
-        with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
-            return sorted(
-                InputFile(entry.path, entry.stat().st_size) for entry in entries if entry.is_file()
-            )
-        return []
-    return sorted(_match(join(path, "*")))
+    if not is_local(path):
+        return sorted(store_of(path).walk(join(path, ""), direct=True))
+    found = []
+    with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # removed in this moment
+                if entry.is_file():
+                    status = entry.stat()
+                    found.append(InputFile(entry.path, status.st_size, _version_of(status)))
+    return sorted(found)
+
+
+def list_names(path: str) -> list[str]:
+    """Return the names of the files directly in a directory, sorted, by one listing."""
+    if not is_local(path):
+        return [basename(file.path) for file in list_directory(path)]
+    with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
+        return sorted(entry.name for entry in entries if entry.is_file())
+    return []
+
+
+def list_tree(path: str) -> list[InputFile]:
+    """Return all files below a directory, sorted, by one listing; none if it is not there."""
+    if not is_local(path):
+        return sorted(store_of(path).walk(join(path, ""), direct=False))
+    found = []
+    for folder, _, names in os.walk(path):
+        for name in names:
+            place = os.path.join(folder, name)
+            with contextlib.suppress(FileNotFoundError):
+                status = os.stat(place)
+                found.append(InputFile(place, status.st_size, _version_of(status)))
+    return sorted(found)
 
 
 def remove(paths: Iterable[str]) -> None:
-    """Delete files and directories that exist."""
+    """Delete files and directories, with all that they hold, where they exist."""
     for path in paths:
         if not is_local(path):
-            if list_directory(path) or exists(path):
-                FileSystems.delete([path])
-        elif os.path.isdir(path):
+            store = store_of(path)
+            inside = [file.path for file in store.walk(join(path, ""), direct=False)]
+            if store.find(path):
+                inside.append(path)
+            if inside:
+                store.delete(inside)
+        elif os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)
-        elif os.path.exists(path):
-            os.remove(path)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
 
 
 def make_directory(path: str) -> None:
@@ -172,13 +326,13 @@ class AtomicFile:
     def __init__(self, path: str) -> None:
         self.path = path
         if is_local(path):
-            folder, name = os.path.split(path)
-            os.makedirs(folder, exist_ok=True)
-            self._temporary = os.path.join(folder, f"{TEMPORARY}{uuid.uuid4().hex}-{name}")
-            self.stream: IO[bytes] = open(self._temporary, "xb")  # noqa: SIM115 - closed in commit or discard
+            folder = os.path.dirname(path)
+            make_directory(folder or ".")
+            self.temporary = os.path.join(folder, f"{TEMPORARY}{uuid.uuid4().hex}")
+            self.stream: IO[bytes] = open(self.temporary, "xb")  # noqa: SIM115 - closed in commit or discard
         else:
             self.stream = tempfile.NamedTemporaryFile("wb", delete=False)  # noqa: SIM115 - as above
-            self._temporary = self.stream.name
+            self.temporary = self.stream.name
 
     def commit(self, *, durable: bool = True) -> Written:
         """Put the file in its place and return its size and SHA-256.
@@ -188,22 +342,17 @@ class AtomicFile:
         """
         try:
             self.stream.flush()
-            if durable:
+            if durable and is_local(self.path):
                 os.fsync(self.stream.fileno())
             self.stream.close()
-            with open(self._temporary, "rb") as stream:
+            with open(self.temporary, "rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            size = os.path.getsize(self._temporary)
+            size = os.path.getsize(self.temporary)
             if is_local(self.path):
-                os.replace(self._temporary, self.path)
+                os.replace(self.temporary, self.path)
             else:
-                with (
-                    open(self._temporary, "rb") as stream,
-                    FileSystems.create(
-                        self.path, compression_type=CompressionTypes.UNCOMPRESSED
-                    ) as target,
-                ):
-                    shutil.copyfileobj(stream, target, 1 << 22)
+                with open(self.temporary, "rb") as stream:
+                    store_of(self.path).put(self.path, stream, size)
         finally:
             self.discard()
         return Written(size, digest)
@@ -213,7 +362,7 @@ class AtomicFile:
         with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
             self.stream.close()
         with contextlib.suppress(FileNotFoundError):
-            os.remove(self._temporary)
+            os.remove(self.temporary)
 
 
 @contextlib.contextmanager
@@ -229,5 +378,35 @@ def writing(path: str, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 def write_bytes(path: str, content: bytes, *, durable: bool = True) -> None:
     """Write a small file in one step."""
+    if not is_local(path):
+        store_of(path).put(path, io.BytesIO(content), len(content))
+        return
     with writing(path, durable=durable) as stream:
         stream.write(content)
+
+
+def create(path: str, content: bytes) -> bool:
+    """Write a small file if none is there, whole; tell whether this call wrote it.
+
+    Locally and on S3 two callers can never both be told so. On other stores the file is written
+    and read back, which leaves a moment (``beam_store.py``).
+    """
+    if not is_local(path):
+        return store_of(path).create(path, content)
+    file = AtomicFile(path)
+    try:
+        file.stream.write(content)
+        file.stream.flush()
+        os.fsync(file.stream.fileno())
+        try:
+            os.link(file.temporary, path)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            with open(path, "xb") as stream:  # whole a moment after it is there
+                stream.write(content)
+    except FileExistsError:
+        return False
+    finally:
+        file.discard()
+    return True

@@ -24,7 +24,11 @@ import zlib
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Self
 
-TRIES = 8  # in a row without a byte; six at least (spec/web.md 2.5)
+from pipelines.readers.rows import UnreadableFile
+from pipelines.storage.errors import PASSING_STATUS, refusal, shown
+from pipelines.storage.stores import InputFile, changed
+
+TRIES = 8  # in a row without a byte; six at least (docs/rules/web.md 2.5)
 FIRST_PAUSE_SECONDS = 1.0  # doubles with each try
 LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_RETRY_AFTER_SECONDS = 600.0  # what a server may ask for
@@ -35,13 +39,39 @@ BUFFER_BYTES = 1 << 20
 USER_AGENT = "corpusmill"
 
 # Common Crawl throttles with 403 too; a forbidden file is told by the last try.
-RETRIED_STATUS = frozenset({403, 408, 425, 429, 500, 502, 503, 504})
-GONE_STATUS = frozenset({404, 410})
+RETRIED_STATUS = frozenset({403, 500, 502, 503, 504, *PASSING_STATUS})
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
-class HttpError(OSError):
-    """A file that could not be read; the message says what the server answered."""
+class _WebRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows a server to other web servers, and to nothing else."""
+
+    def redirect_request(  # noqa: PLR0917 -- as urllib calls it
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Return the request for the new address.
+
+        Raises:
+            UnreadableFile: it is of another kind, such as ``file:`` or ``ftp:``.
+        """
+        if not is_http(newurl):
+            raise UnreadableFile(
+                f"{shown(req.full_url)}: the server leads to {shown(newurl)}, "
+                "and only http and https are followed"
+            )
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if request is not None:  # urllib keeps the method of GET only
+            request.method = req.get_method()
+        return request
+
+
+_OPENER = urllib.request.build_opener(_WebRedirects)
 
 
 def is_http(path: str) -> bool:
@@ -53,23 +83,35 @@ def open_url(url: str) -> BinaryIO:
     """Open a file for reading; ``seek`` works, by a further request.
 
     Raises:
-        FileNotFoundError: it is not there (404, 410).
-        HttpError: it could not be had in ``TRIES`` tries.
+        MissingFile: it is not there (404, 410).
+        UnreadableFile: the server refuses it, or it breaks off again and again.
+        StoreError: the server did not answer in ``TRIES`` tries.
     """
     raw = _HttpFile(url)
     raw.connect()
     return io.BufferedReader(raw, BUFFER_BYTES)
 
 
-def size_of(url: str) -> int:
-    """Return the bytes of a file, -1 where the server does not say.
+def find(url: str) -> InputFile:
+    """Return the bytes of a file, -1 where the server does not say, and its ETag or its date.
 
     Raises:
-        FileNotFoundError: it is not there.
-        HttpError: the server did not answer in ``TRIES`` tries.
+        MissingFile: it is not there.
+        UnreadableFile: the server refuses it.
+        StoreError: the server did not answer in ``TRIES`` tries.
     """
     with _Slot(url) as slot, _request(url, "HEAD", {}, slot) as response:
-        return _length(response.headers.get("Content-Length"))
+        size = _length(response.headers.get("Content-Length"))
+        return InputFile(url, size, _version_of(response).strip('"'))
+
+
+def size_of(url: str) -> int:
+    """Return the bytes of a file, -1 where the server does not say; raises as :func:`find`."""
+    return find(url).size
+
+
+def _version_of(response: http.client.HTTPResponse) -> str:
+    return response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
 
 
 class _HttpFile(io.RawIOBase):
@@ -96,7 +138,7 @@ class _HttpFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a byte; the next read asks for it."""
         if whence == io.SEEK_END and self._size < 0:
-            raise HttpError(f"{self._url}: the server does not say how long the file is")
+            raise UnreadableFile(f"{self._url}: the server does not say how long the file is")
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if base + offset != self._at:
             self._disconnect()
@@ -120,8 +162,8 @@ class _HttpFile(io.RawIOBase):
             self._disconnect()
             failures += 1
             if failures == TRIES:
-                raise HttpError(
-                    f"{self._url}: broke off at byte {self._at}, {TRIES} times in a row: "
+                raise UnreadableFile(
+                    f"{shown(self._url)}: broke off at byte {self._at}, {TRIES} times in a row: "
                     f"{problem!r}"
                 )
             _pause(self._url, failures)
@@ -144,7 +186,7 @@ class _HttpFile(io.RawIOBase):
 
     def _check(self, response: http.client.HTTPResponse) -> None:
         """See that the answer is of the same file, and starts where it must."""
-        version = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+        version = _version_of(response)
         partial = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range") or "")
         if response.status == http.client.PARTIAL_CONTENT and partial:
             start, size = int(partial[1]), -1 if partial[2] == "*" else int(partial[2])
@@ -154,7 +196,7 @@ class _HttpFile(io.RawIOBase):
         self._size = size if self._size < 0 else self._size
         another = (version or self._version) != self._version or size not in (-1, self._size)
         if another or start > self._at:
-            raise HttpError(f"{self._url}: changed while it was read; run the unit again")
+            raise changed(self._url)
         while start < self._at:  # a server without ranges begins anew
             skipped = len(response.read(min(BUFFER_BYTES, self._at - start)))
             if not skipped:
@@ -180,28 +222,31 @@ def _request(
 ) -> http.client.HTTPResponse:
     """Ask until there is an answer to use; the slot is free during pauses."""
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
-    request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 -- by is_http
     for attempt in range(1, TRIES + 1):
-        asked = 0.0
+        asked, status = 0.0, None
+        # A request of its own for each try: urllib counts the redirects that a request met.
+        request = urllib.request.Request(url, method=method, headers=headers)  # noqa: S310 -- by is_http
         try:
-            response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310 -- as above
+            response = _OPENER.open(request, timeout=TIMEOUT_SECONDS)
         except urllib.error.HTTPError as error:
             error.close()
-            problem = f"HTTP {error.code} {error.reason}"
-            if error.code in GONE_STATUS:
-                raise FileNotFoundError(f"{url}: {problem}: is the address right?") from error
-            if error.code not in RETRIED_STATUS:
-                raise HttpError(f"{url}: {problem}") from error
+            status = error.code
+            # urllib's words for a circle of redirects have three lines.
+            reason = str(error.reason).splitlines() or [""]
+            problem = f"HTTP {status} {reason[-1] if status < 400 else reason[0]}"
+            if status not in RETRIED_STATUS and status < 500:
+                raise refusal(url, max(status, 400), problem) from error
             asked = _retry_after(error.headers.get("Retry-After"))
         except (http.client.HTTPException, OSError) as error:
-            problem = f"{error}" or type(error).__name__
+            reason_of = getattr(error, "reason", error)
+            problem = f"{reason_of}" or type(error).__name__
         else:
             return response  # type: ignore[no-any-return] # http and https give HTTPResponse
         if attempt < TRIES:
             slot.release()
             _pause(url, attempt, asked)
             slot.acquire()
-    raise HttpError(f"{url}: {problem}, {TRIES} times in a row; try again later")
+    raise refusal(url, status, f"{problem}, {TRIES} times in a row; try again later")
 
 
 def _pause(url: str, attempt: int, asked: float = 0.0) -> None:

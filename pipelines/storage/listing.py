@@ -75,7 +75,7 @@ def read_listing(path: str) -> list[str]:
     try:
         data = storage.read_bytes(path)
         text = (gzip.decompress(data) if data.startswith(GZIP_MAGIC) else data).decode()
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except (UnreadableFile, OSError, EOFError, ValueError, zlib.error) as error:
         raise storage.StorageError(f"cannot read the listing {path}: {error}") from error
     paths = [line for line in map(str.strip, text.splitlines()) if line]
     if not paths:
@@ -157,12 +157,5 @@ def crawl_path(path: str) -> str:
 
 
 def open_web_input(path: str) -> BinaryIO:
-    """Open a file; one that a listing names and that is not there is a bad file, not a bad run.
-
-    Raises:
-        UnreadableFile: it is not there.
-    """
-    try:
-        return storage.open_input(path)
-    except FileNotFoundError as error:
-        raise UnreadableFile(str(error)) from error
+    """Open a file; what :func:`storage.open_input` says of files goes for those of a listing."""
+    return storage.open_input(path)

@@ -54,13 +54,15 @@ def test_a_request_that_fails_is_made_again(
 def test_a_request_that_fails_for_good_says_why(server: WebServer, pauses: list[float]) -> None:
     """After as many tries as there are."""
     server.failures = ["503"] * 100
-    with pytest.raises(http.HttpError, match=r"/a\.gz: HTTP 503 .*, 8 times in a row"):
+    with pytest.raises(storage.StoreError, match=r"/a\.gz: HTTP 503 .*, 8 times in a row"):
         storage.open_input(f"{server.url}/a.gz")
     assert len(server.requests) == http.TRIES
     assert len(pauses) == http.TRIES - 1
 
 
-@pytest.mark.parametrize(("status", "error"), [("404", FileNotFoundError), ("401", http.HttpError)])
+@pytest.mark.parametrize(
+    ("status", "error"), [("404", storage.MissingFile), ("401", storage.UnreadableFile)]
+)
 def test_what_no_further_try_would_change_fails_at_once(
     server: WebServer, status: str, error: type[Exception]
 ) -> None:
@@ -112,7 +114,7 @@ def test_a_connection_that_breaks_for_good(server: WebServer) -> None:
     server.failures = ["short 1000"] + ["short 0"] * 100
     with (
         storage.open_input(f"{server.url}/a.gz") as stream,
-        pytest.raises(http.HttpError, match=r"broke off at byte 1000, 8 times in a row"),
+        pytest.raises(storage.UnreadableFile, match=r"broke off at byte 1000, 8 times in a row"),
     ):
         stream.read()
 
@@ -122,7 +124,7 @@ def test_a_file_that_changes_is_not_mixed(server: WebServer) -> None:
     server.failures = ["short 1000"]
     with storage.open_input(f"{server.url}/a.gz") as stream:
         server.files["/a.gz"] = CONTENT[::-1]
-        with pytest.raises(http.HttpError, match="changed while it was read"):
+        with pytest.raises(storage.StoreError, match="changed while it was read"):
             stream.read()
 
 
@@ -156,7 +158,9 @@ def test_connections_to_a_host_are_few(server: WebServer, monkeypatch: pytest.Mo
 def test_inputs_on_a_server(server: WebServer) -> None:
     """They are looked for by HEAD, and cannot be listed."""
     url = f"{server.url}/a.gz"
-    assert storage.find_inputs([url]) == [storage.InputFile(url, 3_000_000)]
+    (found,) = storage.find_inputs([url])
+    assert (found.path, found.size) == (url, 3_000_000)
+    assert found.version == str(hash(CONTENT))
     assert storage.exists(url)
     assert not storage.exists(f"{server.url}/b.gz")
     with pytest.raises(storage.StorageError, match="HTTP 404"):

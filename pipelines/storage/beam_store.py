@@ -1,0 +1,164 @@
+"""Files on the stores that only Beam speaks to, such as ``gs://`` and ``hdfs://``.
+
+Beam's filesystems know nothing of the run's options unless they are told once a process, in
+workers as in the launcher; so each call here begins with that.
+"""
+
+import functools
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, BinaryIO, cast
+
+from pipelines.readers.rows import UnreadableFile
+from pipelines.storage.errors import (
+    MISSING_STATUS,
+    MissingFile,
+    StorageError,
+    StoreError,
+    is_fault_of_file,
+    refusal,
+    shown,
+)
+from pipelines.storage.stores import InputFile
+
+_SETTLE_SECONDS = 2.0  # in which another that writes at the same moment is through
+
+
+@functools.cache
+def _prepared(_process: int) -> Any:
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    if FileSystems._pipeline_options is None:  # noqa: SLF001 -- the runner's own come first
+        FileSystems.set_options(PipelineOptions([]))
+    return FileSystems
+
+
+def filesystems() -> Any:
+    """Return Beam's filesystems, with options set in this process."""
+    return _prepared(os.getpid())
+
+
+def _uncompressed() -> Any:
+    from apache_beam.io.filesystem import CompressionTypes
+
+    return CompressionTypes.UNCOMPRESSED
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what Beam wrapped in it."""
+    yield error
+    details = getattr(error, "exception_details", None)
+    for inner in (details or {}).values() if isinstance(details, dict) else ():
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)
+
+
+def told(path: str, error: BaseException) -> Exception:
+    """Return our error for one of Beam's or of a cloud's library."""
+    for cause in _causes(error):
+        code = getattr(cause, "code", None)
+        if isinstance(code, int):
+            return refusal(path, code, str(cause))
+        if isinstance(cause, FileNotFoundError):
+            return MissingFile(f"{shown(path)}: it is not there")
+        if isinstance(cause, OSError) and is_fault_of_file(cause):
+            return UnreadableFile(f"{shown(path)}: {cause.strerror or cause}")
+    return StoreError(f"{shown(path)}: {' '.join(str(error).split())}")
+
+
+class BeamStore:
+    """The operations of one of Beam's filesystems."""
+
+    def walk(self, prefix: str, *, direct: bool) -> Iterator[InputFile]:
+        """Yield the objects whose address begins with ``prefix``."""
+        pattern = f"{prefix}*" if direct else f"{prefix}**"
+        yield from self._match(pattern)
+
+    def _match(self, pattern: str) -> list[InputFile]:
+        from apache_beam.io.filesystem import BeamIOError
+
+        try:
+            (result,) = filesystems().match([pattern])
+        except (BeamIOError, ValueError, ImportError) as error:
+            raise StorageError(
+                f"cannot list {pattern}: {' '.join(str(error).split())}. Check the address and, "
+                "for gs://, that the extra 'gcp' is installed and that you are signed in."
+            ) from error
+        return [
+            InputFile(entry.path, entry.size_in_bytes, _version_of(entry))
+            for entry in result.metadata_list
+            if not entry.path.endswith("/")
+        ]
+
+    def find(self, path: str) -> InputFile | None:
+        """Return size and time of an object, None if it is not there."""
+        try:
+            if not filesystems().exists(path):
+                return None
+            entry = filesystems().get_filesystem(path).metadata(path)
+        except Exception as error:
+            raised = told(path, error)
+            if isinstance(raised, MissingFile):
+                return None
+            raise raised from error
+        return InputFile(path, entry.size_in_bytes, _version_of(entry))
+
+    def open(self, path: str) -> BinaryIO:
+        """Open an object for seekable reading."""
+        try:
+            stream = filesystems().open(path, compression_type=_uncompressed())
+        except Exception as error:
+            raise told(path, error) from error
+        return cast(BinaryIO, stream)
+
+    def read(self, path: str) -> bytes:
+        """Return the content of an object."""
+        try:
+            with self.open(path) as stream:
+                return stream.read()
+        except (UnreadableFile, StoreError):
+            raise
+        except Exception as error:
+            raise told(path, error) from error
+
+    def put(self, path: str, stream: IO[bytes], size: int) -> None:  # noqa: ARG002 -- as Store has it
+        """Write an object whole from a file."""
+        with filesystems().create(path, compression_type=_uncompressed()) as target:
+            shutil.copyfileobj(stream, target, 1 << 22)
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Write an object if none is there; tell whether this call wrote it.
+
+        Beam has no conditional write. The object is written and read back after a moment: of two
+        that write at the same time, the one whose content is there has won.
+        """
+        if self.find(path):
+            return False
+        with filesystems().create(path, compression_type=_uncompressed()) as target:
+            target.write(content)
+        time.sleep(_SETTLE_SECONDS)
+        return self.read(path) == content
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Delete objects; those that are not there are no error."""
+        from apache_beam.io.filesystem import BeamIOError
+
+        wanted = list(paths)
+        try:
+            filesystems().delete(wanted)
+        except BeamIOError as error:
+            for path, cause in (error.exception_details or {}).items():
+                missing = isinstance(cause, FileNotFoundError) or (
+                    getattr(cause, "code", None) in MISSING_STATUS
+                )
+                if not missing:
+                    raise told(path, cause) from error
+
+
+def _version_of(entry: Any) -> str:
+    """Return when an object was last changed, in microseconds; "" where that is not told."""
+    seconds = getattr(entry, "last_updated_in_seconds", None)
+    return str(round(seconds * 1e6)) if seconds else ""

@@ -1,0 +1,27 @@
+"""Which client speaks to which store: ours to S3, Beam's to all others."""
+
+import functools
+
+from pipelines.storage.stores import Store
+
+
+def scheme_of(path: str) -> str:
+    """Return the part of an address before ``://``."""
+    return path.partition("://")[0]
+
+
+@functools.cache
+def _store(scheme: str) -> Store:
+    # Each is imported when the first of its addresses is met: Beam alone takes a second.
+    if scheme == "s3":
+        from pipelines.storage.s3 import S3Store
+
+        return S3Store()
+    from pipelines.storage.beam_store import BeamStore
+
+    return BeamStore()
+
+
+def store_of(path: str) -> Store:
+    """Return the store that holds an address."""
+    return _store(scheme_of(path))

@@ -1,0 +1,252 @@
+"""Files on S3, and on any store that speaks its protocol.
+
+Beam's own client is not used: it makes a new connection pool for every call, asks three times to
+write a file, and cannot create one only where none is. Address, region and keys come from where
+all programs of AWS take them (``AWS_ENDPOINT_URL``, ``AWS_DEFAULT_REGION``, ``AWS_ACCESS_KEY_ID``,
+a profile, the machine's role), so that workers which get no options find them too.
+
+A request that fails for a passing reason is made again, ``TRIES`` times at most, after growing
+pauses; so is the rest of a transfer that breaks off.
+"""
+
+import functools
+import io
+import os
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, BinaryIO
+
+from pipelines.readers.rows import UnreadableFile
+from pipelines.storage.errors import (
+    MissingFile,
+    StorageError,
+    StoreError,
+    refusal,
+)
+from pipelines.storage.stores import TRIES, Broken, InputFile, RangedFile, changed, pause
+
+SCHEME = "s3://"
+CONNECTIONS = 64  # that a process keeps open
+TIMEOUT_SECONDS = 60.0  # without a byte
+PAGE_KEYS = 1000  # of a listing and of a deletion: the most that S3 takes
+BUFFER_BYTES = 1 << 20
+MULTIPART_BYTES = 64 << 20  # larger files go up in parts
+READING = frozenset({"get_object", "head_object", "list_objects_v2"})
+# Answers that say nothing of the file: the machine's sign-in is wrong or too old.
+SIGN_IN_CODES = frozenset(
+    {
+        *("ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidToken"),
+        *("RequestTimeTooSkewed", "SignatureDoesNotMatch", "TokenRefreshRequired"),
+    }
+)
+
+
+@functools.cache
+def _client_of(_process: int) -> Any:
+    """Return the client of this process; threads may share it."""
+    try:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+    except ImportError as error:
+        raise StorageError(
+            "s3:// needs the extra 'aws': python -m pip install 'corpusmill[aws]'"
+        ) from error
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": TRIES},
+        max_pool_connections=CONNECTIONS,
+        connect_timeout=TIMEOUT_SECONDS,
+        read_timeout=TIMEOUT_SECONDS,
+        tcp_keepalive=True,
+    )
+    session = boto3.session.Session()
+    # S3 itself is in every region; a store behind AWS_ENDPOINT_URL is in none.
+    region = session.region_name or "us-east-1"
+    try:
+        return session.client("s3", region_name=region, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise StorageError(f"cannot reach S3: {error}. Check the AWS_ variables.") from error
+
+
+def client() -> Any:
+    """Return this process's client: a child of a fork must not use its parent's connections."""
+    return _client_of(os.getpid())
+
+
+def split(path: str) -> tuple[str, str]:
+    """Return the bucket and the key of an address.
+
+    Raises:
+        StorageError: it names no bucket.
+    """
+    bucket, _, key = path.removeprefix(SCHEME).partition("/")
+    if not bucket:
+        raise StorageError(f"{path} names no bucket: write s3://BUCKET/KEY")
+    return bucket, key
+
+
+def _ask(path: str, operation: str, **arguments: Any) -> Any:
+    """Make one request of S3, and tell its failure by whose fault it is."""
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        CredentialRetrievalError,
+        NoCredentialsError,
+        PartialCredentialsError,
+    )
+
+    bucket, key = split(path)
+    if "Delete" not in arguments and operation != "list_objects_v2":
+        arguments["Key"] = key
+    try:
+        return getattr(client(), operation)(Bucket=bucket, **arguments)
+    except ClientError as error:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        code = error.response.get("Error", {}).get("Code", "")
+        what = f"HTTP {status} {code}: {error.response.get('Error', {}).get('Message', '')}"
+        if code in SIGN_IN_CODES:
+            raise StorageError(f"cannot sign in to S3 for {path}: {what}") from error
+        refused = refusal(path, status, what)
+        if operation not in READING and isinstance(refused, UnreadableFile):
+            raise StoreError(f"cannot write {refused}") from error
+        raise refused from error
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+        raise StorageError(
+            f"cannot sign in to S3 for {path}: {error}. Set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE."
+        ) from error
+    except BotoCoreError as error:
+        raise StoreError(f"{path}: {error}; tried {TRIES} times") from error
+
+
+def _status_of(error: BaseException) -> int | None:
+    response = getattr(error.__cause__, "response", {})
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status if isinstance(status, int) else None
+
+
+class S3Store:
+    """The operations of S3."""
+
+    def walk(self, prefix: str, *, direct: bool) -> Iterator[InputFile]:
+        """Yield the objects whose address begins with ``prefix``, a page of 1,000 a request."""
+        bucket, key = split(prefix)
+        arguments: dict[str, Any] = {"Prefix": key, "MaxKeys": PAGE_KEYS}
+        if direct:
+            arguments["Delimiter"] = "/"
+        while True:
+            try:
+                page = _ask(prefix, "list_objects_v2", **arguments)
+            except UnreadableFile as error:
+                raise StorageError(f"cannot list {error}") from error
+            for entry in page.get("Contents", ()):
+                if not entry["Key"].endswith("/"):  # which consoles make to look like a folder
+                    address = f"{SCHEME}{bucket}/{entry['Key']}"
+                    yield InputFile(address, entry["Size"], entry["ETag"].strip('"'))
+            if not page.get("IsTruncated"):
+                return
+            arguments["ContinuationToken"] = page["NextContinuationToken"]
+
+    def find(self, path: str) -> InputFile | None:
+        """Return size and ETag of an object, None if it is not there."""
+        try:
+            answer = _ask(path, "head_object")
+        except MissingFile:
+            return None
+        return InputFile(path, answer["ContentLength"], answer["ETag"].strip('"'))
+
+    def open(self, path: str) -> BinaryIO:
+        """Open an object for seekable reading: one request, and one for each place gone to."""
+        raw = _S3File(path)
+        raw.connect()
+        return io.BufferedReader(raw, BUFFER_BYTES)
+
+    def read(self, path: str) -> bytes:
+        """Return the content of an object."""
+        with self.open(path) as stream:
+            return stream.read()
+
+    def put(self, path: str, stream: IO[bytes], size: int) -> None:
+        """Write an object whole: one request, or one for each part of a large one."""
+        if size < MULTIPART_BYTES:
+            _ask(path, "put_object", Body=stream)
+            return
+        started = _ask(path, "create_multipart_upload")
+        upload = {"UploadId": started["UploadId"]}
+        part_bytes = max(MULTIPART_BYTES, -(-size // 9_999))  # S3 takes 10,000 parts at most
+        try:
+            parts = []
+            for number, start in enumerate(range(0, size, part_bytes), 1):
+                body = stream.read(min(part_bytes, size - start))
+                answer = _ask(path, "upload_part", Body=body, PartNumber=number, **upload)
+                parts.append({"ETag": answer["ETag"], "PartNumber": number})
+            _ask(path, "complete_multipart_upload", MultipartUpload={"Parts": parts}, **upload)
+        except BaseException:
+            _ask(path, "abort_multipart_upload", **upload)  # parts cost until they are given up
+            raise
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Write an object if none is there (``If-None-Match``); tell whether this call wrote it."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                _ask(path, "put_object", Body=content, IfNoneMatch="*")
+            except StoreError as error:
+                status = _status_of(error)
+                if status == 409 and attempt < TRIES:  # another is writing it just now
+                    pause(path, attempt)
+                    continue
+                if status != 412:
+                    raise
+                # The first answer may have been lost and the request made again.
+                return self.read(path) == content
+            return True
+        raise StoreError(f"{path}: another program writes it all the time")
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Delete objects, 1,000 a request; those that are not there are no error."""
+        buckets: dict[str, list[str]] = {}
+        for path in paths:
+            bucket, key = split(path)
+            buckets.setdefault(bucket, []).append(key)
+        for bucket, keys in buckets.items():
+            for start in range(0, len(keys), PAGE_KEYS):
+                wanted = [{"Key": key} for key in keys[start : start + PAGE_KEYS]]
+                place = f"{SCHEME}{bucket}/{wanted[0]['Key']}"
+                answer = _ask(place, "delete_objects", Delete={"Objects": wanted, "Quiet": True})
+                for failed in answer.get("Errors", ()):
+                    raise StoreError(
+                        f"cannot delete {SCHEME}{bucket}/{failed['Key']}: {failed.get('Message')}"
+                    )
+
+
+class _S3File(RangedFile):
+    """An object of S3, read from front to back or from any byte on."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._etag = ""
+
+    def request(self, start: int) -> tuple[Any, int]:
+        """Ask for the rest of the object that was opened, and of no other."""
+        arguments = {"IfMatch": self._etag} if self._etag else {}
+        if start:
+            arguments["Range"] = f"bytes={start}-"
+        try:
+            answer = _ask(self.path, "get_object", **arguments)
+        except UnreadableFile as error:
+            status = _status_of(error)
+            if status == 412:
+                raise changed(self.path) from error
+            raise
+        self._etag = answer["ETag"]
+        size = start + answer["ContentLength"]
+        return answer["Body"], size
+
+    def take(self, answer: Any, count: int) -> bytes:
+        """Return up to ``count`` bytes of an answer."""
+        from botocore.exceptions import BotoCoreError
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return bytes(answer.read(count))
+        except (BotoCoreError, HTTPError, ConnectionError, TimeoutError) as error:
+            raise Broken(" ".join(str(error).split())) from error

@@ -1,0 +1,214 @@
+"""What an object store does for a run, and the parts that all stores share.
+
+A store has keys and no folders, and no rename: an upload is the atomic step. ``s3.py`` speaks to
+S3 and to what understands its protocol, ``beam_store.py`` to all else that Beam knows, such as
+``gs://`` and ``hdfs://``.
+"""
+
+import io
+import re
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any, BinaryIO, Protocol
+
+from pipelines.readers.rows import UnreadableFile
+from pipelines.storage.errors import StoreError, shown
+
+TRIES = 8  # of a request, and in a row without a byte; six at least (docs/rules/web.md 2.5)
+FIRST_PAUSE_SECONDS = 0.5  # doubles with each try
+LONGEST_PAUSE_SECONDS = 20.0
+WILDCARDS = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class InputFile:
+    """A file as it was found."""
+
+    path: str
+    size: int  # bytes, -1 where it is not known before the file is read
+    # Changes when the file is replaced: nanoseconds of the last change on a local disk, ETag on S3
+    # and on web servers, time of the last change on other stores; "" where nothing tells.
+    version: str = ""
+
+
+class Store(Protocol):
+    """The operations of an object store; paths are whole addresses."""
+
+    def walk(self, prefix: str, *, direct: bool) -> Iterator[InputFile]:
+        """Yield the objects whose address begins with ``prefix``.
+
+        Args:
+            prefix: the start of an address; it need not end at a slash.
+            direct: leave out what has a further slash behind the prefix.
+        """
+
+    def find(self, path: str) -> InputFile | None:
+        """Return what is known of an object, None if it is not there."""
+
+    def open(self, path: str) -> BinaryIO:
+        """Open an object for seekable reading."""
+
+    def read(self, path: str) -> bytes:
+        """Return the content of an object."""
+
+    def put(self, path: str, stream: IO[bytes], size: int) -> None:
+        """Write an object whole from a file."""
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Write an object if none is there; tell whether this call wrote it."""
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Delete objects; those that are not there are no error."""
+
+
+def prefix_of(pattern: str) -> str:
+    """Return the part of a pattern before its first wildcard."""
+    found = WILDCARDS.search(pattern)
+    return pattern[: found.start()] if found else pattern
+
+
+def expression_of(pattern: str) -> re.Pattern[str]:
+    r"""Return the regular expression of a pattern: ``*`` stops at a slash and ``**`` does not.
+
+    >>> bool(expression_of("s3://b/*/x[0-9].gz").fullmatch("s3://b/in/x7.gz"))
+    True
+    >>> bool(expression_of("s3://b/*.gz").fullmatch("s3://b/in/x7.gz"))
+    False
+    """
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\])", pattern)
+    known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    translated = ""
+    for part in parts:
+        if part in known:
+            translated += known[part]
+        elif part.startswith("[") and len(part) > 2:
+            inner = part[1:-1].replace("\\", "\\\\")
+            translated += "[" + ("^/" + inner[1:] if inner.startswith("!") else inner) + "]"
+        else:
+            translated += re.escape(part)
+    return re.compile(translated, re.DOTALL)
+
+
+def match(store: Store, pattern: str) -> list[InputFile]:
+    """Return the objects that a pattern names, by one listing or one request."""
+    prefix = prefix_of(pattern)
+    if prefix == pattern:
+        found = store.find(pattern)
+        return [found] if found else []
+    wanted = expression_of(pattern)
+    rest = pattern[len(prefix) :]
+    direct = "/" not in rest and "**" not in rest
+    return [file for file in store.walk(prefix, direct=direct) if wanted.fullmatch(file.path)]
+
+
+def pause(what: str, attempt: int) -> None:
+    """Wait before another try, the longer the more often, and not all at the same moment."""
+    spread = zlib.crc32(f"{what} {attempt} {time.monotonic_ns()}".encode()) / (1 << 32)  # 0 to 1
+    seconds = min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
+    time.sleep(seconds * (0.5 + spread))
+
+
+class Broken(Exception):  # noqa: N818 -- an answer that broke off, handled where it is read
+    """A transfer that ended before its end."""
+
+
+class RangedFile(io.RawIOBase):
+    """An object read over a network from any byte on, taken up again where a connection broke.
+
+    A subclass says how an answer is asked for (:meth:`request`) and how bytes are taken from it
+    (:meth:`take`).
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+        self._at = 0  # the next byte that a reader gets
+        self._size = -1  # set by the first answer
+        self._answer: Any = None
+
+    def request(self, start: int) -> tuple[Any, int]:
+        """Ask for the object from byte ``start`` on; return the answer and the object's size."""
+        raise NotImplementedError
+
+    def take(self, answer: Any, count: int) -> bytes:
+        """Return up to ``count`` bytes of an answer, none at its end.
+
+        Raises:
+            Broken: the connection broke.
+        """
+        raise NotImplementedError
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that any byte can be gone to."""
+        return True
+
+    def tell(self) -> int:
+        """Return the place of the next byte."""
+        return self._at
+
+    def connect(self) -> None:
+        """Ask for the rest of the object, unless that is under way."""
+        if self._answer is None:
+            self._answer, self._size = self.request(self._at)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a byte; the next read asks for it."""
+        if self._size < 0:
+            self.connect()
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if base + offset != self._at:
+            self._disconnect()
+            self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes; 0 at the end of the object only.
+
+        Raises:
+            UnreadableFile: it broke off ``TRIES`` times in a row at the same byte.
+        """
+        failures = 0
+        while self._size < 0 or self._at < self._size:
+            try:
+                self.connect()
+                if self._at >= self._size:
+                    break
+                data = self.take(self._answer, min(len(buffer), self._size - self._at))
+                if data:
+                    buffer[: len(data)] = data
+                    self._at += len(data)
+                    return len(data)
+                problem = "the connection ended early"
+            except Broken as error:
+                problem = str(error)
+            self._disconnect()
+            failures += 1
+            if failures == TRIES:
+                raise UnreadableFile(
+                    f"{shown(self.path)}: broke off at byte {self._at}, {TRIES} times in a row: "
+                    f"{problem}"
+                )
+            pause(self.path, failures)
+        self._disconnect()
+        return 0
+
+    def _disconnect(self) -> None:
+        if self._answer is not None:
+            self._answer.close()
+            self._answer = None
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._disconnect()
+        super().close()
+
+
+def changed(path: str) -> StoreError:
+    """Return the error for a file that was replaced while it was read."""
+    return StoreError(f"{shown(path)}: changed while it was read; run the same command again")
