@@ -1,24 +1,25 @@
-"""The run directory: one per run of a source, on any filesystem (DESIGN 3).
+"""The run directory: one per run of a source, on any filesystem (docs/architecture.md).
 
 ::
 
+    LOCK             who works here, while somebody does (``lock.py``)
     config.json      what the run was asked to do, versions, hashes of models
-    documents/       one Parquet file a unit
-    rejects/         one Parquet file a unit
-    units/           one sidecar a unit, written last: its presence commits the unit
-    passes/PASS/     one marker a unit and pass, for progress on any runner
-    staged/          documents that wait for a later meeting; gone when the run is complete
+    documents/       one Parquet file per unit
+    rejects/         one Parquet file per unit
+    units/           one sidecar per unit, written last: its presence commits the unit
+    staged/          documents that wait for a later decision; gone when the run is complete
+    claims/, verdicts/, attempts/   what lies between steps (``workspace.py``); gone likewise
     stats.json       the conservation table, and what stages counted besides
     manifest.json    documents, bytes and SHA-256 of every file
     timings.json     seconds a stage; differs from run to run
-    COMPLETED        written last of all
+    COMPLETED        SHA-256 of manifest.json, written last of all
 """
 
 import hashlib
 import json
 import platform
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -26,16 +27,30 @@ from typing import Any
 
 from pipelines.engine.errors import RunError
 from pipelines.engine.ledger import Ledger
+from pipelines.engine.manifest import (
+    FORMAT_VERSION,
+    Manifest,
+    RunFile,
+    differences,
+    listing,
+    told,
+    write_manifest,
+)
 from pipelines.engine.units import Unit
+from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 
-FORMAT_VERSION = 1
+LOCK = "LOCK"
 MAX_FAILED_SHARE = 0.001  # of the input files, at least one file (DESIGN 3, "Bad input")
 
 
 def to_bytes(value: Any) -> bytes:
-    """Return JSON as it is written in a run directory: sorted, indented, ending in a line feed."""
-    return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
+    """Return JSON as it is written in a run directory: sorted, indented, ending in a line feed.
+
+    Bytes of a file's name that are not UTF-8 are escaped as JSON has it, and come back the same.
+    """
+    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)
+    return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
 def versions() -> dict[str, str]:
@@ -101,9 +116,21 @@ class Run:
         """Return the path of a file in the run directory."""
         return storage.join(self.path, *parts)
 
+    def __reduce__(self) -> tuple[type["Run"], tuple[str]]:
+        """Travel to workers as the path alone, without what was read of the run."""
+        return Run, (self.path,)
+
     def read_json(self, *parts: str) -> Any:
-        """Read a JSON file of the run directory."""
-        return json.loads(storage.read_bytes(self.at(*parts)))
+        """Read a JSON file of the run directory.
+
+        Raises:
+            RunError: it is not there, or is not what was written.
+        """
+        path = self.at(*parts)
+        try:
+            return json.loads(storage.read_bytes(path))
+        except (UnreadableFile, ValueError) as error:
+            raise RunError(f"cannot read a file of the run directory: {path}: {error}") from error
 
     def write_json(self, value: Any, *parts: str) -> None:
         """Write a JSON file of the run directory, whole or not at all."""
@@ -117,6 +144,8 @@ class Run:
     def start(self, config: Mapping[str, Any]) -> bool:
         """Make the run directory, or take up the one that is there.
 
+        Call it inside ``with RunLock(run)``: it removes what an interrupted attempt left behind.
+
         Returns:
             whether the run is complete already.
 
@@ -124,60 +153,58 @@ class Run:
             RunError: the directory holds something else, or a run of another configuration.
         """
         document = {"format": FORMAT_VERSION, "config": dict(config), "versions": versions()}
-        document = json.loads(to_bytes(document))
-        if storage.exists(self.at("config.json")):
-            if told := tell_differences(self.read_json("config.json"), document):
-                raise RunError(
-                    f"{self.path} holds a run of another configuration ({told}). Give the same "
-                    "options to resume it, or name a new directory with --run."
-                )
-        else:
-            if storage.list_directory(self.path):
+        content = to_bytes(document)
+        path = self.at("config.json")
+        if not storage.exists(path):
+            if storage.holds_other_than(self.path, LOCK, "config.json"):
                 raise RunError(
                     f"{self.path} is not empty and not a run directory (it has no config.json). "
                     "Name a new directory with --run."
                 )
-            self.write_json(document, "config.json")
-        if not self.completed:
-            self._sweep()
-        return self.completed
-
-    def _sweep(self) -> None:
-        """Remove what an interrupted attempt left half-written."""
-        folders = ("", "documents", "rejects", "units", "staged")
-        storage.remove(
-            file.path
-            for folder in folders
-            for file in storage.list_directory(self.at(folder) if folder else self.path)
-            if storage.basename(file.path).startswith(storage.TEMPORARY)
-        )
+            storage.make_directory(self.path)
+            storage.create(path, content)  # another launcher may be faster: compared below
+        if different := tell_differences(self.read_json("config.json"), json.loads(content)):
+            raise RunError(
+                f"{self.path} holds a run of another configuration ({different}). Give the same "
+                "options to resume it, or name a new directory with --run."
+            )
+        completed = self.completed
+        if not completed:
+            storage.sweep(self.path)
+        return completed
 
     def names(self, *folder: str, suffix: str = ".json") -> set[str]:
-        """Return the names of the units that have a file in a folder."""
-        files = (storage.basename(file.path) for file in storage.list_directory(self.at(*folder)))
+        """Return the names of the units that have a file in a folder, by one listing."""
         return {
             name.removesuffix(suffix)
-            for name in files
+            for name in storage.list_names(self.at(*folder))
             if name.endswith(suffix) and not name.startswith(storage.TEMPORARY)
         }
-
-    def mark(self, pass_name: str, unit: str, facts: Mapping[str, Any]) -> None:
-        """Leave a marker: this unit is through this pass."""
-        path = self.at("passes", pass_name, f"{unit}.json")
-        # A marker only informs; a disk that is flushed for each costs seconds a thousand units.
-        storage.write_bytes(path, to_bytes(dict(facts)), durable=False)
 
     def committed(self) -> set[str]:
         """Return the units whose sidecar is there."""
         return self.names("units")
 
+    def read_sidecars(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield (unit name, sidecar) as they come: in parallel from a store, in no order.
+
+        Raises:
+            RunError: a sidecar is not there, or is not what was written.
+        """
+        paths = {self.at("units", f"{name}.json"): name for name in names}
+        try:
+            for path, content in storage.read_many(paths):
+                yield paths[path], json.loads(content)
+        except (UnreadableFile, ValueError) as error:
+            raise RunError(f"cannot read a sidecar of {self.path}: {error}") from error
+
     def sidecars(self) -> dict[str, dict[str, Any]]:
-        """Return the sidecar of every committed unit, by unit name, sorted."""
-        return {name: self.read_json("units", f"{name}.json") for name in sorted(self.committed())}
+        """Return the sidecar of every committed unit, by name, sorted: for runs of few units."""
+        return dict(sorted(self.read_sidecars(sorted(self.committed()))))
 
     def finish(
         self,
-        units: Sequence[Unit],
+        planned: Sequence[Unit],
         unreadable: Mapping[str, str],
         stages: Sequence[str],
         *,
@@ -187,43 +214,37 @@ class Run:
         """Sum the sidecars into stats and manifest, check them, and complete the run.
 
         Args:
-            units: of the run.
+            planned: the units of the run.
             unreadable: inputs that could not be opened, and why.
             stages: names of the source's stages, in order.
             allow_empty: accept a stage that keeps nothing.
             max_failed_files: input files that may be unreadable; by default 0.1 %, at least 1.
 
         Raises:
-            RunError: units are missing, records are lost, too many files failed, or a stage kept
-                nothing.
+            RunError: units are missing, records or files are lost, too many files failed, or a
+                stage kept nothing.
         """
-        sidecars = self.sidecars()
-        if missing := sorted({unit.name for unit in units} - sidecars.keys()):
+        units = {unit.name for unit in planned}
+        committed = self.committed()
+        if missing := sorted(units - committed):
             raise RunError(
                 f"{self.path}: {len(missing)} of {len(units)} units are not committed "
-                f"(first: {missing[0]}). Give the same command again to resume."
+                f"(first: {missing[0]}). Run the same command again to resume."
             )
-        total = Ledger(stages)
-        for sidecar in sidecars.values():
-            total.add(Ledger.from_json(sidecar["ledger"]))
-        failed = dict(unreadable)
-        for sidecar in sidecars.values():
-            failed |= sidecar.get("failed", {})
-        check_failed_files(failed, file_count(units) + len(unreadable), max_failed_files)
+        if foreign := sorted(committed - units):
+            raise RunError(
+                f"{self.path}: units/{foreign[0]}.json is of no unit of this run"
+                f"{f', and {len(foreign) - 1} more are not' if foreign[1:] else ''}. "
+                "Remove it and run the same command again."
+            )
+        storage.sweep(self.path)
+        total, failed, files = self._sum(sorted(units), stages)
+        failed = dict(unreadable) | failed
+        inputs = file_count(planned) + len(unreadable)
+        check_failed_files(failed, inputs, max_failed_files)
         self._check(total, allow_empty=allow_empty)
-        files = [file for sidecar in sidecars.values() for file in sidecar["files"]]
-        files.sort(key=lambda file: str(file["path"]))
-        manifest = {
-            "format": FORMAT_VERSION,
-            "documents": total.documents,
-            "characters": total.characters,
-            "files": files,
-        }
-        stats = {
-            **total.to_json(),
-            "units": len(units),
-            "failed_files": failed,
-        }
+        self._check_files(files, units)
+        stats = {**total.to_json(), "units": len(units), "failed_files": failed}
         timings = {
             "seconds": {
                 stage["stage"]: stage["seconds"] for stage in total.to_json(seconds=True)["stages"]
@@ -234,11 +255,61 @@ class Run:
         }
         self.write_json(stats, "stats.json")
         self.write_json(timings, "timings.json")
-        self.write_json(manifest, "manifest.json")
         storage.remove([self.at("staged")])
-        digest = hashlib.sha256(to_bytes(manifest)).hexdigest()
-        storage.write_bytes(self.at("COMPLETED"), f"{digest}\n".encode())
+        self.seal(Manifest(total.documents, total.characters, tuple(files)))
         return total
+
+    def seal(self, manifest: Manifest) -> None:
+        """Write the manifest, and ``COMPLETED``, which vouches for it."""
+        with storage.writing(self.at("manifest.json")) as stream:
+            digest = write_manifest(stream, manifest)
+        storage.write_bytes(self.at("COMPLETED"), f"{digest}\n".encode())
+
+    def _sum(
+        self, units: Sequence[str], stages: Sequence[str]
+    ) -> tuple[Ledger, dict[str, str], list[RunFile]]:
+        """Return the sum of the sidecars, the failed inputs with reasons, and the files, sorted."""
+        total = Ledger(stages)
+        failed: dict[str, str] = {}
+        files: list[RunFile] = []
+        for name, sidecar in self.read_sidecars(units):
+            try:
+                total.add(Ledger.from_json(sidecar["ledger"]))
+                files += map(RunFile.from_json, sidecar["files"])
+                failed |= sidecar.get("failed", {})
+            except (KeyError, TypeError, AttributeError) as error:
+                raise RunError(
+                    f"{self.at('units', f'{name}.json')} is not a sidecar of this version "
+                    f"({error!r}). Remove it and run the same command again."
+                ) from error
+        # Sidecars of a store come in no order; what they sum up to must not show it.
+        order = {stage: place for place, stage in enumerate(stages)}
+        in_order = sorted(total.stages, key=lambda stage: (order.get(stage, len(order)), stage))
+        total.stages = {stage: total.stages[stage] for stage in in_order}
+        return total, dict(sorted(failed.items())), sorted(files)
+
+    def _check_files(self, files: Iterable[RunFile], units: set[str]) -> None:
+        """Hold a listing of the run's files against its sidecars.
+
+        A file that is named after a unit whose sidecar does not have it is what an attempt left
+        that never committed: it is removed. All other differences are told.
+        """
+        present = listing(self.path)
+        known = {file.path for file in files}
+        left = [
+            path
+            for path in present.keys() - known
+            if path.rpartition("/")[2].removesuffix(".parquet") in units
+        ]
+        storage.remove(self.at(path) for path in left)
+        for path in left:
+            del present[path]
+        if problems := differences(files, present):
+            raise RunError(
+                f"{self.path} does not hold what its sidecars say: {told(problems)}. Remove what "
+                "is foreign, and units/NAME.json of what is gone or damaged; then run the same "
+                "command again, which makes these units anew."
+            )
 
     def _check(self, total: Ledger, *, allow_empty: bool) -> None:
         if total.sent != total.received or total.imbalance():
@@ -262,24 +333,66 @@ class Run:
         return dict(self.read_json("stats.json"))
 
     @cached_property
+    def manifest(self) -> Manifest:
+        """What the complete run is made of.
+
+        Raises:
+            RunError: it is not the manifest that ``COMPLETED`` vouches for.
+        """
+        try:
+            content = storage.read_bytes(self.at("manifest.json"))
+            vouched = storage.read_bytes(self.at("COMPLETED")).decode("ascii", "replace").strip()
+            if hashlib.sha256(content).hexdigest() != vouched:
+                raise RunError(
+                    f"{self.path}: manifest.json is not the one that COMPLETED vouches for. "
+                    "Take the run from where it was made, or make it anew."
+                )
+            return Manifest.from_json(content)
+        except (UnreadableFile, ValueError) as error:
+            raise RunError(f"cannot read the manifest of {self.path}: {error}") from error
+
+    def documents(self) -> list[RunFile]:
+        """Return the files of a complete run's documents, by its manifest: the way to read a run.
+
+        Raises:
+            RunError: a file is gone, has another size, or is none of the run's; it is named.
+        """
+        return self._files("documents")
+
+    def rejects(self) -> list[RunFile]:
+        """Return the files of a complete run's rejects, as :meth:`documents` does."""
+        return self._files("rejects")
+
+    def _files(self, folder: str) -> list[RunFile]:
+        files = [file for file in self.manifest.files if file.path.startswith(f"{folder}/")]
+        if problems := differences(files, listing(self.path, [folder])):
+            raise RunError(
+                f"{self.path} does not hold what its manifest says: {told(problems)}. Take the run "
+                "from where it was made, or make it anew."
+            )
+        return files
+
+    @cached_property
     def source(self) -> str:
         """Name of the source that the run curates."""
         return str(self.read_json("config.json")["config"]["source"])
 
 
 def open_completed(path: str) -> Run:
-    """Return a complete run for reading.
+    """Return a complete run for reading, its manifest checked, and its files by their sizes.
 
     Raises:
-        RunError: there is no run, or it is not complete; the message says how to complete it.
+        RunError: there is no run, it is not complete, or it is damaged; the message says what to
+            do.
     """
     run = Run(path)
     if run.completed:
+        run.documents()
         return run
     if not storage.exists(run.at("config.json")):
         raise RunError(f"{path} is not a run directory: it has no config.json.")
     command = run.read_json("config.json")["config"]
     raise RunError(
-        f"{path} is not complete. Finish it first: give the command that began it again "
+        f"{path} is not complete. Finish it first: run the command that began it again "
         f"(`python -m pipelines {command['source']} --input ... --run {path}`); it resumes."
     )

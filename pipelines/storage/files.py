@@ -52,15 +52,18 @@ __all__ = [
     "exists",
     "find",
     "find_inputs",
+    "holds_other_than",
     "is_local",
     "join",
     "list_directory",
     "list_names",
+    "list_tree",
     "make_directory",
     "open_input",
     "read_bytes",
     "read_many",
     "remove",
+    "sweep",
     "unit_stem",
     "write_bytes",
     "writing",
@@ -308,6 +311,28 @@ def remove(paths: Iterable[str]) -> None:
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
+
+
+def sweep(path: str) -> None:
+    """Delete the temporary files below a local directory; a store never has any."""
+    if not is_local(path):
+        return
+    for folder, _, names in os.walk(path):
+        for name in names:
+            if name.startswith(TEMPORARY):
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(os.path.join(folder, name))
+
+
+def holds_other_than(path: str, *names: str) -> bool:
+    """Tell whether anything is in a directory besides these names and temporary files."""
+    if is_local(path):
+        inside: Iterable[str] = os.listdir(path) if os.path.lexists(path) else ()
+    else:
+        prefix = join(path, "")
+        found = store_of(path).walk(prefix, direct=False)
+        inside = (file.path.removeprefix(prefix) for file in found)  # the first page is enough
+    return any(name not in names and not name.startswith(TEMPORARY) for name in inside)
 
 
 def make_directory(path: str) -> None:

@@ -1,10 +1,14 @@
 """Complete run directories made by hand, for commands that read runs."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from pipelines.engine.documents import DOCUMENT_SCHEMA, REJECT_SCHEMA, Document, ParquetSink, row_of
+from pipelines.engine.manifest import Manifest, RunFile
 from pipelines.engine.runs import Run
 
 
@@ -31,7 +35,13 @@ def write_run(
             row = {**row_of(document), "stage": stage, "reason": "made", "detail": ""}
             sink.write(row, len(document.text))
         sink.close()
-    (folder / "COMPLETED").write_text(f"digest of {folder.name}\n")
+    files = []
+    for path in sorted(folder.glob("*/u.parquet")):
+        content = path.read_bytes()
+        rows = pq.read_metadata(path).num_rows
+        name = path.relative_to(folder).as_posix()
+        files.append(RunFile(name, rows, len(content), hashlib.sha256(content).hexdigest()))
+    run.seal(Manifest(files[0].documents, 0, tuple(files)))
     return str(folder)
 
 

@@ -140,7 +140,8 @@ def test_a_model_is_trained_and_told_of(wikipedia: str, tmp_path: Path) -> None:
     assert card["text"]["documents"] == 60
     assert (model.order, model.pieces) == (5, card["pieces"])
     assert len(card["ngrams"]) == 5
-    assert card["config"]["input"] == ["digest of wikipedia"]
+    completed = Path(wikipedia, "COMPLETED").read_text().strip()
+    assert card["config"]["input"] == [completed]
     familiar, strange = model.perplexity(sentence(3)), model.perplexity("Zyx qwv jkq!")
     assert familiar is not None
     assert strange is not None

@@ -1,0 +1,139 @@
+"""Read a complete run to its last byte and hold it against its manifest.
+
+Opening a run checks names and sizes (:meth:`Run.documents`), which costs one listing. What reads
+files whole checks their SHA-256 too (:func:`open_checked`), and ``python -m pipelines verify RUN``
+checks all of them, and counts their rows.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.engine.manifest import RunFile, differences, listing
+from pipelines.engine.runs import Run, RunError
+from pipelines.readers.rows import UnreadableFile
+from pipelines.storage import files as storage
+
+_THREADS = 8  # hashing and reading leave the interpreter to others
+_AHEAD = 4 * _THREADS
+
+
+class _Checked(io.RawIOBase):
+    """Passes a stream on from front to back, and compares its hash at its end."""
+
+    def __init__(self, stream: BinaryIO, path: str, expected: str) -> None:
+        super().__init__()
+        self._stream = stream
+        self._path = path
+        self._expected = expected
+        self._digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read some bytes; the end is the end only if the hash is right.
+
+        Raises:
+            RunError: it is not.
+        """
+        data = self._stream.read(len(buffer))
+        if not data:
+            _compare(self._path, self._digest.hexdigest(), self._expected)
+        self._digest.update(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the stream below."""
+        self._stream.close()
+        super().close()
+
+
+def _compare(path: str, found: str, expected: str) -> None:
+    if found != expected:
+        raise RunError(
+            f"{path} is not the file that its run wrote (its SHA-256 is {found[:12]}..., the "
+            f"manifest has {expected[:12]}...). Take it from where it was made, or make the run "
+            "anew."
+        )
+
+
+def open_checked(run: Run, file: RunFile) -> BinaryIO:
+    """Open a file of a run for reading from front to back; its end raises unless all is right.
+
+    Raises:
+        RunError: at the end: its SHA-256 is not the manifest's.
+    """
+    path = run.at(file.path)
+    return io.BufferedReader(_Checked(storage.open_input(path), path, file.sha256), 1 << 20)
+
+
+def check_sha256(path: str, expected: str) -> None:
+    """Read a file whole and compare its SHA-256.
+
+    Raises:
+        RunError: it is another.
+    """
+    with storage.open_input(path) as stream:
+        _compare(path, _sha256_of(stream), expected)
+
+
+def _sha256_of(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while data := stream.read(1 << 20):
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _look(run: Run, file: RunFile) -> list[str]:
+    """Return what is wrong with a file."""
+    try:
+        with storage.open_input(run.at(file.path)) as stream:
+            if _sha256_of(stream) != file.sha256:
+                return [f"{file.path} has another SHA-256 than the manifest says"]
+            stream.seek(0)
+            rows = pq.read_metadata(stream).num_rows
+    except UnreadableFile as error:
+        return [f"{file.path} cannot be read: {error}"]
+    except pa.ArrowException as error:
+        return [f"{file.path} is not Parquet: {' '.join(str(error).split())}"]
+    if rows != file.documents:
+        return [f"{file.path} has {rows} rows and should have {file.documents}"]
+    return []
+
+
+def _look_at_all(run: Run, files: Iterable[RunFile]) -> Iterator[str]:
+    """Yield what is wrong with the files, in their order."""
+    remaining = iter(files)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="verify") as pool:
+        while part := list(islice(remaining, _AHEAD)):
+            for problems in pool.map(_look, [run] * len(part), part):
+                yield from problems
+
+
+def verify(path: str) -> list[str]:
+    """Read all of a complete run; return what is wrong with it, a line each; none if all is right.
+
+    Raises:
+        RunError: there is no complete run, or its manifest is not the one that it was given.
+    """
+    run = Run(path)
+    if not run.completed:
+        raise RunError(f"{path} is not a complete run: it has no COMPLETED.")
+    manifest, stats = run.manifest, run.stats()
+    problems = differences(manifest.files, listing(path))
+    named = {problem.split()[0] for problem in problems}
+    problems += _look_at_all(run, [file for file in manifest.files if file.path not in named])
+    rows = sum(file.documents for file in manifest.files if file.path.startswith("documents/"))
+    for what, count in (("its files hold", rows), ("stats.json has", stats["documents"])):
+        if count != manifest.documents:
+            problems.append(f"{what} {count} documents, and the manifest has {manifest.documents}")
+    return problems
