@@ -119,6 +119,56 @@ def test_a_connection_that_breaks_for_good(server: WebServer) -> None:
         stream.read()
 
 
+def test_redirects_do_not_add_up_over_tries(server: WebServer) -> None:
+    """A server may redirect each try; urllib counts them in the request (F30)."""
+    server.files["/moved.gz"] = CONTENT
+    server.failures = ["to /moved.gz", "503"] * 7
+    assert storage.read_bytes(f"{server.url}/a.gz") == CONTENT
+    assert len(server.requests) == 15
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/a", "file:///etc/hostname", "data:,x"])
+def test_a_redirect_leads_to_web_servers_only(server: WebServer, target: str) -> None:
+    """And is refused at once, in one line that names both."""
+    server.failures = [f"to {target}"]
+    with pytest.raises(storage.UnreadableFile, match=r"/a\.gz: .*") as caught:
+        storage.open_input(f"{server.url}/a.gz")
+    assert target in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(server.requests) == 1
+
+
+def test_a_circle_of_redirects_is_one_line(server: WebServer) -> None:
+    """And is not tried again: no further try would change it."""
+    server.failures = ["to /a.gz"] * 100
+    with pytest.raises(storage.UnreadableFile, match=r"/a\.gz: HTTP 302") as caught:
+        storage.open_input(f"{server.url}/a.gz")
+    assert "\n" not in str(caught.value)
+    assert len(server.requests) < 15
+
+
+def test_a_forbidden_file_is_unreadable_after_all_tries(server: WebServer) -> None:
+    """Common Crawl throttles with 403; a file that stays forbidden does not end a run (F8)."""
+    server.failures = ["403"] * 100
+    with pytest.raises(storage.UnreadableFile, match="HTTP 403"):
+        storage.open_input(f"{server.url}/a.gz")
+    assert len(server.requests) == http.TRIES
+
+
+def test_a_server_that_is_not_there_blames_no_file(server: WebServer) -> None:
+    """The unit fails and is tried again."""
+    gone = server.url.rpartition(":")[0] + ":1"
+    with pytest.raises(storage.StoreError, match=f"{gone}/a: .*8 times in a row"):
+        storage.open_input(f"{gone}/a")
+
+
+def test_an_input_that_may_not_be_looked_at_is_an_input(server: WebServer) -> None:
+    """Opening it says why, and the run counts it."""
+    url = f"{server.url}/a.gz"
+    server.failures = ["401"]
+    assert storage.find_inputs([url]) == [storage.InputFile(url, -1)]
+
+
 def test_a_file_that_changes_is_not_mixed(server: WebServer) -> None:
     """The rest of another file is no rest of this one."""
     server.failures = ["short 1000"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.__main__ import main
+from pipelines.engine.verify import verify
 from pipelines.samples.github import write_github_export
 from pipelines.storage import files as storage
 from pipelines.storage import s3, stores
@@ -237,6 +238,61 @@ def test_many_files_are_read_at_once(server: S3Server) -> None:
     assert server.methods() == {"GET": 300}
     with pytest.raises(storage.MissingFile, match="none"):
         list(storage.read_many([*sorted(wanted), f"{ROOT}/units/none"]))
+
+
+def test_failures_of_deletions_and_creations_are_tried_again(
+    server: S3Server, pauses: list[float]
+) -> None:
+    """All that writes goes on, too; nothing is left and nothing is lost."""
+    put(a=b"1", b=b"2")
+    server.failures = ["503", "500", "503"]
+    storage.remove([f"{ROOT}/in"])
+    server.failures = ["503", "503"]
+    assert storage.create(FILE, b"mine")
+    server.failures = ["", "503", "503"]
+    assert not storage.create(FILE, b"other")
+    assert [file.path for file in storage.list_tree(ROOT)] == [FILE]
+    assert pauses
+
+
+def test_what_cannot_be_written_is_no_fault_of_an_input(server: S3Server) -> None:
+    """A run directory that is forbidden ends the run in one line."""
+    server.failures = ["403"]
+    with pytest.raises(storage.StoreError, match=r"cannot write s3://corpus/in/a\.gz: HTTP 403"):
+        storage.write_bytes(FILE, b"x")
+
+
+def test_a_sign_in_that_is_refused_is_no_fault_of_an_input(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file would be refused: the run ends instead."""
+    assert server.url
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    s3._client_of.cache_clear()
+    with pytest.raises(storage.StorageError, match=r"cannot sign in to S3 .* AWS_ACCESS_KEY_ID"):
+        storage.open_input(FILE)
+
+
+def test_an_input_that_may_not_be_looked_at_is_an_input(server: S3Server) -> None:
+    """Opening it says why, and the run counts it."""
+    server.failures = ["403"]
+    assert storage.find_inputs([FILE]) == [storage.InputFile(FILE, -1)]
+
+
+def test_workers_of_their_own_processes_find_the_store(server: S3Server, tmp_path: Path) -> None:
+    """They get no options, but the environment (F3); and requests per unit are few."""
+    write_github_export(tmp_path / "in", megabytes=1.0)
+    there = f"{ROOT}/run"
+    words = ["github", "--input", str(tmp_path / "in"), "--run", there, "--workers", "2"]
+    assert main([*words, "--quiet"]) == 0
+    assert verify(there) == []
+    asked = len(server.requests)
+    assert main([*words, "--quiet"]) == 0
+    assert len(server.requests) - asked < 20
 
 
 def test_a_run_on_s3_has_the_same_bytes(server: S3Server, tmp_path: Path) -> None:

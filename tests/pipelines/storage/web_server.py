@@ -15,7 +15,7 @@ class WebServer:
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     # What happens to the next requests, one each: a status, "reset" (no answer), an answer that
-    # ends after so many bytes ("short 1000"); after them all is well.
+    # ends after so many bytes ("short 1000"), a redirect ("to ADDRESS"); after them all is well.
     failures: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)  # of failures
     ranges: bool = True  # understands the Range header
@@ -55,6 +55,11 @@ class _Handler(BaseHTTPRequestHandler):
         content = state.files.get(self.path)
         if failure == "reset":
             self.connection.close()
+        elif failure.startswith("to "):
+            self.send_response(302)
+            self.send_header("Location", failure.removeprefix("to "))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
         elif failure.isdigit() or content is None:
             self.send_response(int(failure) if failure else 404)
             for name, value in state.headers.items():
