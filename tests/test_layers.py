@@ -21,7 +21,8 @@ ALLOWED = {
         *("pipelines", "filters", "tokenizer", "mixtures"),
         *("apache_beam", "pyarrow", "numpy", "fastavro", "rich", "jinja2"),
         *("fastwarc", "resiliparse", "trafilatura", "sentencepiece"),
-        *("boto3", "botocore", "urllib3"),  # of S3, imported where an address needs them
+        # Of S3 and Google Cloud Storage, imported where an address needs them.
+        *("boto3", "botocore", "urllib3", "google", "requests"),
     },
     "trainer": {
         *("trainer", "tokenizer", "mixtures", "torch", "numpy", "safetensors"),

@@ -1,4 +1,4 @@
-"""Files on the stores that only Beam speaks to, such as ``gs://`` and ``hdfs://``.
+"""Files on the stores that only Beam speaks to, such as ``hdfs://``.
 
 Beam's filesystems know nothing of the run's options unless they are told once a process, in
 workers as in the launcher; so each call here begins with that.
@@ -84,8 +84,8 @@ class BeamStore:
             (result,) = filesystems().match([pattern])
         except (BeamIOError, ValueError, ImportError) as error:
             raise StorageError(
-                f"cannot list {pattern}: {' '.join(str(error).split())}. Check the address and, "
-                "for gs://, that the extra 'gcp' is installed and that you are signed in."
+                f"cannot list {pattern}: {' '.join(str(error).split())}. Check the address, and "
+                "that the library which Beam needs for it is installed."
             ) from error
         return [
             InputFile(entry.path, entry.size_in_bytes, _version_of(entry))

@@ -218,6 +218,8 @@ def open_input(path: str) -> BinaryIO:
 
 def read_bytes(path: str) -> bytes:
     """Return the content of a file; raises what :func:`open_input` raises."""
+    if not is_local(path) and not http.is_http(path):
+        return store_of(path).read(path)
     with open_input(path) as stream:
         return stream.read()
 

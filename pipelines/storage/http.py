@@ -26,7 +26,7 @@ from typing import IO, Any, BinaryIO, Self
 
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage.errors import PASSING_STATUS, refusal, shown
-from pipelines.storage.stores import InputFile, changed
+from pipelines.storage.stores import InputFile, changed, read_to_end
 
 TRIES = 8  # in a row without a byte; six at least (docs/rules/web.md 2.5)
 FIRST_PAUSE_SECONDS = 1.0  # doubles with each try
@@ -169,6 +169,10 @@ class _HttpFile(io.RawIOBase):
             _pause(self._url, failures)
         self._disconnect()
         return 0
+
+    def readall(self) -> bytes:
+        """Read all that is left, in large pieces."""
+        return read_to_end(self)
 
     def connect(self) -> None:
         """Ask for the file from the next byte on, unless that is under way."""

@@ -1,4 +1,4 @@
-"""Which client speaks to which store: ours to S3, Beam's to all others."""
+"""Which client speaks to which store: ours to S3 and Google's, Beam's to all others."""
 
 import functools
 
@@ -17,6 +17,10 @@ def _store(scheme: str) -> Store:
         from pipelines.storage.s3 import S3Store
 
         return S3Store()
+    if scheme == "gs":
+        from pipelines.storage.gcs import GcsStore
+
+        return GcsStore()
     from pipelines.storage.beam_store import BeamStore
 
     return BeamStore()

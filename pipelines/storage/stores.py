@@ -1,8 +1,8 @@
 """What an object store does for a run, and the parts that all stores share.
 
 A store has keys and no folders, and no rename: an upload is the atomic step. ``s3.py`` speaks to
-S3 and to what understands its protocol, ``beam_store.py`` to all else that Beam knows, such as
-``gs://`` and ``hdfs://``.
+S3 and to what understands its protocol, ``gcs.py`` to Google Cloud Storage, ``beam_store.py`` to
+all else that Beam knows, such as ``hdfs://``.
 """
 
 import io
@@ -19,6 +19,7 @@ from pipelines.storage.errors import StoreError, shown
 TRIES = 8  # of a request, and in a row without a byte; six at least (docs/rules/web.md 2.5)
 FIRST_PAUSE_SECONDS = 0.5  # doubles with each try
 LONGEST_PAUSE_SECONDS = 20.0
+PIECE_BYTES = 1 << 20  # of a stream that is read to its end
 WILDCARDS = re.compile(r"[*?\[]")
 
 
@@ -29,7 +30,8 @@ class InputFile:
     path: str
     size: int  # bytes, -1 where it is not known before the file is read
     # Changes when the file is replaced: nanoseconds of the last change on a local disk, ETag on S3
-    # and on web servers, time of the last change on other stores; "" where nothing tells.
+    # and on web servers, generation on gs://, time of the last change on other stores; "" where
+    # nothing tells.
     version: str = ""
 
 
@@ -108,6 +110,14 @@ def pause(what: str, attempt: int) -> None:
     spread = zlib.crc32(f"{what} {attempt} {time.monotonic_ns()}".encode()) / (1 << 32)  # 0 to 1
     seconds = min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
     time.sleep(seconds * (0.5 + spread))
+
+
+def read_to_end(raw: io.RawIOBase) -> bytes:
+    """Read a raw stream to its end; Python's own way asks for 8 kB at a time."""
+    content, buffer = io.BytesIO(), bytearray(PIECE_BYTES)
+    while count := raw.readinto(buffer):
+        content.write(memoryview(buffer)[:count])
+    return content.getvalue()
 
 
 class Broken(Exception):  # noqa: N818 -- an answer that broke off, handled where it is read
@@ -197,6 +207,10 @@ class RangedFile(io.RawIOBase):
             pause(self.path, failures)
         self._disconnect()
         return 0
+
+    def readall(self) -> bytes:
+        """Read all that is left, in large pieces."""
+        return read_to_end(self)
 
     def _disconnect(self) -> None:
         if self._answer is not None:

@@ -1,0 +1,82 @@
+"""A local Google Cloud Storage that counts what it is asked for and fails as told."""
+
+import contextlib
+import functools
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+BUCKET = "corpus"
+REASON = "no local gs://: python -m pip install google-cloud-storage gcp-storage-emulator"
+
+
+@dataclass
+class GcsServer:
+    """What was asked, and what goes wrong with the next requests: a status, or "" for none."""
+
+    requests: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    created: bool = False  # a file that must not have been there
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def methods(self) -> Counter[str]:
+        """Return how often each method was asked for."""
+        return Counter(request.split()[0] for request in self.requests)
+
+
+@contextlib.contextmanager
+def serving_gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
+    """Serve an empty bucket ``BUCKET``, found by the environment alone, until the block ends."""
+    pytest.importorskip("google.cloud.storage", reason=REASON)
+    emulator = pytest.importorskip("gcp_storage_emulator.server", reason=REASON)
+    storage_module = pytest.importorskip("gcp_storage_emulator.storage", reason=REASON)
+    kept = storage_module.Storage(use_memory_fs=True)
+    state = GcsServer()
+
+    class Handler(emulator.RequestHandler):  # type: ignore[name-defined, misc] # imported above
+        def _refusal(self) -> int:
+            with state.lock:
+                state.requests.append(f"{self.command} {self.path}")
+                failure = int(state.failures.pop(0) if state.failures else "0")
+                # The emulator does not look at this condition; a test creates one file only.
+                if "ifGenerationMatch=0" in self.path and not failure:
+                    state.created, before = True, state.created
+                    failure = 412 if before else 0
+            return failure
+
+        def _answer(self, name: str) -> None:
+            if status := self._refusal():
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            getattr(super(), name)()
+
+        def __getattribute__(self, name: str) -> Any:
+            if name.startswith("do_"):
+                return functools.partial(self._answer, name)
+            return super().__getattribute__(name)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, kept))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", address)
+    from pipelines.storage import gcs  # noqa: PLC0415 -- after the skip
+
+    gcs._client_of.cache_clear()
+    try:
+        gcs.client().create_bucket(BUCKET)
+        state.requests.clear()
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        gcs._client_of.cache_clear()
