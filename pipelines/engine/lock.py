@@ -1,8 +1,8 @@
 """One launcher per run directory: the file ``LOCK`` says who works there.
 
-A launcher creates it exclusively (locally by a hard link, on S3 by a conditional write, on other
-stores by writing and reading back), renews it every 30 s, and removes it when it ends. A lock that
-nobody renews is taken over: at once where its process ran on this machine and is gone, after 5
+A launcher creates it exclusively (locally by a hard link, on s3:// and gs:// by a conditional
+write, on other stores by writing and reading back), renews it every 30 s, and removes it when it
+ends. A lock that nobody renews is taken over: at once where its process ran on this machine and is gone, after 5
 minutes otherwise. To take over is to write one's own lock over the old one and to read it back
 after a moment: of two that do so together, the one whose lock is there has it.
 """

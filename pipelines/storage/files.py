@@ -3,30 +3,31 @@
 A path is local or an address: of an object store (``s3://``, ``gs://``, and what else Beam knows)
 or of a web server, which can only be read (``http.py``). A run directory may lie on a disk or on a
 store.
-What is written becomes visible in one step: a local file is written under a temporary name and
-renamed; a store has no rename, there the upload is the atomic step, so the bytes are spooled to
-local disk first and uploaded when complete.
+What is written becomes visible in one step (``atomic.py``).
 
 Beam is imported only where an address needs it, so that commands on local files start at once.
 """
 
 import contextlib
-import errno
 import glob
-import hashlib
 import io
 import os
 import shutil
-import tempfile
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from itertools import islice
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import http
+from pipelines.storage.atomic import (
+    TEMPORARY,
+    AtomicFile,
+    Written,
+    create,
+    write_bytes,
+    writing,
+)
 from pipelines.storage.errors import (
     MissingFile,
     StorageError,
@@ -39,6 +40,7 @@ from pipelines.storage.remote import store_of
 from pipelines.storage.stores import InputFile, match
 
 __all__ = [
+    "TEMPORARY",
     "AtomicFile",
     "InputFile",
     "MissingFile",
@@ -53,6 +55,7 @@ __all__ = [
     "find",
     "find_inputs",
     "holds_other_than",
+    "input_facts",
     "is_local",
     "join",
     "list_directory",
@@ -69,20 +72,9 @@ __all__ = [
     "writing",
 ]
 
-TEMPORARY = ".tmp-"  # start of the name of a file that is being written
 READING_THREADS = 32  # for many small files of a store: each waits for its answer
 _READ_AHEAD = 4  # files under way per thread
 BUFFER_BYTES = 1 << 17
-# What a filesystem without hard links answers.
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What lies on storage after a write."""
-
-    bytes: int
-    sha256: str
 
 
 def _version_of(status: os.stat_result) -> str:
@@ -180,6 +172,15 @@ def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
             )
         found.update((file.path, file) for file in files)
     return sorted(found.values())
+
+
+def input_facts(files: Iterable[InputFile]) -> dict[str, dict[str, int | str]]:
+    """Return what a run keeps of its inputs in its config: bytes and version, by path.
+
+    A run is not resumed over inputs that differ in either, so that no input is replaced between
+    two attempts.
+    """
+    return {file.path: {"bytes": file.size, "version": file.version} for file in files}
 
 
 class _LocalFile(io.FileIO):
@@ -341,99 +342,3 @@ def make_directory(path: str) -> None:
     """Create a local directory and its parents; object stores need none."""
     if is_local(path):
         os.makedirs(path, exist_ok=True)
-
-
-class AtomicFile:
-    """A file that appears under its name only when :meth:`commit` returns.
-
-    Two attempts at one name write to different temporary names; the last commit wins, and both
-    have the same bytes.
-    """
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        if is_local(path):
-            folder = os.path.dirname(path)
-            make_directory(folder or ".")
-            self.temporary = os.path.join(folder, f"{TEMPORARY}{uuid.uuid4().hex}")
-            self.stream: IO[bytes] = open(self.temporary, "xb")  # noqa: SIM115 - closed in commit or discard
-        else:
-            self.stream = tempfile.NamedTemporaryFile("wb", delete=False)  # noqa: SIM115 - as above
-            self.temporary = self.stream.name
-
-    def commit(self, *, durable: bool = True) -> Written:
-        """Put the file in its place and return its size and SHA-256.
-
-        Args:
-            durable: wait until the disk has it; what only informs need not.
-        """
-        try:
-            self.stream.flush()
-            if durable and is_local(self.path):
-                os.fsync(self.stream.fileno())
-            self.stream.close()
-            with open(self.temporary, "rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            size = os.path.getsize(self.temporary)
-            if is_local(self.path):
-                os.replace(self.temporary, self.path)
-            else:
-                with open(self.temporary, "rb") as stream:
-                    store_of(self.path).put(self.path, stream, size)
-        finally:
-            self.discard()
-        return Written(size, digest)
-
-    def discard(self) -> None:
-        """Leave nothing behind; harmless after a commit."""
-        with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
-            self.stream.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(self.temporary)
-
-
-@contextlib.contextmanager
-def writing(path: str, *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """Write a file whole: it appears when the block ends, and not at all when the block raises."""
-    file = AtomicFile(path)
-    try:
-        yield file.stream
-        file.commit(durable=durable)
-    finally:
-        file.discard()
-
-
-def write_bytes(path: str, content: bytes, *, durable: bool = True) -> None:
-    """Write a small file in one step."""
-    if not is_local(path):
-        store_of(path).put(path, io.BytesIO(content), len(content))
-        return
-    with writing(path, durable=durable) as stream:
-        stream.write(content)
-
-
-def create(path: str, content: bytes) -> bool:
-    """Write a small file if none is there, whole; tell whether this call wrote it.
-
-    Locally and on S3 two callers can never both be told so. On other stores the file is written
-    and read back, which leaves a moment (``beam_store.py``).
-    """
-    if not is_local(path):
-        return store_of(path).create(path, content)
-    file = AtomicFile(path)
-    try:
-        file.stream.write(content)
-        file.stream.flush()
-        os.fsync(file.stream.fileno())
-        try:
-            os.link(file.temporary, path)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            with open(path, "xb") as stream:  # whole a moment after it is there
-                stream.write(content)
-    except FileExistsError:
-        return False
-    finally:
-        file.discard()
-    return True

@@ -11,7 +11,6 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.readers.rows import UnreadableFile
@@ -34,6 +33,7 @@ class WebInput:
     size: int  # bytes; -1 where only opening it would tell
     index: int  # in the listing, from 0
     files: int  # of the listing
+    version: str = ""  # changes when the file is replaced; "" where only opening it would tell
 
 
 def find_web_inputs(patterns: Sequence[str], *, prefix: str = PREFIX) -> list[WebInput]:
@@ -58,12 +58,11 @@ def find_web_inputs(patterns: Sequence[str], *, prefix: str = PREFIX) -> list[We
             f"{listings[0]} is a listing and must be the only input: a file's place in it decides "
             "its shard. Run each dump for itself"
         )
-    found = (
-        _listed(listings[0], prefix)
-        if listings
-        else [(file.path, file.size) for file in storage.find_inputs(patterns)]
-    )
-    return [WebInput(path, size, index, len(found)) for index, (path, size) in enumerate(found)]
+    found = _listed(listings[0], prefix) if listings else storage.find_inputs(patterns)
+    return [
+        WebInput(file.path, file.size, index, len(found), file.version)
+        for index, file in enumerate(found)
+    ]
 
 
 def read_listing(path: str) -> list[str]:
@@ -86,18 +85,19 @@ def read_listing(path: str) -> list[str]:
     return paths
 
 
-def _listed(listing: str, prefix: str) -> list[tuple[str, int]]:
+def _listed(listing: str, prefix: str) -> list[storage.InputFile]:
     paths = read_listing(listing)
     if not storage.is_local(prefix):
-        return [(f"{prefix.rstrip('/')}/{path}", -1) for path in paths]
-    local = [Path(prefix) / path for path in paths]
-    missing = [path for path in local if not path.is_file()]
+        return [storage.InputFile(f"{prefix.rstrip('/')}/{path}", -1) for path in paths]
+    local = [storage.join(storage.absolute(prefix), path) for path in paths]
+    found = [storage.find(path) for path in local]
+    missing = [path for path, file in zip(local, found, strict=True) if file is None]
     if missing:
         raise storage.StorageError(
             f"{len(missing)} of the {len(local)} files of {listing} are not there, first "
             f"{missing[0]}: give the directory that holds crawl-data/ as the prefix"
         )
-    return [(str(path), path.stat().st_size) for path in local]
+    return [file for file in found if file is not None]
 
 
 def shard_of(index: int, files: int, shards: int = SHARDS) -> int:

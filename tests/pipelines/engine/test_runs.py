@@ -325,3 +325,24 @@ def test_finish_keeps_no_sidecar_in_memory(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 0.2 * len(content) * len(units)
+
+
+def test_inputs_that_were_replaced_are_refused_on_resume(tmp_path: Path) -> None:
+    """Also those of equal size, by their version; the message names the file (F16)."""
+    paths = [tmp_path / name for name in ("a.gz", "b.gz")]
+    for path in paths:
+        path.write_bytes(b"one")
+    run = Run(str(tmp_path / "run"))
+
+    def start() -> None:
+        found = storage.find_inputs([str(tmp_path / "*.gz")])
+        run.start({"source": "made", "input": storage.input_facts(found)})
+
+    start()
+    start()
+    paths[1].write_bytes(b"two")
+    os.utime(paths[1], ns=(1, 1))
+    with pytest.raises(
+        RunError, match=r"config\.input\..*/b\.gz\.version: \"\d+\" there, \"1\" here"
+    ):
+        start()

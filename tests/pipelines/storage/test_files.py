@@ -330,6 +330,24 @@ def test_one_process_creates_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert storage.list_names(str(tmp_path)) == ["a", "b"]
 
 
+def test_a_file_is_created_while_another_sweeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its temporary file may be taken away once; it is written again."""
+    link, calls = os.link, []
+
+    def swept(source: str, target: str) -> None:
+        calls.append(source)
+        if len(calls) == 1:
+            storage.sweep(str(tmp_path))
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", swept)
+    assert storage.create(str(tmp_path / "a"), b"1")
+    assert len(calls) == 2
+    assert storage.list_names(str(tmp_path)) == ["a"]
+
+
 @pytest.mark.usefixtures("bucket")
 def test_the_operations_of_a_store_that_beam_speaks_to() -> None:
     """Each of them, on a store without folders."""

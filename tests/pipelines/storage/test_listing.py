@@ -85,9 +85,10 @@ def test_a_glob_is_sorted(tmp_path: Path) -> None:
     """The order of names stands for the listing."""
     for name in ("b.warc.wet.gz", "a.warc.wet.gz"):
         (tmp_path / name).write_bytes(b"xy")
+    versions = [str((tmp_path / f"{n}.warc.wet.gz").stat().st_mtime_ns) for n in "ab"]
     assert find_web_inputs([str(tmp_path / "*.warc.wet.gz")]) == [
-        WebInput(str(tmp_path / "a.warc.wet.gz"), 2, 0, 2),
-        WebInput(str(tmp_path / "b.warc.wet.gz"), 2, 1, 2),
+        WebInput(str(tmp_path / "a.warc.wet.gz"), 2, 0, 2, versions[0]),
+        WebInput(str(tmp_path / "b.warc.wet.gz"), 2, 1, 2, versions[1]),
     ]
 
 
