@@ -2,9 +2,9 @@
 
 A launcher creates it exclusively (locally by a hard link, on s3:// and gs:// by a conditional
 write, on other stores by writing and reading back), renews it every 30 s, and removes it when it
-ends. A lock that nobody renews is taken over: at once where its process ran on this machine and is gone, after 5
-minutes otherwise. To take over is to write one's own lock over the old one and to read it back
-after a moment: of two that do so together, the one whose lock is there has it.
+ends. A lock that nobody renews is taken over: at once where its process ran on this machine and is
+gone, after 5 minutes otherwise. To take over is to write one's own lock over the old one and to
+read it back after a moment: of two that do so together, the one whose lock is there has it.
 """
 
 import json
@@ -123,7 +123,9 @@ def read_lock(run: Run) -> Holder | None:
     except UnreadableFile as error:
         raise RunError(str(error)) from error
     try:
-        return Holder(**json.loads(content))
+        holder = Holder(**json.loads(content))
+        holder.idle_seconds.hex()  # its time and its process are what a launcher writes
+        return replace(holder, pid=int(holder.pid))
     except (ValueError, TypeError) as error:
         raise RunError(
             f"{path} is not a lock of this program. If nothing works in {run.path}, remove it and "

@@ -19,6 +19,7 @@ from pipelines.engine.manifest import RunFile, differences, listing
 from pipelines.engine.runs import Run, RunError
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
+from pipelines.storage.stores import read_to_end
 
 _THREADS = 8  # hashing and reading leave the interpreter to others
 _AHEAD = 4 * _THREADS
@@ -50,6 +51,10 @@ class _Checked(io.RawIOBase):
         self._digest.update(data)
         buffer[: len(data)] = data
         return len(data)
+
+    def readall(self) -> bytes:
+        """Read all that is left, in large pieces."""
+        return read_to_end(self)
 
     def close(self) -> None:
         """Close the stream below."""

@@ -7,7 +7,6 @@ workers as in the launcher; so each call here begins with that.
 import functools
 import os
 import shutil
-import time
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, BinaryIO, cast
 
@@ -21,9 +20,7 @@ from pipelines.storage.errors import (
     refusal,
     shown,
 )
-from pipelines.storage.stores import InputFile
-
-_SETTLE_SECONDS = 2.0  # in which another that writes at the same moment is through
+from pipelines.storage.stores import InputFile, create_and_read_back
 
 
 @functools.cache
@@ -130,17 +127,8 @@ class BeamStore:
             shutil.copyfileobj(stream, target, 1 << 22)
 
     def create(self, path: str, content: bytes) -> bool:
-        """Write an object if none is there; tell whether this call wrote it.
-
-        Beam has no conditional write. The object is written and read back after a moment: of two
-        that write at the same time, the one whose content is there has won.
-        """
-        if self.find(path):
-            return False
-        with filesystems().create(path, compression_type=_uncompressed()) as target:
-            target.write(content)
-        time.sleep(_SETTLE_SECONDS)
-        return self.read(path) == content
+        """Write an object if none is there; Beam has no conditional write."""
+        return create_and_read_back(self, path, content)
 
     def delete(self, paths: Iterable[str]) -> None:
         """Delete objects; those that are not there are no error."""

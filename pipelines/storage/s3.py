@@ -22,7 +22,15 @@ from pipelines.storage.errors import (
     StoreError,
     refusal,
 )
-from pipelines.storage.stores import TRIES, Broken, InputFile, RangedFile, changed, pause
+from pipelines.storage.stores import (
+    TRIES,
+    Broken,
+    InputFile,
+    RangedFile,
+    changed,
+    create_and_read_back,
+    pause,
+)
 
 SCHEME = "s3://"
 CONNECTIONS = 64  # that a process keeps open
@@ -194,6 +202,8 @@ class S3Store:
                 if status == 409 and attempt < TRIES:  # another is writing it just now
                     pause(path, attempt)
                     continue
+                if status == 501:  # an older store of another maker
+                    return create_and_read_back(self, path, content)
                 if status != 412:
                     raise
                 # The first answer may have been lost and the request made again.

@@ -19,6 +19,7 @@ from pipelines.storage.errors import StoreError, shown
 TRIES = 8  # of a request, and in a row without a byte; six at least (docs/rules/web.md 2.5)
 FIRST_PAUSE_SECONDS = 0.5  # doubles with each try
 LONGEST_PAUSE_SECONDS = 20.0
+SETTLE_SECONDS = 2.0  # in which another that writes at the same moment is through
 PIECE_BYTES = 1 << 20  # of a stream that is read to its end
 WILDCARDS = re.compile(r"[*?\[]")
 
@@ -102,7 +103,26 @@ def match(store: Store, pattern: str) -> list[InputFile]:
     wanted = expression_of(pattern)
     rest = pattern[len(prefix) :]
     direct = "/" not in rest and "**" not in rest
-    return [file for file in store.walk(prefix, direct=direct) if wanted.fullmatch(file.path)]
+    files = [file for file in store.walk(prefix, direct=direct) if wanted.fullmatch(file.path)]
+    if not files and (found := store.find(pattern)):  # the brackets are part of its name
+        files.append(found)
+    return files
+
+
+def create_and_read_back(store: Store, path: str, content: bytes) -> bool:
+    """Write an object if none is there, on a store without conditional writes.
+
+    The object is written and read back after a moment: of two that write at the same time, the one
+    whose content is there has won.
+
+    Returns:
+        whether this call wrote it.
+    """
+    if store.find(path):
+        return False
+    store.put(path, io.BytesIO(content), len(content))
+    time.sleep(SETTLE_SECONDS)
+    return store.read(path) == content
 
 
 def pause(what: str, attempt: int) -> None:

@@ -173,7 +173,16 @@ def test_a_launcher_whose_lock_was_taken_is_told(run: Run, monkeypatch: pytest.M
     assert read_lock(run) == other
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"mine"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{}", b"mine", b"[]"),
+        *(
+            to_bytes({**asdict(Holder.here("")), field: "x"})
+            for field in ("pid", "renewed", "unknown")
+        ),
+    ],
+)
 def test_a_lock_of_something_else_is_not_touched(tmp_path: Path, content: bytes) -> None:
     """The message says what to do."""
     (tmp_path / "LOCK").write_bytes(content)

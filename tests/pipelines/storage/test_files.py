@@ -16,8 +16,8 @@ from apache_beam.io.filesystem import BeamIOError, FileMetadata, FileSystem
 
 from pipelines.__main__ import main
 from pipelines.samples.github import write_github_export
-from pipelines.storage import beam_store
 from pipelines.storage import files as storage
+from pipelines.storage import stores
 from pipelines.storage.errors import blaming
 
 SCHEME = "bucket"
@@ -375,7 +375,7 @@ def test_only_one_creates_a_file_where_beam_has_no_conditional_write(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """By writing and reading back."""
-    monkeypatch.setattr(beam_store, "_SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr(stores, "SETTLE_SECONDS", 0.2)
     path = f"{SCHEME}://b/LOCK"
     with ThreadPoolExecutor(8) as pool:
         won = list(pool.map(lambda n: storage.create(path, b"%d" % n), range(8)))

@@ -228,6 +228,26 @@ def test_only_one_creates_a_file(server: S3Server) -> None:
     assert server.methods()["PUT"] == 9
 
 
+def test_a_store_without_conditional_writes(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Older ones of other makers answer 501: the file is written and read back."""
+    monkeypatch.setattr(stores, "SETTLE_SECONDS", 0.0)
+    server.failures = ["501"]
+    assert storage.create(FILE, b"mine")
+    server.failures = ["501"]
+    assert not storage.create(FILE, b"other")
+    assert storage.read_bytes(FILE) == b"mine"
+
+
+def test_a_name_with_brackets_is_found(server: S3Server) -> None:
+    """If no file matches it as a pattern."""
+    put(**{"a[1].gz": b"x"})
+    (found,) = storage.find_inputs([f"{ROOT}/in/a[1].gz"])
+    assert found.path == f"{ROOT}/in/a[1].gz"
+    assert server.requests
+
+
 def test_many_files_are_read_at_once(server: S3Server) -> None:
     """All of them, one request each."""
     wanted = {f"{ROOT}/units/{n:03}": b"%d" % n for n in range(300)}
@@ -293,6 +313,29 @@ def test_workers_of_their_own_processes_find_the_store(server: S3Server, tmp_pat
     asked = len(server.requests)
     assert main([*words, "--quiet"]) == 0
     assert len(server.requests) - asked < 20
+
+
+def test_a_run_on_a_store_that_fails_now_and_then_has_the_same_bytes(
+    server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every seventh request answers 503, every eleventh breaks off: nothing is lost."""
+    backoff = "botocore.retries.standard.ExponentialBackoff.delay_amount"
+    monkeypatch.setattr(backoff, lambda *_: 0.01)
+    monkeypatch.setattr(stores, "FIRST_PAUSE_SECONDS", 0.01)
+    write_github_export(tmp_path / "in", megabytes=1.0)
+    for path in sorted((tmp_path / "in").iterdir()):
+        storage.write_bytes(f"{ROOT}/in/{path.name}", path.read_bytes())
+    server.requests.clear()
+    server.failures = [
+        "503" if number % 7 == 6 else "cut 100" if number % 11 == 10 else ""
+        for number in range(10_000)
+    ]
+    local, there = tmp_path / "run", f"{ROOT}/run"
+    assert main(["github", "--input", str(tmp_path / "in"), "--run", str(local), "--quiet"]) == 0
+    assert main(["github", "--input", f"{ROOT}/in/", "--run", there, "--quiet"]) == 0
+    assert len(server.requests) > 50
+    assert storage.read_bytes(f"{there}/COMPLETED") == (local / "COMPLETED").read_bytes()
+    assert verify(there) == []
 
 
 def test_a_run_on_s3_has_the_same_bytes(server: S3Server, tmp_path: Path) -> None:
