@@ -11,7 +11,9 @@ from pipelines.commoncrawl.source import COMMONCRAWL
 from pipelines.engine.errors import RunError, one_line
 from pipelines.engine.launch import Launch, run_source
 from pipelines.engine.progress import closing_table
+from pipelines.engine.runs import Run
 from pipelines.engine.settings import add_flags, from_flags
+from pipelines.engine.verify import verify
 from pipelines.github.source import GITHUB
 from pipelines.models import lm, wikiref
 from pipelines.recipe import ModelStep
@@ -132,6 +134,8 @@ def make_parser() -> Parser:
     command.add_argument("out", help="where the recipe was built")
     command.add_argument("--trained", default="", help="run directory of the trainer")
     add_inspect(commands)
+    command = commands.add_parser("verify", help="read all of a complete run, and check it")
+    command.add_argument("run", help="run directory")
     return parser
 
 
@@ -140,6 +144,8 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
     name = arguments.command
     if name == "inspect":
         return inspect(arguments)
+    if name == "verify":
+        return verify_run(arguments.run)
     if step := next((step for step in MODELS if step.name == name), None):
         step.train(from_flags(step.settings, arguments), arguments.out, print)
     elif name == "samples":
@@ -155,6 +161,18 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
     else:
         run_pipelines(arguments, launch_of(arguments, beam_flags))
     return 0
+
+
+def verify_run(path: str) -> int:
+    """Print what is wrong with a run, one problem per line; return the exit code."""
+    problems = verify(path)
+    for problem in problems:
+        print(problem)
+    if not problems:
+        files = Run(path).manifest.files
+        size = sum(file.bytes for file in files)
+        print(f"{path}: {len(files):,} files, {size / 1e6:,.1f} MB, all as the manifest says")
+    return 1 if problems else 0
 
 
 def run_pipelines(arguments: argparse.Namespace, how: Launch) -> None:

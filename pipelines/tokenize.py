@@ -21,6 +21,7 @@ from pipelines.engine.claim_files import Block
 from pipelines.engine.documents import read_rows
 from pipelines.engine.errors import MachineError, RunError
 from pipelines.engine.launch import Launch, check_flags, execute
+from pipelines.engine.lock import RunLock
 from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.plan import Inputs
 from pipelines.engine.runs import Run, open_completed, to_bytes
@@ -29,6 +30,7 @@ from pipelines.engine.source import plan_of
 from pipelines.engine.steps import Verdicts
 from pipelines.engine.twins import TwinCheck
 from pipelines.engine.units import Unit, one_per_file
+from pipelines.engine.verify import check_sha256
 from pipelines.engine.workspace import Workspace
 from pipelines.joins.exchange import Exchange, group_keys
 from pipelines.readers.rows import UnreadableFile
@@ -108,6 +110,7 @@ def tokenize_unit(
     Raises:
         RunError: the file cannot be read.
     """
+    check_sha256(unit.path, unit.parts[0].version)
     tokenizer = load_tokenizer(config.tokenizer)
     held: list[TokenizedDocument] = []
     tokens = 0
@@ -181,10 +184,12 @@ class WriteShard:
 
 def _units(runs: Sequence[Run]) -> list[Unit]:
     """Return the files of documents as units."""
-    files = [
-        (file, "documents") for run in runs for file in storage.list_directory(run.at("documents"))
-    ]
-    return one_per_file(files)
+    return one_per_file(
+        # Its hash stands for what the file holds: it is checked when the file is read.
+        (storage.InputFile(run.at(file.path), file.bytes, file.sha256), "documents")
+        for run in runs
+        for file in run.documents()
+    )
 
 
 def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
@@ -194,7 +199,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         RunError, StorageError: what went wrong and what to do.
     """
     check_flags(launch)  # a wrong flag is told before any work
-    runs = [open_completed(path) for path in sorted(config.runs)]
+    runs = [open_completed(storage.absolute(path)) for path in sorted(config.runs)]
     sources = sorted({run.source for run in runs})
     if len(sources) > 1:
         raise RunError(f"--runs are of several sources ({', '.join(sources)}); give those of one")
@@ -222,9 +227,9 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         "add_bos": config.add_bos,
         "add_eos": config.add_eos,
     }
-    run = Run(out)
-    run.start(resolved)
+    run = Run(storage.absolute(out))
     if storage.exists(run.at("manifest.json")):
+        run.start(resolved)
         return parse_manifest(storage.read_bytes(run.at("manifest.json")).decode(), where=out)
     phase = Exchange(
         "tokenize",
@@ -235,10 +240,12 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         layout.shards,
     )
     planned = plan_of(Terms(sources[0], RejectPolicy()), Inputs(units), [phase])
-    execute(planned, run, launch, TwinCheck(config, resolved, check_worker))
-    manifest = _commit(run, resolved, tokenizer, config, fraction)
-    Workspace.beside(run).clear()
-    return manifest
+    with RunLock(run, note="tokenize"):
+        run.start(resolved)
+        execute(planned, run, launch, TwinCheck(config, resolved, check_worker))
+        manifest = _commit(run, resolved, tokenizer, config, fraction)
+        Workspace.beside(run).clear()
+        return manifest
 
 
 def check_worker(config: TokenizeConfig, facts: Mapping[str, Any]) -> None:

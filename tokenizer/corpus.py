@@ -110,10 +110,28 @@ def _files(path: Path) -> list[Path]:
             f"{path}: the run is not finished (it has no COMPLETED file); "
             f"run 'python -m pipelines' with --run {path} again, it goes on where it stopped"
         )
-    files = sorted((path / "documents").glob("*.parquet"))
+    return _of_manifest(path)
+
+
+def _of_manifest(run: Path) -> list[Path]:
+    """Return the files of documents that a run's manifest names, each of the size it gives."""
+    manifest = (run / "manifest.json").read_bytes()
+    if hashlib.sha256(manifest).hexdigest() != (run / "COMPLETED").read_text("utf-8").strip():
+        raise CorpusError(f"{run}: manifest.json is not the one that COMPLETED vouches for")
+    files = []
+    for entry in json.loads(manifest)["files"]:
+        path = run / entry["path"]
+        if path.parent.name != "documents":
+            continue
+        if not path.is_file() or path.stat().st_size != entry["bytes"]:
+            raise CorpusError(
+                f"{path}: not the file that the run's manifest names; take the run from where it "
+                "was made, or make it anew"
+            )
+        files.append(path)
     if not files:
-        raise CorpusError(f"{path}: the run has no documents/*.parquet")
-    return files
+        raise CorpusError(f"{run}: the run has no documents")
+    return sorted(files)
 
 
 def _reader(path: Path) -> Callable[[Path], Iterator[Text | BadRecord]]:

@@ -75,7 +75,7 @@ def find_units(config: CommonCrawlConfig) -> list[Unit]:
     scopes = [scope_name(config, dump, file) for dump, file in files]
     numbers = {scope: number for number, scope in enumerate(sorted(set(scopes)))}
     named = one_per_file(
-        (InputFile(file.path, max(file.size, 0)), kind_of(file.path)) for _, file in files
+        (InputFile(file.path, file.size, file.version), kind_of(file.path)) for _, file in files
     )
     return [
         replace(

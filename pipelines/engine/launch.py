@@ -2,7 +2,6 @@
 
 import signal
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from pipelines.engine.ledger import Ledger
+from pipelines.engine.lock import RunLock
 from pipelines.engine.plan import Plan
 from pipelines.engine.pool import run_locally
 from pipelines.engine.progress import Progress
@@ -19,6 +19,7 @@ from pipelines.engine.source import Source, plan
 from pipelines.engine.twins import TwinCheck
 from pipelines.engine.units import Unit
 from pipelines.engine.workspace import Workspace
+from pipelines.storage import files as storage
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         RunError, StorageError: what went wrong and what to do, in one line.
     """
     check_flags(launch)  # a wrong flag is told before any work
-    run = Run(path)
+    run = Run(storage.absolute(path))
     source.prepare(settings)
     planned = plan(source, settings)
     config = {
@@ -47,32 +48,37 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         **asdict(settings),
         **planned.facts,
         # What the run reads, as found: resuming over other inputs is refused.
-        "input": input_sizes(planned.units),
+        "input": input_facts(planned.units),
     }
-    if run.start(config):
-        return Ledger.from_json(run.stats())
-    files = file_count(planned.units) + len(planned.unreadable)
-    check_failed_files(planned.unreadable, files, launch.max_failed_files)
-    twins = TwinCheck(settings, planned.facts, source.check_worker)
-    execute(planned, run, launch, twins)
-    ledger = run.finish(
-        planned.units,
-        planned.unreadable,
-        planned.stages,
-        allow_empty=launch.allow_empty,
-        max_failed_files=launch.max_failed_files,
-    )
-    Workspace.beside(run).clear()
-    return ledger
+    with RunLock(run, note=source.name):
+        if run.start(config):
+            return Ledger.from_json(run.stats())
+        files = file_count(planned.units) + len(planned.unreadable)
+        check_failed_files(planned.unreadable, files, launch.max_failed_files)
+        execute(planned, run, launch, TwinCheck(settings, planned.facts, source.check_worker))
+        ledger = run.finish(
+            planned.units,
+            planned.unreadable,
+            planned.stages,
+            allow_empty=launch.allow_empty,
+            max_failed_files=launch.max_failed_files,
+        )
+        Workspace.beside(run).clear()
+        return ledger
 
 
-def input_sizes(units: Iterable[Unit]) -> dict[str, int]:
-    """Return the inputs and their bytes, in the units that read them."""
-    sizes: Counter[str] = Counter()
+def input_facts(units: Iterable[Unit]) -> dict[str, dict[str, int | str]]:
+    """Return what a run keeps of its inputs in its config: bytes and version, by path.
+
+    A run is not resumed over inputs that differ in either, so that no input is replaced between
+    two attempts. Files that cannot be listed, such as those of a web server, have neither.
+    """
+    facts: dict[str, dict[str, int | str]] = {}
     for unit in units:
         for part in unit.parts:
-            sizes[part.path] += part.size
-    return dict(sizes)
+            known = facts.setdefault(part.path, {"bytes": 0, "version": part.version})
+            known["bytes"] = int(known["bytes"]) + part.size
+    return facts
 
 
 def execute(planned: Plan, run: Run, launch: Launch, twins: TwinCheck) -> None:

@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from pipelines.engine.runs import LOCK, Run, RunError, to_bytes
+from pipelines.engine.errors import RunError
+from pipelines.engine.runs import LOCK, Run, to_bytes
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 

@@ -15,7 +15,6 @@ from pipelines.storage import files as storage
 # Records of one part of a unit, at most: the row of a document is its part's number times this,
 # plus the number of the record in that part.
 ROWS_PER_PART = 1 << 32
-_SUFFIXES = (".gz", ".bz2", ".zst", ".parquet", ".jsonl", ".json", ".avro", ".xml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,7 @@ class Part:
 
     path: str
     size: int  # bytes of the file, or of the range
+    version: str = ""  # what tells the file from another of its size: see ``InputFile``
     start: int = 0  # where the range begins, in the words of the source (bytes, row groups)
     end: int | None = None  # where it ends; None: at the end of the file
 
@@ -73,17 +73,18 @@ def unit_name(number: int, path: str) -> str:
     >>> unit_name(3, "dumps/dawiki-20220801.xml.bz2")
     '00003-dawiki-20220801'
     """
-    stem = storage.basename(path)
-    for suffix in _SUFFIXES:
-        stem = stem.removesuffix(suffix)
-    clean = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)
-    return f"{number:05d}-{clean}"
+    return f"{number:05d}-{storage.unit_stem(path)}"
+
+
+def part_of(file: storage.InputFile) -> Part:
+    """Return a whole file as a part."""
+    return Part(file.path, max(file.size, 0), file.version)
 
 
 def one_per_file(files: Iterable[tuple[storage.InputFile, str]]) -> list[Unit]:
     """Return a unit for each (file, kind), in the order given."""
     return [
-        Unit(unit_name(number, file.path), kind, (Part(file.path, max(file.size, 0)),))
+        Unit(unit_name(number, file.path), kind, (part_of(file),))
         for number, (file, kind) in enumerate(files)
     ]
 
@@ -116,7 +117,7 @@ def many_per_unit(
         Unit(
             unit_name(number, group[0].path),
             kind,
-            tuple(Part(file.path, max(file.size, 0)) for file in group),
+            tuple(map(part_of, group)),
         )
         for number, group in enumerate(grouped())
     ]

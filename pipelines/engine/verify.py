@@ -15,8 +15,9 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.engine.errors import RunError
 from pipelines.engine.manifest import RunFile, differences, listing
-from pipelines.engine.runs import Run, RunError
+from pipelines.engine.runs import Run
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 from pipelines.storage.stores import read_to_end

@@ -60,10 +60,9 @@ class Workspace:
 
     def names(self, *folder: str, suffix: str) -> set[str]:
         """Return the names, without suffix, of the files that a folder holds."""
-        files = (storage.basename(file.path) for file in storage.list_directory(self.at(*folder)))
         return {
             name.removesuffix(suffix)
-            for name in files
+            for name in storage.list_names(self.at(*folder))
             if name.endswith(suffix) and not name.startswith(storage.TEMPORARY)
         }
 

@@ -80,8 +80,8 @@ class CrawlPages:
         """Yield the pages; raises UnreadableFile for a file without any record."""
         for run in self.runs:
             for folder in ("documents", "rejects") if self.all_buckets else ("documents",):
-                for file in storage.list_directory(run.at(folder)):
-                    yield from _of_rows(file.path, self.lang)
+                for part in run.documents() if folder == "documents" else run.rejects():
+                    yield from _of_rows(run.at(part.path), self.lang)
         if self.files:
             model = load_fasttext(self.langid)
             for file in self.files:

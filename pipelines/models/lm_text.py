@@ -54,8 +54,8 @@ class LmText:
         """
         self.bad_records = 0
         for run in self.runs:
-            for file in storage.list_directory(run.at("documents")):
-                yield from _of_documents(file.path, self.lang, self.part)
+            for file in run.documents():
+                yield from _of_documents(run.at(file.path), self.lang, self.part)
         for dump in self.dumps:
             yield from self._of_dump(dump.path)
 

@@ -32,7 +32,7 @@ def add_inspect(commands: Any) -> None:
 def rows_of(run: Run, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the documents that the flags select, in the order of the files."""
     folder = "documents" if arguments.kept else "rejects"
-    for file in storage.list_directory(run.at(folder)):
+    for file in storage.list_directory(run.at(folder)):  # of a run that need not be complete
         if not file.path.endswith(".parquet") or storage.TEMPORARY in storage.basename(file.path):
             continue
         with storage.open_input(file.path) as stream:

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from filters.wikipedia.sites import load_site
 from pipelines.engine.errors import RunError
-from pipelines.engine.units import Part, Unit, one_per_file
+from pipelines.engine.units import Unit, one_per_file
 from pipelines.readers.compressed import BZ2_MAGIC, first_bytes, stream_starts
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
@@ -136,11 +136,15 @@ def _ranges(whole: Unit, site: SiteInfo, cuts: Sequence[int]) -> list[Unit]:
         Unit(
             f"{whole.name}-{number:05d}",
             whole.kind,
-            (Part(whole.path, end - start, start, None if end == whole.size else end),),
+            (replace(whole.parts[0], size=end - start, start=start, end=_end(end, whole)),),
             facts,
         )
         for number, (start, end) in enumerate(ranges)
     ]
+
+
+def _end(offset: int, whole: Unit) -> int | None:
+    return None if offset == whole.size else offset
 
 
 def _wiki_of(name: str, site: SiteInfo) -> str:

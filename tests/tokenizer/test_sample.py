@@ -1,6 +1,7 @@
 """What a tokenizer is trained on is chosen and cut by us, and does not depend on order."""
 
 import gzip
+import hashlib
 import json
 from pathlib import Path
 
@@ -25,7 +26,14 @@ def write_run(directory: Path, files: list[list[Text]], *, completed: bool = Tru
         )  # fmt: skip
         pq.write_table(table, directory / "documents" / f"{number}.parquet")
     if completed:
-        (directory / "COMPLETED").touch()
+        folder = directory / "documents"
+        entries = [
+            {"path": f"documents/{path.name}", "bytes": path.stat().st_size}
+            for path in sorted(folder.iterdir())
+        ]
+        manifest = json.dumps({"files": entries}).encode()
+        (directory / "manifest.json").write_bytes(manifest)
+        (directory / "COMPLETED").write_text(hashlib.sha256(manifest).hexdigest() + "\n")
     return str(directory)
 
 
@@ -148,6 +156,20 @@ def test_run_directories(tmp_path: Path) -> None:
     assert [*Corpus([str(tmp_path / "r*")])] == first + second
 
 
+def test_a_run_is_what_its_manifest_says(tmp_path: Path) -> None:
+    """A file that was cut, or is none of the run's, is not trained on."""
+    run = write_run(tmp_path / "run", [texts("a", 2), texts("b", 1)])
+    (tmp_path / "run" / "documents" / "foreign.parquet").write_bytes(b"x")
+    assert [*Corpus([run])] == texts("a", 2) + texts("b", 1)
+    first = min((tmp_path / "run" / "documents").iterdir())
+    first.write_bytes(first.read_bytes()[:-1])
+    with pytest.raises(CorpusError, match="not the file that the run's manifest names"):
+        Corpus([run])
+    (tmp_path / "run" / "manifest.json").write_text('{"files": []}')
+    with pytest.raises(CorpusError, match="not the one that COMPLETED vouches for"):
+        Corpus([run])
+
+
 def test_an_unfinished_run_is_refused(tmp_path: Path) -> None:
     """The message says which run to finish."""
     run = write_run(tmp_path / "github", [texts("a", 1)], completed=False)
@@ -162,7 +184,7 @@ def test_other_directories_and_names_are_refused(tmp_path: Path) -> None:
     run = Path(write_run(tmp_path / "run", []))
     for name, message in [
         (str(tmp_path), "not a run directory"),
-        (str(run), r"the run has no documents/\*.parquet"),
+        (str(run), "the run has no documents"),
         (str(tmp_path / "absent.txt"), "absent.txt: no such file"),
         (str(tmp_path / "*.txt"), r"\*.txt: no such file"),
         ("", "empty name: no such file"),

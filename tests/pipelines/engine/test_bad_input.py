@@ -109,7 +109,19 @@ def test_inputs_that_changed_are_another_configuration(
     changed = next(path for path in inputs if "licenses" in path)
     Path(changed).write_bytes(export(licenses, "parquet").getvalue())
     assert curate(tmp_path / "run", inputs) == 1
-    assert f"config.input.{changed}: " in capsys.readouterr().err
+    assert f"config.input.{changed}.bytes: " in capsys.readouterr().err
+
+
+def test_an_input_that_was_replaced_by_one_of_the_same_size_is_noticed(
+    tmp_path: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the time of its last change; stores tell it by their versions."""
+    assert curate(tmp_path / "run", inputs) == 0
+    (tmp_path / "run" / "COMPLETED").unlink()
+    content_of_it = Path(inputs[0]).read_bytes()
+    Path(inputs[0]).write_bytes(content_of_it[:-1] + b"!")
+    assert curate(tmp_path / "run", inputs) == 1
+    assert f"config.input.{inputs[0]}.version: " in capsys.readouterr().err
 
 
 def test_a_directory_that_is_no_run_is_not_written_to(
