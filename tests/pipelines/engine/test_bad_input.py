@@ -118,8 +118,7 @@ def test_an_input_that_was_replaced_by_one_of_the_same_size_is_noticed(
     """By the time of its last change; stores tell it by their versions."""
     assert curate(tmp_path / "run", inputs) == 0
     (tmp_path / "run" / "COMPLETED").unlink()
-    content_of_it = Path(inputs[0]).read_bytes()
-    Path(inputs[0]).write_bytes(content_of_it[:-1] + b"!")
+    Path(inputs[0]).write_bytes(Path(inputs[0]).read_bytes())
     assert curate(tmp_path / "run", inputs) == 1
     assert f"config.input.{inputs[0]}.version: " in capsys.readouterr().err
 
