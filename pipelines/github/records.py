@@ -7,11 +7,22 @@ none, is only unknown: no file is lost for its size (spec sources 1.1 and 1.2, s
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from enum import StrEnum
 from typing import Any, BinaryIO
 
-from pipelines.readers.bigquery import Export, open_export
-from pipelines.readers.rows import BadRow, NullRule, Row, Unread, UnreadableFile, show
+from pipelines.readers.bigquery import Export, open_export, values_of
+from pipelines.readers.rows import (
+    BadRow,
+    Layout,
+    NullRule,
+    RawRow,
+    UnreadableFile,
+    Values,
+    clip,
+    convert_each,
+    show,
+)
 
 __all__ = [
     "BadRow",
@@ -21,6 +32,14 @@ __all__ = [
     "LicenseRow",
     "Table",
     "UnreadableFile",
+    "blob_of",
+    "file_of",
+    "frame_blobs",
+    "frame_files",
+    "frame_languages",
+    "frame_licenses",
+    "languages_of",
+    "license_of",
     "read_blobs",
     "read_files",
     "read_languages",
@@ -53,13 +72,21 @@ KNOWN_COLUMNS = {
     Table.LICENSES: frozenset({"repo_name", "license"}),
     Table.LANGUAGES: frozenset({"repo_name", "language", "languages"}),
 }
-# What `_blob` takes apart; `languages` where a query renamed the column.
-BLOB_VALUES = (
-    *("id", "size", "content", "binary", "copies"),
-    *("repo_name", "path", "ref", "sample_repo_name", "sample_path", "sample_ref"),
-    *("mode", "license", "language", "languages"),
+# What the rows of each table are converted from; `languages` where a query renamed the column.
+FILE_VALUES = ("repo_name", "path", "id", "ref", "mode", "symlink_target")
+FILES = Layout(FILE_VALUES, needed=("repo_name", "path", "id"))
+JOINED_FILES = Layout(FILE_VALUES, needed=("repo_name", "path"))
+BLOB_VALUES = ("id", "size", "content", "binary", "copies")
+MORE_BLOB_VALUES = ("mode", "license", "language", "languages")
+SAMPLE_VALUES = ("sample_repo_name", "sample_path", "sample_ref")
+BLOBS = Layout((*BLOB_VALUES, *SAMPLE_VALUES, *MORE_BLOB_VALUES), ("id",), ("content",))
+JOINED_BLOBS = Layout(
+    (*BLOB_VALUES, "repo_name", "path", "ref", *MORE_BLOB_VALUES),
+    ("repo_name", "path"),
+    ("content",),
 )
-NOTHING_UNREAD: Unread = {}
+LICENSES = Layout(("repo_name", "license"), needed=("repo_name", "license"))
+LANGUAGES = Layout(("repo_name", "language", "languages"), needed=("repo_name",))
 INTEGER = re.compile("-?[0-9]{1,19}")
 INT64 = range(-(1 << 63), 1 << 63)
 
@@ -161,26 +188,36 @@ def read_files(stream: BinaryIO, name: str) -> Iterator[FileRow | BadRow]:
     Raises:
         UnreadableFile: at the first row, when the file as a whole cannot be read.
     """
-    columns = ("repo_name", "path", "id", "ref", "mode", "symlink_target")
+    return convert_each(frame_files(stream, name), file_of)
+
+
+def frame_files(stream: BinaryIO, name: str) -> Iterator[RawRow | BadRow]:
+    """Frame the rows of `files` or of a joined export, for ``file_of``; raises like the former."""
     export = open_export(stream, name)
     joined = bool(export.columns & BLOB_COLUMNS)
-    needed = columns[: 2 if joined else 3]
-    _require(export, name, needed)
-    for row in _checked(export, columns, needed):
-        if isinstance(row, BadRow):
-            yield row
-            continue
-        repo_name, path, blob_id, ref, mode, target = row.values
-        yield FileRow(
-            row.number,
-            repo_name,
-            path,
-            _text(blob_id) or "",
-            _text(ref),
-            _integer(mode),
-            _text(target),
-            row.replaced,
-        )
+    layout = JOINED_FILES if joined else FILES
+    _require(export, name, layout.needed)
+    yield from export.rows(layout)
+
+
+def file_of(row: RawRow) -> FileRow | BadRow:
+    """Convert a row that ``frame_files`` yields."""
+    found = _checked(row)
+    if isinstance(found, BadRow):
+        return found
+    (repo_name, path, blob_id, ref, mode, target), replaced = found
+    if "\0" in path or "\0" in repo_name:
+        return _holds_nul(row.row, repo_name, path)
+    return FileRow(
+        row.row,
+        repo_name,
+        path,
+        _text(blob_id) or "",
+        _text(ref),
+        _integer(mode),
+        _text(target),
+        replaced,
+    )
 
 
 def read_blobs(stream: BinaryIO, name: str, *, content: bool = True) -> Iterator[BlobRow | BadRow]:
@@ -192,38 +229,48 @@ def read_blobs(stream: BinaryIO, name: str, *, content: bool = True) -> Iterator
     Raises:
         UnreadableFile: at the first row, when the file as a whole cannot be read.
     """
+    return convert_each(frame_blobs(stream, name, content=content), blob_of)
+
+
+def frame_blobs(stream: BinaryIO, name: str, *, content: bool = True) -> Iterator[RawRow | BadRow]:
+    """Frame the rows of `contents` or of a joined export, for ``blob_of``.
+
+    The arguments and the errors are those of ``read_blobs``.
+    """
     export = open_export(stream, name)
-    joined = export.columns >= {"repo_name", "path"}
-    needed = ("repo_name", "path") if joined else ("id",)
-    _require(export, name, (*needed, "content"))
-    unread = {} if content else {"content": CONTENT_IS_NULL}
-    for row in _checked(export, BLOB_VALUES, needed, ("content",), unread):
-        if isinstance(row, BadRow):
-            yield row
-        else:
-            yield _blob(row, joined=joined, content=content)
+    layout = JOINED_BLOBS if export.columns >= {"repo_name", "path"} else BLOBS
+    _require(export, name, (*layout.needed, *layout.texts))
+    if not content:
+        layout = changed(layout, unread={"content": CONTENT_IS_NULL})
+    yield from export.rows(layout)
 
 
-def _blob(row: Row, *, joined: bool, content: bool) -> BlobRow:
-    values = row.values
-    blob_id, size, text, binary, copies = values[:5]
-    repo_name, path, ref = values[5:8] if joined else values[8:11]
-    mode, license_key, language, languages = values[11:]
+def blob_of(row: RawRow) -> BlobRow | BadRow:
+    """Convert a row that ``frame_blobs`` yields."""
+    found = _checked(row)
+    if isinstance(found, BadRow):
+        return found
+    values, replaced = found
+    blob_id, size, text, binary, copies, repo_name, path, ref = values[:8]
+    mode, license_key, language, languages = values[8:]
+    repo_name, path = _text(repo_name), _text(path)
+    if "\0" in (path or "") or "\0" in (repo_name or ""):
+        return _holds_nul(row.row, repo_name, path)
     return BlobRow(
-        row.number,
+        row.row,
         _text(blob_id),
         _integer(size),
-        text if content else None,
+        None if "content" in row.layout.unread else text,
         text is not None,
         _flag(binary),
         _integer(copies),
-        _text(repo_name),
-        _text(path),
+        repo_name,
+        path,
         _text(ref),
         _integer(mode),
         _text(license_key),
         _languages(languages if language is None else language) or (),
-        row.replaced,
+        replaced,
     )
 
 
@@ -233,11 +280,25 @@ def read_licenses(stream: BinaryIO, name: str) -> Iterator[LicenseRow | BadRow]:
     Raises:
         UnreadableFile: at the first row, when the file as a whole cannot be read.
     """
-    columns = ("repo_name", "license")
+    return convert_each(frame_licenses(stream, name), license_of)
+
+
+def frame_licenses(stream: BinaryIO, name: str) -> Iterator[RawRow | BadRow]:
+    """Frame the rows of `licenses`, for ``license_of``; raises like ``read_licenses``."""
     export = open_export(stream, name)
-    _require(export, name, columns)
-    for row in _checked(export, columns, columns):
-        yield row if isinstance(row, BadRow) else LicenseRow(row.number, *row.values)
+    _require(export, name, LICENSES.needed)
+    yield from export.rows(LICENSES)
+
+
+def license_of(row: RawRow) -> LicenseRow | BadRow:
+    """Convert a row that ``frame_licenses`` yields."""
+    found = _checked(row)
+    if isinstance(found, BadRow):
+        return found
+    (repo_name, key), _ = found
+    if "\0" in repo_name:
+        return _holds_nul(row.row, repo_name)
+    return LicenseRow(row.row, repo_name, key)
 
 
 def read_languages(stream: BinaryIO, name: str) -> Iterator[LanguagesRow | BadRow]:
@@ -246,19 +307,34 @@ def read_languages(stream: BinaryIO, name: str) -> Iterator[LanguagesRow | BadRo
     Raises:
         UnreadableFile: at the first row, when the file as a whole cannot be read.
     """
-    columns = ("repo_name", "language", "languages")
+    return convert_each(frame_languages(stream, name), languages_of)
+
+
+def frame_languages(stream: BinaryIO, name: str) -> Iterator[RawRow | BadRow]:
+    """Frame the rows of `languages`, for ``languages_of``; raises like ``read_languages``."""
     export = open_export(stream, name)
-    _require(export, name, columns[:1])
-    for row in _checked(export, columns, columns[:1]):
-        if isinstance(row, BadRow):
-            yield row
-            continue
-        repo_name, language, other = row.values
-        languages = _languages(other if language is None else language)
-        if languages is None:
-            yield BadRow(row.number, "wrong_type", f"language: {show(columns, row.values)}")
-        else:
-            yield LanguagesRow(row.number, repo_name, languages)
+    _require(export, name, LANGUAGES.needed)
+    yield from export.rows(LANGUAGES)
+
+
+def languages_of(row: RawRow) -> LanguagesRow | BadRow:
+    """Convert a row that ``frame_languages`` yields."""
+    found = _checked(row)
+    if isinstance(found, BadRow):
+        return found
+    (repo_name, language, other), _ = found
+    languages = _languages(other if language is None else language)
+    if languages is None:
+        detail = f"language: {show(row.layout.columns, found[0])}"
+        return BadRow(row.row, "wrong_type", detail)
+    if "\0" in repo_name:
+        return _holds_nul(row.row, repo_name)
+    return LanguagesRow(row.row, repo_name, languages)
+
+
+def _holds_nul(row: int, *names: str | None) -> BadRow:
+    """Return the bad row for a repository or a path with NUL in it, which none can have."""
+    return BadRow(row, "bad_name", clip(f"NUL in {' '.join(map(repr, filter(None, names)))}"))
 
 
 def _require(export: Export, name: str, needed: Sequence[str]) -> None:
@@ -274,34 +350,27 @@ def _seen(columns: frozenset[str]) -> str:
     return f"the columns are {', '.join(sorted(columns))}" if columns else "no columns were found"
 
 
-def _checked(
-    export: Export,
-    columns: Sequence[str],
-    needed: Sequence[str],
-    optional: Sequence[str] = (),
-    unread: Unread = NOTHING_UNREAD,
-) -> Iterator[Row | BadRow]:
-    """Yield the rows, bad where a ``needed`` text is missing, or it or an ``optional`` is none."""
-    places = [(columns.index(column), column in needed) for column in (*needed, *optional)]
-    for row in export.rows(columns, unread):
-        if isinstance(row, BadRow):
-            yield row
-            continue
-        for place, is_needed in places:
-            value = row.values[place]
-            if value is None or value == "":
-                if not is_needed:
-                    continue
-                reason = "missing_field"
-            elif isinstance(value, str):
+def _checked(row: RawRow) -> Values | BadRow:
+    """Return the values of a row, if those that must be texts are."""
+    found = values_of(row)
+    if isinstance(found, BadRow):
+        return found
+    values, _ = found
+    for place, is_needed in row.layout.texts_at:
+        value = values[place]
+        if isinstance(value, str):
+            if value or not is_needed:
                 continue
-            else:
-                reason = "wrong_type"
-            detail = f"{columns[place]}: {show(columns, row.values)}"
-            yield BadRow(row.number, reason, detail)
-            break
+            reason = "missing_field"
+        elif value is None:
+            if not is_needed:
+                continue
+            reason = "missing_field"
         else:
-            yield row
+            reason = "wrong_type"
+        columns = row.layout.columns
+        return BadRow(row.row, reason, f"{columns[place]}: {show(columns, values)}")
+    return found
 
 
 def _text(value: Any) -> str | None:
@@ -314,6 +383,8 @@ def _flag(value: Any) -> bool:
 
 def _integer(value: Any) -> int | None:
     """Read an INT64, which JSON has as a string; None for what is none."""
+    if value is None:
+        return None
     if isinstance(value, str) and INTEGER.fullmatch(value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():

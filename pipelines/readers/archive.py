@@ -38,6 +38,7 @@ HEADER = re.compile(rb"(WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n(?i:WARC-|Content-)[A-Za-
 # The line that ends a record for cc_net, whatever follows it (spec/web.md 2.2, fact 4).
 VERSION_LINE = re.compile(rb"(?m:^)[ \t\r]{0,80}(WARC/1\.0[ \t\r]{0,80}\n)")
 FIRST_LINE = re.compile(rb"WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n")
+TYPE = re.compile(rb"(?i)\nWARC-Type:")
 LONGEST_HEADER_MATCH = 256  # bytes that either expression looks at, at most
 LINE_ENDS = re.compile(rb"[\r\n]*")
 
@@ -51,6 +52,7 @@ class Record:
     content_length: int  # bytes, as the header says; those of the block where it says none
     # The block goes on to the next header, the line ends before it included.
     runs_on: bool = False
+    row: int = 0  # place among the documents of its file, from 0; set by who frames them
 
     def header(self, name: bytes) -> str:
         """Return a header as it stands, "" where there is none."""
@@ -170,9 +172,9 @@ class _Parser:
         header = bytes(self._data[:start])
         if not FIRST_LINE.match(header):
             return self._skip_to_header(1, "bad_header")
-        another = header.find(b"\n" + VERSION)
-        if another >= 0:
-            self._drop(another + 1)
+        another = header.find(b"\n" + VERSION) + 1 or _second_header(header)
+        if another:
+            self._drop(another)
             return BadRecord("bad_header", clip(repr(header[:another])))
         return self._read_block(_parse(header), start)
 
@@ -326,6 +328,17 @@ def _parse(header: bytes) -> dict[bytes, bytes]:
         if colon:
             headers.setdefault(name.strip().lower(), value.strip())
     return headers
+
+
+def _second_header(header: bytes) -> int:
+    """Return where the next record begins in a header whose end is damaged, 0 if none does.
+
+    It begins in the middle of a line there; a value that quotes "WARC/1.0" looks the same, but no
+    second WARC-Type follows it.
+    """
+    match = HEADER.search(header, 1)
+    start = match.start(1) if match else len(header)
+    return start if TYPE.search(header, start) and TYPE.search(header, 0, start) else 0
 
 
 def _length(value: bytes) -> int | None:

@@ -1,15 +1,16 @@
 """Rows of an Avro object container file, as BigQuery exports them (spec sources 1.1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import fastavro
 
 from pipelines.readers.rows import (
     BadRow,
-    Row,
+    Layout,
+    RawRow,
     Source,
-    Unread,
+    Values,
     clip,
     decode,
     repair_texts,
@@ -38,38 +39,39 @@ class AvroRows:
         except Exception as error:  # noqa: BLE001 -- a damaged header fails in many ways
             unreadable(source, name, "the Avro header is damaged: fetch the file again", error)
 
-    def rows(self, columns: Sequence[str], unread: Unread) -> Iterator[Row | BadRow]:
-        """Yield the rows, block by block; a damaged block ends the file.
-
-        Args:
-            columns: the fields whose values are wanted.
-            unread: those of which only the presence matters (``Unread``).
-        """
+    def rows(self, layout: Layout) -> Iterator[RawRow | BadRow]:
+        """Yield the rows, block by block; a damaged block ends the file."""
         number = 0
+        record: Any  # a dict, since the schema has fields
         try:
             for block in self._blocks:
                 for record in block:
-                    yield _row(number, record, columns, unread)
+                    yield RawRow(number, layout, record)
                     number += 1
         except Exception as error:  # noqa: BLE001 -- damage shows as EOF, value, index, zlib errors
             self._source.raise_own_error()
             yield BadRow(number, "truncated_file", clip(f"{type(error).__name__}: {error}"))
 
 
-def _row(number: int, record: Any, columns: Sequence[str], unread: Unread) -> Row:
+def values_of(record: dict[str, Any], layout: Layout) -> Values:
+    """Return the values of one row."""
     values = []
     replaced = 0
-    for column in columns:
+    for column in layout.columns:
         value = record.get(column)
         if isinstance(value, bytes):  # a table written elsewhere may keep text as bytes
             value = value.decode(errors="surrogateescape")
-        if column in unread and isinstance(value, str):
-            value = ""
-        elif not isinstance(value, int):
+        if isinstance(value, str):
+            if column in layout.unread:
+                value = ""
+            elif not value.isascii():
+                value, count = _decode_again(value)
+                replaced += count
+        elif isinstance(value, list | dict):
             value, count = repair_texts(value, _decode_again)
             replaced += count
         values.append(value)
-    return Row(number, tuple(values), replaced)
+    return tuple(values), replaced
 
 
 def _decode_again(text: str) -> tuple[str, int]:

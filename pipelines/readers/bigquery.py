@@ -4,11 +4,11 @@ The three formats give equal rows, but for what JSON leaves open: INT64 columns 
 and NULL columns are absent. The format is told by the first bytes of the file, not by its name.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
 from pipelines.readers import avro, jsonlines, parquet
-from pipelines.readers.rows import BadRow, Row, Source, Unread, unreadable
+from pipelines.readers.rows import BadRow, Layout, RawRow, Source, Values, unreadable
 
 SUFFIXES = {".parquet": parquet.MAGIC, ".avro": avro.MAGIC}  # and their first bytes
 
@@ -19,8 +19,8 @@ class Export(Protocol):
     columns: frozenset[str]
     has_schema: bool  # else ``columns`` are those that the first rows hold
 
-    def rows(self, columns: Sequence[str], unread: Unread) -> Iterator[Row | BadRow]:
-        """Yield the values of ``columns`` row by row, None where NULL or absent."""
+    def rows(self, layout: Layout) -> Iterator[RawRow | BadRow]:
+        """Frame the rows, for ``values_of``."""
 
 
 def open_export(stream: BinaryIO, name: str) -> Export:
@@ -43,3 +43,13 @@ def open_export(stream: BinaryIO, name: str) -> Export:
         if name.endswith(suffix):
             unreadable(source, name, f"does not start with {magic!r}: fetch the file again")
     return jsonlines.JsonLines(source, name)
+
+
+def values_of(row: RawRow) -> Values | BadRow:
+    """Return the values of a row in the order of the columns of its layout."""
+    data = row.data
+    if isinstance(data, tuple):
+        return data, row.replaced
+    if isinstance(data, bytes):
+        return jsonlines.values_of(data, row.layout, row.row)
+    return avro.values_of(data, row.layout)

@@ -5,15 +5,16 @@ A line that is not a JSON object is a bad row; blank lines are not rows. A NULL 
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from pipelines.readers.rows import (
     DETAIL_CHARS,
     BadRow,
-    Row,
+    Layout,
+    RawRow,
     Source,
-    Unread,
+    Values,
     clip,
     decode,
     repair_texts,
@@ -60,36 +61,18 @@ class JsonLines:
             self._head.append(line)
             if isinstance(line, bytes):
                 size += len(line)
-                row = _parse(len(self._head) - 1, line)
-                if not isinstance(row, BadRow):
-                    columns |= row[0].keys()
+                columns |= _keys(line)
             if len(self._head) == HEAD_LINES or size > HEAD_BYTES:
                 break
         return frozenset(columns)
 
-    def rows(self, columns: Sequence[str], unread: Unread) -> Iterator[Row | BadRow]:
-        """Yield the rows; a file is read once.
-
-        Args:
-            columns: the keys whose values are wanted.
-            unread: those of which only the presence matters (``Unread``).
-        """
-        lines = self._all_lines()
-        for number, line in enumerate(lines):
+    def rows(self, layout: Layout) -> Iterator[RawRow | BadRow]:
+        """Yield the lines; a file is read once."""
+        for number, line in enumerate(self._all_lines()):
             if isinstance(line, BadRow):
                 yield BadRow(number, line.reason, line.detail)
-                continue
-            parsed = _parse(number, line)
-            if isinstance(parsed, BadRow):
-                yield parsed
-                continue
-            record, replaced = parsed
-            values = tuple(
-                "" if key in unread and isinstance(value, str) else value
-                for key in columns
-                for value in (record.get(key),)
-            )
-            yield Row(number, values, replaced)
+            else:
+                yield RawRow(number, layout, line)
 
     def _all_lines(self) -> Iterator[bytes | BadRow]:
         yield from self._head
@@ -117,16 +100,38 @@ class JsonLines:
             yield BadRow(0, "truncated_file", clip(f"{type(error).__name__}: {error}"))
 
 
-def _parse(number: int, line: bytes) -> tuple[dict[str, Any], int] | BadRow:
-    """Parse one line; returns the object and the replacements in it."""
-    text, replaced = decode(line)
+def _keys(line: bytes) -> frozenset[str]:
     try:
-        record = json.loads(text)
-        if "\\ud" in text or "\\uD" in text:
-            record, surrogates = repair_texts(record, without_surrogates)
-            replaced += surrogates
+        record, _ = _parse(line)
+    except (ValueError, RecursionError):
+        return frozenset()
+    return frozenset(record)
+
+
+def values_of(line: bytes, layout: Layout, row: int) -> Values | BadRow:
+    """Return the values of one line, or say why it is no row."""
+    try:
+        record, replaced = _parse(line)
     except (ValueError, RecursionError) as error:
-        return BadRow(number, "bad_json", f"{clip(str(error))}: {clip(text)}")
+        return BadRow(row, "bad_json", f"{clip(str(error))}: {clip(decode(line)[0])}")
+    for key in layout.unread:
+        if isinstance(record.get(key), str):
+            record[key] = ""
+    return tuple(map(record.get, layout.columns)), replaced
+
+
+def _parse(line: bytes) -> tuple[dict[str, Any], int]:
+    """Return the object of a line and the replacements in it.
+
+    Raises:
+        ValueError: the line is not JSON, or it is no object.
+        RecursionError: it is nested too deep.
+    """
+    text, replaced = decode(line)
+    record = json.loads(text)
+    if "\\ud" in text or "\\uD" in text:
+        record, surrogates = repair_texts(record, without_surrogates)
+        replaced += surrogates
     if not isinstance(record, dict):
-        return BadRow(number, "bad_json", f"not an object: {clip(text)}")
+        raise ValueError("not an object")  # noqa: TRY004 -- of data, like what json raises
     return record, replaced

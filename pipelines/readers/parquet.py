@@ -12,7 +12,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.readers.rows import BadRow, NullRule, Row, Source, Unread, clip, decode, unreadable
+from pipelines.readers.rows import (
+    BadRow,
+    Layout,
+    NullRule,
+    RawRow,
+    Source,
+    clip,
+    decode,
+    unreadable,
+)
 
 MAGIC = b"PAR1"
 BATCH_BYTES = 4 << 20  # of decoded columns
@@ -42,17 +51,15 @@ class ParquetRows:
             unreadable(source, name, "the Parquet footer is damaged: fetch the file again", error)
         self.columns = frozenset(self._kinds)
 
-    def rows(self, columns: Sequence[str], unread: Unread) -> Iterator[Row | BadRow]:
+    def rows(self, layout: Layout) -> Iterator[RawRow | BadRow]:
         """Yield the rows; a damaged row group ends the file.
 
-        Args:
-            columns: those whose values are wanted; only they are fetched.
-            unread: those of which only the presence matters (``Unread``).
+        Only the columns that ``layout`` asks for are fetched.
 
         Raises:
             UnreadableFile: a column has a type that no export writes.
         """
-        for column in columns:
+        for column in layout.columns:
             kind = self._kinds.get(column)
             if kind is not None and not _readable(kind):
                 unreadable(
@@ -62,24 +69,23 @@ class ParquetRows:
         group = 0
         try:
             for group in range(self._file.num_row_groups):
-                for row in self._group_rows(group, number, columns, unread):
-                    yield row
-                    number += 1
+                for rows in self._group_rows(group, number, layout):
+                    yield from rows
+                    number += len(rows)
         except Exception as error:  # noqa: BLE001 -- Arrow raises its own, OSError, MemoryError ...
             self._source.raise_own_error()
             lost = self._file.metadata.num_rows - number
             detail = f"row group {group}, {lost} rows not read: {clip(str(error))}"
             yield BadRow(number, "truncated_file", detail)
 
-    def _group_rows(
-        self, group: int, number: int, columns: Sequence[str], unread: Unread
-    ) -> Iterator[Row]:
+    def _group_rows(self, group: int, number: int, layout: Layout) -> Iterator[list[RawRow]]:
+        """Yield the rows of a group, batch by batch; ``number`` is that of the first."""
         presence = {
             column: known
-            for column, rule in unread.items()
+            for column, rule in layout.unread.items()
             if column in self.columns and (known := self._presence(group, column, rule)) is not None
         }
-        fetched = [c for c in columns if c in self.columns and c not in presence]
+        fetched = [c for c in layout.columns if c in self.columns and c not in presence]
         # Without a column there would be no rows to count.
         fetched = fetched or [min(self.columns - presence.keys())]
         start = 0
@@ -88,17 +94,20 @@ class ParquetRows:
         ):
             replaced: Replaced = {}
             values: list[Values] = []
-            for column in columns:
+            for column in layout.columns:
                 if column in presence:
                     values.append(presence[column][start : start + batch.num_rows])
                 elif column not in self.columns:
                     values.append([None] * batch.num_rows)
-                elif column in unread and _is_text(batch.column(column).type):
+                elif column in layout.unread and _is_text(batch.column(column).type):
                     values.append(_marks(batch.column(column)))
                 else:
                     values.append(_values(batch.column(column), replaced))
-            for place, row in enumerate(zip(*values, strict=True)):
-                yield Row(number + start + place, row, replaced.get(place, 0) if replaced else 0)
+            numbers = range(number + start, number + start + batch.num_rows)
+            rows = list(map(RawRow, numbers, repeat(layout), zip(*values, strict=True)))
+            for place, count in replaced.items():
+                rows[place].replaced = count
+            yield rows
             start += batch.num_rows
 
     def _presence(self, group: int, column: str, rule: NullRule) -> list[str | None] | None:

@@ -1,17 +1,24 @@
-"""What readers of row files share: a row, a bad row, an unreadable file, and repaired text.
+"""What readers share: raw records and their conversion, bad rows, unreadable files, repaired text.
 
-Bad data never raises (spec sources 0.2.1): a row that cannot be used becomes a ``BadRow``, and
-only a file that cannot be opened at all raises ``UnreadableFile``. An error of the stream itself,
-such as a lost connection, is neither: it is passed on, so that the unit is tried again and no
-good file is written off as damaged. ``Source`` tells the two apart.
+A reader has two halves. The first frames: it is a generator that cuts a file into raw records,
+each with its place, and looks at nothing but where a record begins and ends; it raises
+``UnreadableFile`` only. The second converts: it is a pure function of one raw record, in which
+everything is parsed that depends on the content. ``convert_each`` joins the two halves, and makes
+a ``BadRow`` of a record whose conversion raises, so that no record can end a run.
+
+Bad data never raises (docs/rules/sources.md 0.2.1): a row that cannot be used becomes a ``BadRow``,
+and only a file that cannot be opened at all raises ``UnreadableFile``. An error of the stream
+itself, such as a lost connection, is neither: it is passed on, so that the unit is tried again and
+no good file is written off as damaged. ``Source`` tells the two apart.
 """
 
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO, NoReturn
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, BinaryIO, NoReturn, Protocol, TypeVar
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
@@ -27,8 +34,9 @@ class UnreadableFile(Exception):  # noqa: N818 -- named for what it says of the 
 class BadRow:
     """A row that could not be used: it is counted and reported, the file goes on.
 
-    Reasons: ``bad_json``, ``missing_field``, ``wrong_type``, ``line_too_long``, and
-    ``truncated_file``, which stands for all rows that a damaged file may have held after it.
+    Reasons: ``bad_json``, ``missing_field``, ``wrong_type``, ``too_large`` (docs/rules/sources.md
+    0.2.5), ``failed:NAME`` (the conversion raised the exception NAME), and ``truncated_file``,
+    which stands for all rows that a damaged file may have held after it.
     """
 
     row: int  # number of the row in its file, from 0
@@ -36,13 +44,47 @@ class BadRow:
     detail: str  # the field or the error, and the start of the line
 
 
-@dataclass(slots=True)
-class Row:
-    """The values of one row, in the order of the columns asked for."""
+# Failures of the machine, not of the data: they must never become verdicts on a record.
+MACHINE_ERRORS = (OSError, MemoryError, ImportError)
 
-    number: int  # of the row in its file, from 0, counting bad rows
-    values: tuple[Any, ...]  # None where the column is NULL or absent
-    replaced: int = 0  # U+FFFD put where bytes or surrogates were not text
+
+class RawRecord(Protocol):
+    """What a framing generator yields: its content is not looked at yet."""
+
+    @property
+    def row(self) -> int:
+        """Place in the file, counted from 0, bad rows included."""
+
+
+Raw = TypeVar("Raw", bound=RawRecord)
+Converted = TypeVar("Converted")
+
+
+def convert_each(
+    records: Iterable[Raw | BadRow], convert: Callable[[Raw], Converted | BadRow | None]
+) -> Iterator[Converted | BadRow]:
+    """Yield what ``convert`` makes of each raw record, and the bad rows as they are.
+
+    A record of which it makes None is left out. A record for which it raises an exception becomes
+    a ``BadRow`` with the reason ``failed:NAME``; ``MACHINE_ERRORS`` are raised.
+    """
+    for record in records:
+        if isinstance(record, BadRow):
+            yield record
+            continue
+        try:
+            converted = convert(record)
+        except MACHINE_ERRORS:
+            raise
+        except Exception as error:  # noqa: BLE001 -- any other is the fault of the record
+            converted = failed(record.row, error)
+        if converted is not None:
+            yield converted
+
+
+def failed(row: int, error: Exception) -> BadRow:
+    """Return the bad row for a record whose conversion raised ``error``."""
+    return BadRow(row, f"failed:{type(error).__name__}", clip(str(error)))
 
 
 @dataclass(frozen=True)
@@ -59,6 +101,39 @@ class NullRule:
 
 # Columns of which only the presence matters: "" stands where there is a text.
 Unread = Mapping[str, NullRule]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is wanted of the rows of a table."""
+
+    columns: tuple[str, ...]  # whose values are wanted, in this order
+    needed: tuple[str, ...] = ()  # those that must hold a text
+    texts: tuple[str, ...] = ()  # those that must hold a text or NULL
+    unread: Unread = field(default_factory=dict)
+
+    @cached_property
+    def texts_at(self) -> tuple[tuple[int, bool], ...]:
+        """Where the values stand that must be texts, and whether they are needed."""
+        columns = (*self.needed, *self.texts)
+        return tuple((self.columns.index(column), column in self.needed) for column in columns)
+
+
+@dataclass(slots=True)
+class RawRow:
+    """One row of a table as its format frames it; ``bigquery.values_of`` converts it."""
+
+    row: int  # number of the row in its file, from 0, counting bad rows
+    layout: Layout  # shared by the rows of a file
+    # A line of JSON, the fields of an Avro record, or the values of a Parquet row: Arrow decodes
+    # column by column, so that these are in the order of ``layout.columns`` already.
+    data: bytes | dict[str, Any] | tuple[Any, ...]
+    replaced: int = 0  # U+FFFD put where bytes were not text, as far as the framing decodes
+
+
+# The values of one row, in the order of the columns asked for, None where a column is NULL or
+# absent; and how many U+FFFD were put where bytes or surrogates were not text.
+Values = tuple[tuple[Any, ...], int]
 
 
 class Source(io.BufferedReader):

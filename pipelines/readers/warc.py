@@ -6,6 +6,7 @@ LLaMA read WET files. A page from here has the same fields; what made its text s
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import BinaryIO, Literal
 
 from fastwarc.warc import WarcRecord
@@ -14,10 +15,18 @@ from resiliparse.parse.encoding import detect_encoding
 from resiliparse.parse.html import HTMLTree
 
 from pipelines.readers.archive import BadRecord, Record, read_records
-from pipelines.readers.rows import REPLACEMENT, BadRow, UnreadableFile, clip
-from pipelines.readers.wet import WetPage, page_notes
+from pipelines.readers.rows import REPLACEMENT, BadRow, UnreadableFile, clip, convert_each
+from pipelines.readers.wet import WetPage, is_url, page_notes
 
-__all__ = ["BadRow", "UnreadableFile", "WetPage", "load_extractor", "read_warc"]
+__all__ = [
+    "BadRow",
+    "UnreadableFile",
+    "WetPage",
+    "frame_warc",
+    "load_extractor",
+    "read_warc",
+    "warc_page",
+]
 
 # Common Crawl cuts a page at 1 MiB, at 5 MiB from 2025 on; what is longer is no page to read.
 MAX_HTML_BYTES = 5 << 20
@@ -30,10 +39,11 @@ HTTP_RECORD = b"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/htt
 Extractor = Callable[[str], str]  # HTML to text
 
 
-class ExtractorError(Exception):
-    """An extractor that cannot be had; the message says what to do."""
+class ExtractorError(ImportError):
+    """An extractor that cannot be had, a fault of the machine; the message says what to do."""
 
 
+@cache
 def load_extractor(name: str) -> Extractor:
     """Return what makes text of HTML: ``resiliparse`` or ``trafilatura``.
 
@@ -72,9 +82,9 @@ def read_warc(
 ) -> Iterator[WetPage | BadRow]:
     """Read the HTML pages of a WARC file, gzipped or not.
 
-    Reasons of bad rows: ``no_url``, ``no_date``, ``no_text``, ``no_type``, ``not_http``,
-    ``bad_http``, ``http_status`` (not 200), ``not_html``, ``html_too_long``, ``bad_encoding``,
-    ``extractor_failed``, and those of ``archive.BadRecord``.
+    Reasons of bad rows: ``no_url``, ``bad_url``, ``no_date``, ``no_text``, ``no_type``,
+    ``not_http``, ``bad_http``, ``http_status`` (not 200), ``not_html``, ``html_too_long``,
+    ``bad_encoding``, ``extractor_failed``, and those of ``archive.BadRecord``.
 
     Args:
         stream: the file, at its start; it need not be seekable.
@@ -87,21 +97,40 @@ def read_warc(
         ExtractorError: see ``load_extractor``.
         UnreadableFile: there is no record in the file at all.
     """
-    extract = load_extractor(extractor)
+    load_extractor(extractor)
     notes = Counter() if notes is None else notes
+    for page in convert_each(
+        frame_warc(stream, name, notes=notes), partial(warc_page, extractor=extractor)
+    ):
+        if isinstance(page, WetPage):
+            notes.update(page_notes(page))
+        yield page
+
+
+def frame_warc(
+    stream: BinaryIO, name: str, *, notes: Counter[str] | None = None
+) -> Iterator[Record | BadRow]:
+    """Cut a WARC file into its responses, for ``warc_page``.
+
+    Args:
+        stream: the file, at its start; it need not be seekable.
+        name: of the file, for messages.
+        notes: where to count the records that are no responses, by type.
+
+    Raises:
+        UnreadableFile: there is no record in the file at all.
+    """
     row = 0
     for record in read_records(stream, name):
         if isinstance(record, BadRecord):
             yield BadRow(row, record.reason, record.detail)
         elif record.kind and record.kind != "response":
-            notes[f"{record.kind}_records"] += 1
+            if notes is not None:
+                notes[f"{record.kind}_records"] += 1
             continue
         else:
-            page = _page(record, row, extract)
-            if isinstance(page, WetPage):
-                page.extractor = extractor
-                notes.update(page_notes(page))
-            yield page
+            record.row = row
+            yield record
         row += 1
 
 
@@ -109,8 +138,18 @@ class _NoPageError(Exception):
     """A response that gives no page: reason and detail."""
 
 
-def _page(record: Record, row: int, extract: Extractor) -> WetPage | BadRow:
-    url = record.url
+def warc_page(record: Record, *, extractor: str = "resiliparse") -> WetPage | BadRow:
+    """Make a page of a response that ``frame_warc`` yields, or say why there is none.
+
+    Args:
+        record: of the file.
+        extractor: for ``load_extractor``.
+
+    Raises:
+        ExtractorError: see ``load_extractor``.
+    """
+    url, row = record.url, record.row
+    extract = load_extractor(extractor)
     for needed, reason in (
         (record.kind, "no_type"),
         (url, "no_url"),
@@ -118,6 +157,8 @@ def _page(record: Record, row: int, extract: Extractor) -> WetPage | BadRow:
     ):
         if not needed:
             return BadRow(row, reason, clip(url))
+    if not is_url(url):
+        return BadRow(row, "bad_url", clip(url))
     try:
         payload = _payload(record)
         html, replaced = _decode(payload)
@@ -137,6 +178,7 @@ def _page(record: Record, row: int, extract: Extractor) -> WetPage | BadRow:
         record.header(b"warc-record-id"),
         replaced,
         record.runs_on,
+        extractor,
     )
 
 

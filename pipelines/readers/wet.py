@@ -7,12 +7,14 @@ other lines are the text. Bad records are counted by reason; a page that was rep
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from pipelines.readers.archive import BadRecord, Record, read_records
-from pipelines.readers.rows import BadRow, UnreadableFile, clip, decode
+from pipelines.readers.rows import BadRow, UnreadableFile, clip, convert_each, decode
 
-__all__ = ["BadRow", "UnreadableFile", "WetPage", "read_wet"]
+__all__ = ["BadRow", "UnreadableFile", "WetPage", "frame_wet", "read_wet", "wet_page"]
 
 # The other types of WARC 1.0 and 1.1, section 5.5: they are no documents.
 OTHER_TYPES = frozenset(
@@ -37,6 +39,15 @@ class WetPage:
     runs_on: bool = False  # Content-Length was wrong: the text goes on to the next header
     extractor: str = "wet"  # what made text of HTML
 
+    @property
+    def netloc(self) -> str:
+        """Return the network location of the url, port included; ``is_url`` holds, so it has one.
+
+        >>> WetPage(0, "http://a.org:80/x", "", "", "", "", 0, "", "").netloc
+        'a.org:80'
+        """
+        return urlsplit(self.url).netloc
+
 
 def read_wet(
     stream: BinaryIO,
@@ -47,8 +58,8 @@ def read_wet(
 ) -> Iterator[WetPage | BadRow]:
     """Read the pages of a WET file, gzipped or not.
 
-    Reasons of bad rows: ``no_url``, ``no_date``, ``no_text``, ``no_type``, and those of
-    ``archive.BadRecord``.
+    Reasons of bad rows: ``no_url``, ``bad_url``, ``no_date``, ``no_text``, ``no_type``, and those
+    of ``archive.BadRecord``.
 
     Args:
         stream: the file, at its start; it need not be seekable.
@@ -61,18 +72,44 @@ def read_wet(
         UnreadableFile: there is no record in the file at all.
     """
     notes = Counter() if notes is None else notes
+    for page in convert_each(
+        frame_wet(stream, name, line_based=line_based, notes=notes),
+        partial(wet_page, line_based=line_based),
+    ):
+        if isinstance(page, WetPage) and (page.replaced or page.runs_on):
+            notes.update(page_notes(page))
+        yield page
+
+
+def frame_wet(
+    stream: BinaryIO,
+    name: str,
+    *,
+    line_based: bool = False,
+    notes: Counter[str] | None = None,
+) -> Iterator[Record | BadRow]:
+    """Cut a WET file into the records that may be documents, for ``wet_page``.
+
+    Args:
+        stream: the file, at its start; it need not be seekable.
+        name: of the file, for messages.
+        line_based: see ``read_wet``.
+        notes: where to count the records that are no documents, by type.
+
+    Raises:
+        UnreadableFile: there is no record in the file at all.
+    """
     row = 0
     for record in read_records(stream, name, by_length=not line_based):
         if isinstance(record, BadRecord):
             yield BadRow(row, record.reason, record.detail)
         elif record.kind in OTHER_TYPES:
-            notes[f"{record.kind}_records"] += 1
+            if notes is not None:
+                notes[f"{record.kind}_records"] += 1
             continue
         else:
-            page = _page(record, row, line_based=line_based)
-            if isinstance(page, WetPage) and (page.replaced or page.runs_on):
-                notes.update(page_notes(page))
-            yield page
+            record.row = row
+            yield record
         row += 1
 
 
@@ -81,13 +118,16 @@ def page_notes(page: WetPage) -> list[str]:
     return ["bad_utf8"] * bool(page.replaced) + ["wrong_length"] * page.runs_on
 
 
-def _page(record: Record, row: int, *, line_based: bool) -> WetPage | BadRow:
-    kind, date = record.kind, record.header(b"warc-date")
+def wet_page(record: Record, *, line_based: bool = False) -> WetPage | BadRow:
+    """Make a page of a record that ``frame_wet`` yields, or say why there is none."""
+    kind, date, row = record.kind, record.header(b"warc-date"), record.row
     url = record.url
     if kind != "conversion":
         return BadRow(row, "no_type", f"WARC-Type {kind!r}: {clip(url)}")
     if not url:
         return BadRow(row, "no_url", record.header(b"warc-record-id"))
+    if not is_url(url):
+        return BadRow(row, "bad_url", clip(url))
     if not date:
         return BadRow(row, "no_date", clip(url))
     text, replaced = decode(record.block)
@@ -109,6 +149,24 @@ def _page(record: Record, row: int, *, line_based: bool) -> WetPage | BadRow:
         replaced,
         record.runs_on and not line_based,
     )
+
+
+def is_url(url: str) -> bool:
+    """Tell whether the standard library can split a url into its parts.
+
+    It refuses brackets that hold no IPv6 address, and hosts that Unicode's NFKC would change into
+    another part of a url, such as one with U+FF0F in it.
+
+    >>> is_url("http://[bad/"), is_url("http://example.com\uff0fx")
+    (False, False)
+    """
+    if url.isascii() and "[" not in url and "]" not in url:
+        return True
+    try:
+        urlsplit(url)
+    except ValueError:
+        return False
+    return True
 
 
 def split_title(body: str, *, runs_on: bool = False) -> tuple[str, str]:

@@ -7,13 +7,15 @@ in, and reading goes on at the next ``<page>``, a mark that no text holds, since
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import BinaryIO
 from xml.parsers import expat
 
 from pipelines.readers.compressed import Damage, read_pieces
-from pipelines.readers.rows import BadRow, UnreadableFile, clip
+from pipelines.readers.rows import BadRow, UnreadableFile, clip, convert_each
 
 MAX_TEXT_CHARS = 64 << 20  # of one page; MediaWiki itself allows 2 MiB
+MAX_DIGITS = 18  # of an id or a namespace; MediaWiki's are integers of 32 or 64 bits
 _BUFFER_BYTES = 1 << 16  # of text, handed over by expat at a time
 _PAGE = b"<page>"
 _ROOT = b"<mediawiki>"
@@ -53,6 +55,14 @@ class Page:
     timestamp: str | None  # ISO-8601, UTC
     model: str
     text: str | None  # None where there is none, or it was deleted
+
+
+@dataclass(slots=True)
+class RawPage:
+    """The text of the elements of one page and of its last revision, not yet converted."""
+
+    row: int  # number in its range, from 0, counting bad ones
+    fields: dict[str, str]  # by element: title, ns, id, redirect, revision.id, revision.text ...
 
 
 class _Broken(Exception):  # noqa: N818 - named for the page
@@ -147,7 +157,7 @@ class _Parser:
 
     def _name_space(self, text: str) -> None:
         key = self._attributes.get("key", "")
-        if key.removeprefix("-").isdecimal():
+        if _is_integer(key):
             self._namespaces[int(key)] = text
 
     @property
@@ -199,13 +209,26 @@ def read_pages(
         end: of the range: where another such stream starts; None for all that follows.
 
     Yields:
-        pages, and ``BadRow`` in place of what could not be read: ``bad_xml`` and ``missing_field``
-        (a page), ``damaged_stream`` (the pages of a stream), ``truncated_file`` (all that follows).
+        pages, and ``BadRow`` in place of what could not be read: ``bad_xml``, ``missing_field``,
+        ``bad_number`` and ``too_large`` (a page), ``damaged_stream`` (the pages of a stream),
+        ``truncated_file`` (all that follows).
 
     Raises:
         UnreadableFile: the file is not compressed XML at all.
     """
-    scanner = _Scanner(site or SiteInfo(), within=start > 0)
+    return convert_each(
+        frame_pages(stream, name, start=start, end=end), partial(wiki_page, site=site)
+    )
+
+
+def frame_pages(
+    stream: BinaryIO, name: str, *, start: int = 0, end: int | None = None
+) -> Iterator[RawPage | BadRow]:
+    """Cut a dump, or a range of its streams, into pages for ``wiki_page``.
+
+    The arguments and the errors are those of ``read_pages``.
+    """
+    scanner = _Scanner(within=start > 0)
     damaged = False
     carry = b""
     for piece in read_pieces(stream, name, start, end):
@@ -225,9 +248,7 @@ def read_pages(
 class _Scanner:
     """Pages from bytes, from one ``<page>`` to the next where something is damaged."""
 
-    def __init__(self, site: SiteInfo, *, within: bool) -> None:
-        self._site = site
-        self._prefixes = {text.lower(): key for key, text in site.namespaces.items() if text}
+    def __init__(self, *, within: bool) -> None:
         self._row = 0
         self._tail = b""
         self._parser: _Parser | None = self._begin() if within else _Parser()
@@ -237,7 +258,7 @@ class _Scanner:
         parser.feed(_ROOT)
         return parser
 
-    def feed(self, data: bytes) -> Iterator[Page | BadRow]:
+    def feed(self, data: bytes) -> Iterator[RawPage | BadRow]:
         """Yield the pages that end in these bytes."""
         while data:
             if self._parser is None:
@@ -250,7 +271,8 @@ class _Scanner:
                 data = data[at:]
             damage = self._parser.feed(data)
             for fields in self._parser.pages:
-                yield self._page(fields)
+                yield RawPage(self._row, fields)
+                self._row += 1
             self._parser.pages.clear()
             if damage is None:
                 return
@@ -270,32 +292,49 @@ class _Scanner:
             return ""
         return "ends inside a page" if self._parser.open is not None else "has no </mediawiki>"
 
-    def _page(self, fields: Mapping[str, str]) -> Page | BadRow:
-        row = self._row
-        self._row += 1
-        title = fields.get("title", "").strip()
-        page_id = fields.get("id", "")
-        if not title or not page_id.isdecimal():
-            missing = "id" if title else "title"
-            return BadRow(row, "missing_field", clip(f"{missing} of page {title or page_id}"))
-        revision_id = fields.get("revision.id", "")
-        return Page(
-            row,
-            int(page_id),
-            title,
-            self._namespace(fields.get("ns", ""), title),
-            fields.get("redirect"),
-            int(revision_id) if revision_id.isdecimal() else 0,
-            fields.get("revision.timestamp"),
-            fields.get("revision.model") or "wikitext",
-            fields.get("revision.text"),
-        )
 
-    def _namespace(self, key: str, title: str) -> int:
-        if key.removeprefix("-").isdecimal():
-            return int(key)
-        prefix, colon, _ = title.partition(":")
-        return self._prefixes.get(prefix.lower(), 0) if colon else 0
+def wiki_page(record: RawPage, *, site: SiteInfo | None = None) -> Page | BadRow:
+    """Make a page of a record that ``frame_pages`` yields, or say why there is none.
+
+    Args:
+        record: of the dump.
+        site: see ``read_pages``.
+    """
+    row, fields = record.row, record.fields
+    title = fields.get("title", "").strip()
+    page_id = fields.get("id", "")
+    if not title or not page_id.isdecimal():
+        missing = "id" if title else "title"
+        return BadRow(row, "missing_field", clip(f"{missing} of page {title or page_id}"))
+    namespace, revision_id = fields.get("ns", ""), fields.get("revision.id", "")
+    for name, number in (("id", page_id), ("ns", namespace), ("revision id", revision_id)):
+        if len(number) > MAX_DIGITS:
+            detail = f"{name} of {len(number)} characters, page {title}"
+            return BadRow(row, "bad_number", clip(detail))
+    return Page(
+        row,
+        int(page_id),
+        title,
+        int(namespace) if _is_integer(namespace) else _namespace_of(title, site),
+        fields.get("redirect"),
+        int(revision_id) if revision_id.isdecimal() else 0,
+        fields.get("revision.timestamp"),
+        fields.get("revision.model") or "wikitext",
+        fields.get("revision.text"),
+    )
+
+
+def _is_integer(text: str) -> bool:
+    return len(text) <= MAX_DIGITS and text.removeprefix("-").isdecimal()
+
+
+def _namespace_of(title: str, site: SiteInfo | None) -> int:
+    """Return the namespace that a title's prefix names, 0 where it names none."""
+    prefix, colon, _ = title.partition(":")
+    if not colon or site is None:
+        return 0
+    prefixes = {text.lower(): key for key, text in site.namespaces.items() if text}
+    return prefixes.get(prefix.lower(), 0)
 
 
 def _whole_characters(data: bytes) -> int:

@@ -318,6 +318,13 @@ def test_no_wrong_bytes_make_the_reader_raise(place: int, byte: int, count: int)
     assert intact <= set(rows(data))
 
 
+def test_a_header_that_is_wrong_up_to_the_next_costs_no_other_record() -> None:
+    """The bytes that end it are gone: the next record is found in the middle of its last line."""
+    size = len(RECORDS[0])
+    data = PLAIN[: 4 * size - 50] + bytes(50) + PLAIN[4 * size :]
+    assert rows(data) == ["0", "1", "2", "bad_header", "4"]
+
+
 class ShortReads(io.BytesIO):
     """A stream that returns what it likes, as network streams do."""
 
