@@ -4,6 +4,7 @@ LLaMA read WET files. A page from here has the same fields; what made its text s
 ``extractor``.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -11,11 +12,11 @@ from typing import BinaryIO, Literal
 
 from fastwarc.warc import WarcRecord
 from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.encoding import detect_encoding
 from resiliparse.parse.html import HTMLTree
 
 from pipelines.readers.archive import BadRecord, Record, read_records
-from pipelines.readers.rows import REPLACEMENT, BadRow, UnreadableFile, clip, convert_each
+from pipelines.readers.charsets import MARK, charset_of, decode_html
+from pipelines.readers.rows import BadRow, UnreadableFile, clip, convert_each
 from pipelines.readers.wet import WetPage, is_url, page_notes
 
 __all__ = [
@@ -30,11 +31,12 @@ __all__ = [
 
 # Common Crawl cuts a page at 1 MiB, at 5 MiB from 2025 on; what is longer is no page to read.
 MAX_HTML_BYTES = 5 << 20
-MAX_REPLACED_SHARE = 0.01  # of the characters; more says that the encoding is another
 SNIFFED_BYTES = 1024
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body", b"<title")
 HTTP_RECORD = b"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\n"
+HTTP_HEADER_END = re.compile(rb"\n\r?\n")
+BARE_LF = re.compile(rb"(?<!\r)\n")
 
 Extractor = Callable[[str], str]  # HTML to text
 
@@ -160,8 +162,8 @@ def warc_page(record: Record, *, extractor: str = "resiliparse") -> WetPage | Ba
     if not is_url(url):
         return BadRow(row, "bad_url", clip(url))
     try:
-        payload = _payload(record)
-        html, replaced = _decode(payload)
+        payload, charset = _payload(record)
+        html, replaced = _decode(payload, charset)
         title, text = _title_and_text(html, extract)
     except _NoPageError as problem:
         reason, detail = problem.args
@@ -182,8 +184,8 @@ def warc_page(record: Record, *, extractor: str = "resiliparse") -> WetPage | Ba
     )
 
 
-def _payload(record: Record) -> bytes:
-    """Return the HTML of a response, without what HTTP wraps around it."""
+def _payload(record: Record) -> tuple[bytes, str]:
+    """Return the HTML of a response without what HTTP wraps around it, and its charset or ""."""
     if not record.header(b"content-type").startswith("application/http"):
         raise _NoPageError("not_http", record.header(b"content-type"))
     try:
@@ -201,16 +203,30 @@ def _payload(record: Record) -> bytes:
         raise _NoPageError("not_html", kind)
     if len(payload) > MAX_HTML_BYTES:
         raise _NoPageError("html_too_long", f"over {MAX_HTML_BYTES} bytes")
-    return payload
+    return payload, charset_of(declared)
 
 
 def _unwrap(block: bytes, encodings: Literal["all", "none"]) -> tuple[int | None, str, bytes]:
     """Return the status, the Content-Type and the content of an HTTP response."""
+    block = _with_crlf(block)
     length = b"Content-Length: %d\r\n\r\n" % len(block)
     response = WarcRecord.from_bytes(HTTP_RECORD + length + block)
     response.parse_http(auto_decode=encodings)
     payload = response.reader.read(MAX_HTML_BYTES + 1)
-    return response.http_headers.status_code, response.http_content_type or "", payload
+    headers = response.http_headers
+    return headers.status_code, headers.get("Content-Type") or "", payload
+
+
+def _with_crlf(block: bytes) -> bytes:
+    r"""Return an HTTP response whose header lines end in CRLF; RFC 9112, 2.2, lets them end in LF.
+
+    >>> _with_crlf(b"HTTP/1.1 200 OK\nA: b\n\n<p>\n")
+    b'HTTP/1.1 200 OK\r\nA: b\r\n\r\n<p>\n'
+    """
+    end = HTTP_HEADER_END.search(block)
+    if end is None or not BARE_LF.search(block, 0, end.end()):
+        return block
+    return block[: end.end()].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + block[end.end() :]
 
 
 def _sniff(payload: bytes) -> str:
@@ -218,24 +234,11 @@ def _sniff(payload: bytes) -> str:
     return "text/html" if any(tag in start for tag in HTML_STARTS) else "unknown"
 
 
-def _decode(payload: bytes) -> tuple[str, int]:
-    """Decode as UTF-8, else as what the page says or looks like; a few wrong bytes are replaced.
-
-    Returns:
-        the text, and how many U+FFFD were put.
-    """
-    try:
-        return payload.decode("utf-8-sig"), 0
-    except UnicodeDecodeError:
-        encoding = detect_encoding(payload, from_html_meta=True) or "windows-1252"
-    try:
-        text = payload.decode(encoding, "replace")
-    except (LookupError, ValueError) as error:
-        raise _NoPageError("bad_encoding", str(error)) from error
-    replaced = text.count(REPLACEMENT)
-    if replaced > MAX_REPLACED_SHARE * len(text):
-        raise _NoPageError("bad_encoding", f"not {encoding}")
-    return text, replaced
+def _decode(payload: bytes, charset: str) -> tuple[str, int]:
+    decoded = decode_html(payload, charset)
+    if decoded is None:
+        raise _NoPageError("bad_encoding", charset)
+    return decoded
 
 
 def _title_and_text(html: str, extract: Extractor) -> tuple[str, str]:
@@ -244,6 +247,7 @@ def _title_and_text(html: str, extract: Extractor) -> tuple[str, str]:
         text = extract(html)
     except Exception as error:
         raise _NoPageError("extractor_failed", f"{type(error).__name__}: {error}") from error
+    title, text = title.replace(MARK, ""), text.replace(MARK, "")
     text = "\n".join(map(str.strip, text.split("\n"))).strip("\n")
     if not text:
         raise _NoPageError("no_text", "")

@@ -79,7 +79,7 @@ READERS: list[tuple[Any, str, Reader, Callable[[], io.BytesIO]]] = [
     (wet, "split_title", wet.read_wet, _wet),
     (warc, "is_url", warc.read_warc, _warc),
     (warc, "_payload", warc.read_warc, _warc),
-    (warc, "_decode", warc.read_warc, _warc),
+    (warc, "decode_html", warc.read_warc, _warc),
     (wikipedia, "Page", wikipedia.read_pages, _dump),
     (github, "values_of", github.read_files, _table),
     (github, "_integer", github.read_files, _table),
