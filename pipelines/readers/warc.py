@@ -16,6 +16,7 @@ from resiliparse.parse.html import HTMLTree
 
 from pipelines.readers.archive import BadRecord, Record, read_records
 from pipelines.readers.charsets import MARK, charset_of, decode_html
+from pipelines.readers.html_limits import simplify, too_complex
 from pipelines.readers.rows import BadRow, UnreadableFile, clip, convert_each
 from pipelines.readers.wet import WetPage, is_url, page_notes
 
@@ -38,7 +39,7 @@ HTTP_RECORD = b"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/htt
 HTTP_HEADER_END = re.compile(rb"\n\r?\n")
 BARE_LF = re.compile(rb"(?<!\r)\n")
 
-Extractor = Callable[[str], str]  # HTML to text
+Extractor = Callable[[str, HTMLTree], str]  # HTML to text, from the page or from its tree
 
 
 class ExtractorError(ImportError):
@@ -63,7 +64,7 @@ def load_extractor(name: str) -> Extractor:
             "the extractor trafilatura is not installed: pip install trafilatura"
         ) from error
 
-    def main_content(html: str) -> str:
+    def main_content(html: str, _: HTMLTree) -> str:
         # FineWeb also removes duplicates, within what a process has seen: that would let a page's
         # text depend on the pages before it.
         return extract(html, favor_precision=True, include_comments=False) or ""
@@ -71,8 +72,8 @@ def load_extractor(name: str) -> Extractor:
     return main_content
 
 
-def _all_visible_text(html: str) -> str:
-    return str(extract_plain_text(html, links=False, main_content=False))
+def _all_visible_text(_: str, tree: HTMLTree) -> str:
+    return str(extract_plain_text(tree, links=False, main_content=False))
 
 
 def read_warc(
@@ -85,8 +86,9 @@ def read_warc(
     """Read the HTML pages of a WARC file, gzipped or not.
 
     Reasons of bad rows: ``no_url``, ``bad_url``, ``no_date``, ``no_text``, ``no_type``,
-    ``not_http``, ``bad_http``, ``http_status`` (not 200), ``not_html``, ``html_too_long``,
-    ``bad_encoding``, ``extractor_failed``, and those of ``archive.BadRecord``.
+    ``not_http``, ``bad_http``, ``http_status`` (not 200), ``not_html``, ``too_large``,
+    ``html_too_complex``, ``bad_encoding``, ``extractor_failed``, and those of
+    ``archive.BadRecord``.
 
     Args:
         stream: the file, at its start; it need not be seekable.
@@ -202,7 +204,7 @@ def _payload(record: Record) -> tuple[bytes, str]:
     if kind not in HTML_TYPES:
         raise _NoPageError("not_html", kind)
     if len(payload) > MAX_HTML_BYTES:
-        raise _NoPageError("html_too_long", f"over {MAX_HTML_BYTES} bytes")
+        raise _NoPageError("too_large", f"over {MAX_HTML_BYTES} bytes")
     return payload, charset_of(declared)
 
 
@@ -242,9 +244,12 @@ def _decode(payload: bytes, charset: str) -> tuple[str, int]:
 
 
 def _title_and_text(html: str, extract: Extractor) -> tuple[str, str]:
+    if problem := too_complex(html):
+        raise _NoPageError("html_too_complex", problem)
     try:
-        title = " ".join((HTMLTree.parse(html).title or "").split())
-        text = extract(html)
+        tree = HTMLTree.parse(simplify(html))
+        title = " ".join((tree.title or "").split())
+        text = extract(html, tree)
     except Exception as error:
         raise _NoPageError("extractor_failed", f"{type(error).__name__}: {error}") from error
     title, text = title.replace(MARK, ""), text.replace(MARK, "")

@@ -96,7 +96,7 @@ def test_what_http_wraps_around_a_page_is_removed(payload: bytes, headers: str) 
         (response(http="HTTP/1.1 404 Not Found\r\n\r\n"), "http_status"),
         (response(http="HTTP/1.1 301 Moved\r\nLocation: /b\r\n\r\n"), "http_status"),
         (response(WARC_Identified_Payload_Type="image/png"), "not_html"),
-        (response(b"x" * (warc.MAX_HTML_BYTES + 1)), "html_too_long"),
+        (response(b"x" * (warc.MAX_HTML_BYTES + 1)), "too_large"),
         (response(b"<html><body>\x81\x8d\x8f" * 9), "bad_encoding"),
         (response(b""), "no_text"),
         (response(b"<html><script>x</script></html>"), "no_text"),
@@ -156,7 +156,7 @@ def test_a_small_response_that_unpacks_to_a_large_one() -> None:
     http = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n\r\n"
     (row,) = read(response(gzip.compress(bytes(50 << 20)), http))
     assert isinstance(row, BadRow)
-    assert row.reason == "html_too_long"
+    assert row.reason == "too_large"
 
 
 def test_other_records_are_noted() -> None:
