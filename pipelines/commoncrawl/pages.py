@@ -8,13 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipelines.engine.documents import Document
-from pipelines.engine.passes import Converter
+from pipelines.engine.passes import Converter, Notes
 from pipelines.engine.steps import Verdicts
 from pipelines.engine.units import Part, Unit
-from pipelines.readers.rows import BadRow
-from pipelines.readers.warc import read_warc
-from pipelines.readers.wet import WetPage, read_wet
-from pipelines.storage.listing import open_web_input
+from pipelines.readers.archive import Record
+from pipelines.readers.rows import BadRow, convert_each
+from pipelines.readers.warc import frame_warc, warc_page
+from pipelines.readers.wet import WetPage, frame_wet, page_notes, wet_page
+from pipelines.storage import files as storage
 
 WARC = "warc"  # kinds of unit
 WET = "wet"
@@ -32,23 +33,40 @@ class PageReader:
     extractor: str = "resiliparse"  # makes text of HTML
     line_based: bool = False  # split WET files by lines, as cc_net does
 
-    def records(self, unit: Unit, part: Part, notes: Counter[str]) -> Iterator[WetPage | BadRow]:
-        """Yield the pages of a file; what was repaired is counted in ``notes``."""
-        with open_web_input(part.path) as stream:
+    def records(self, unit: Unit, part: Part, notes: Notes) -> Iterator[Record | BadRow]:
+        """Yield the records of a file that may be pages."""
+        with storage.open_input(part.path) as stream:
             if unit.kind == WARC:
-                yield from read_warc(stream, part.path, extractor=self.extractor, notes=notes)
+                yield from frame_warc(stream, part.path, notes=notes)
             else:
-                yield from read_wet(stream, part.path, line_based=self.line_based, notes=notes)
+                yield from frame_wet(stream, part.path, line_based=self.line_based, notes=notes)
 
-    def converter(self, unit: Unit, _verdicts: Verdicts, _notes: Counter[str]) -> Converter:
-        """Return the function that makes a document of a page of this unit."""
-        return partial(document_of, unit)
+    def page(self, unit: Unit, record: Record) -> WetPage | BadRow:
+        """Return the page of a record, or why there is none."""
+        if unit.kind == WARC:
+            return warc_page(record, extractor=self.extractor)
+        return wet_page(record, line_based=self.line_based)
+
+    def converter(self, unit: Unit, _verdicts: Verdicts, notes: Notes) -> Converter:
+        """Return the function that makes a document of a record of this unit.
+
+        What was repaired in a page is counted in ``notes``.
+        """
+
+        def convert(record: Record) -> Document | BadRow:
+            page = self.page(unit, record)
+            if isinstance(page, BadRow):
+                return page
+            notes.update(page_notes(page))
+            return document_of(unit, page)
+
+        return convert
 
     def pages(self, unit: Unit) -> Iterator[WetPage]:
         """Yield the pages of a unit that can be read."""
-        notes = Counter[str]()
         for part in unit.parts:
-            for page in self.records(unit, part, notes):
+            records = self.records(unit, part, Counter())
+            for page in convert_each(records, partial(self.page, unit)):
                 if not isinstance(page, BadRow):
                     yield page
 

@@ -7,7 +7,7 @@ export, a document here is a file: what it is called, and what is known of its r
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from pipelines.engine.units import Part, Unit, one_per_file
 from pipelines.github import records as tables
 from pipelines.github.records import Table
 from pipelines.joins.claims import RowVerdicts
-from pipelines.readers.rows import BadRow, UnreadableFile
+from pipelines.readers.rows import BadRow, RawRow, UnreadableFile, convert_each
 from pipelines.storage import files as storage
 
 FACTS = (str(Table.LICENSES), str(Table.LANGUAGES))
@@ -124,11 +124,15 @@ def file_rows(unit: Unit, part: Part, *, content: bool) -> Iterator[FileOrBlob |
     if unit.kind == FILES:
         yield from read_table(part, tables.read_files)
         return
-    for row in read_table(part, tables.read_blobs, content=content):
-        if isinstance(row, BadRow) or (row.repo_name and row.path):
-            yield row
-        else:
-            yield BadRow(row.row, "missing_field", "repo_name or path")
+    yield from convert_each(read_table(part, tables.frame_blobs, content=content), joined_of)
+
+
+def joined_of(row: RawRow) -> tables.BlobRow | BadRow:
+    """Return a row of a joined export, which must name a file."""
+    blob = tables.blob_of(row)
+    if isinstance(blob, BadRow) or (blob.repo_name and blob.path):
+        return blob
+    return BadRow(blob.row, "missing_field", "repo_name or path")
 
 
 def document_of(file: FileOrBlob, license_key: str | None, languages: str | None) -> Document:
@@ -168,40 +172,61 @@ def git_blob_id(content: str) -> str:
     return hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
 
 
-def records(unit: Unit, part: Part, _notes: Notes) -> Iterator[Any]:
-    """Yield the rows of a unit, whatever it holds."""
-    if unit.kind in FACTS:
-        yield from read_table(part, _reader_of_facts(unit))
-    elif unit.kind == CONTENTS:
-        yield from read_table(part, tables.read_blobs)
-    else:
-        yield from file_rows(unit, part, content=True)
+def records(unit: Unit, part: Part, _notes: Notes) -> Iterator[RawRow | BadRow]:
+    """Yield the rows of a unit, whatever it holds, their values not yet looked at."""
+    yield from read_table(part, _FRAMES[unit.kind])
 
 
-def _reader_of_facts(unit: Unit) -> Any:
-    return tables.read_licenses if unit.kind == Table.LICENSES else tables.read_languages
-
-
-def fact_rows(unit: Unit) -> Iterator[tables.LicenseRow | tables.LanguagesRow]:
-    """Yield the rows of a table of facts that can be read."""
-    for part in unit.parts:
-        for row in read_table(part, _reader_of_facts(unit)):
-            if not isinstance(row, BadRow):
-                yield row
+_FRAMES: Mapping[str, Any] = {
+    Table.LICENSES: tables.frame_licenses,
+    Table.LANGUAGES: tables.frame_languages,
+    Table.FILES: tables.frame_files,
+    Table.CONTENTS: tables.frame_blobs,
+    Table.JOINED: tables.frame_blobs,
+}
 
 
 def converter(unit: Unit, verdicts: Verdicts, notes: Notes) -> Converter:
     """Return the function that makes a document of a row: none of a row of facts."""
-    if unit.kind in FACTS:
-        return lambda _row: None
     if unit.kind == CONTENTS:
         return partial(_arrival, verdicts.get(BLOBS) or RowVerdicts(()), notes)
-    repositories = Repositories(verdicts.get(LICENSES))
-    return lambda row: document_of(row, *repositories.meet(row.repo_name or ""))
+    if unit.kind in FACTS:
+        fact_of = tables.license_of if unit.kind == Table.LICENSES else tables.languages_of
+        return partial(_fact, fact_of)
+    file_of = tables.file_of if unit.kind == FILES else joined_of
+    return partial(_file, file_of, Repositories(verdicts.get(LICENSES)))
 
 
-def _arrival(verdicts: RowVerdicts, notes: Notes, blob: tables.BlobRow) -> Document | None:
+def _fact(fact_of: Callable[[RawRow], Any], row: RawRow) -> BadRow | None:
+    """Return a row of facts that cannot be read; the others are no documents."""
+    found = fact_of(row)
+    return found if isinstance(found, BadRow) else None
+
+
+def _file(
+    file_of: Callable[[RawRow], FileOrBlob | BadRow], repositories: "Repositories", row: RawRow
+) -> Document | BadRow:
+    """Return the document of a row that names a file."""
+    file = file_of(row)
+    if isinstance(file, BadRow):
+        return file
+    return document_of(file, *repositories.meet(file.repo_name or ""))
+
+
+def fact_rows(unit: Unit) -> Iterator[tables.LicenseRow | tables.LanguagesRow]:
+    """Yield the rows of a table of facts that can be read."""
+    read = tables.read_licenses if unit.kind == Table.LICENSES else tables.read_languages
+    for part in unit.parts:
+        for row in read_table(part, read):
+            if not isinstance(row, BadRow):
+                yield row
+
+
+def _arrival(verdicts: RowVerdicts, notes: Notes, row: RawRow) -> Document | BadRow | None:
     """Return the document of a blob for which a file stands, with what that file knows."""
+    blob = tables.blob_of(row)
+    if isinstance(blob, BadRow):
+        return blob
     chosen = verdicts[blob.row]
     if chosen is None:  # no file that passed the gates names it; those files are accounted for
         notes["blobs_not_claimed"] += 1

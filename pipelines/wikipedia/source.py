@@ -40,7 +40,7 @@ from pipelines.readers.rows import BadRow
 from pipelines.storage import files as storage
 from pipelines.storage.files import find_inputs
 from pipelines.wikipedia.dumps import are_distinct, check_status, find_units
-from pipelines.wikipedia.records import Page, SiteInfo, read_pages
+from pipelines.wikipedia.records import Page, RawPage, SiteInfo, frame_pages, wiki_page
 from pipelines.wikipedia.text import Wiki, render, site_of
 
 # Facts of a page that only its selection needs; all pages that are kept have the same.
@@ -192,18 +192,23 @@ def document_of(unit: Unit, page: Page) -> Document:
     )
 
 
-def records(unit: Unit, part: Part, _notes: Notes) -> Iterator[Page | BadRow]:
-    """Yield the pages of a unit."""
-    names = unit.extra["namespaces"].items()
-    site = SiteInfo(namespaces={int(key): name for key, name in names})
+def records(_unit: Unit, part: Part, _notes: Notes) -> Iterator[RawPage | BadRow]:
+    """Yield the pages of a part, their elements not yet looked at."""
     with storage.open_input(part.path) as stream:
         name = storage.basename(part.path)
-        yield from read_pages(stream, name, site, start=part.start, end=part.end)
+        yield from frame_pages(stream, name, start=part.start, end=part.end)
 
 
 def converter(unit: Unit, _verdicts: Verdicts, _notes: Notes) -> Converter:
     """Return the function that makes a document of a page of this unit."""
-    return partial(document_of, unit)
+    names = unit.extra["namespaces"].items()
+    site = SiteInfo(namespaces={int(key): name for key, name in names})
+
+    def convert(record: RawPage) -> Document | BadRow:
+        page = wiki_page(record, site=site)
+        return page if isinstance(page, BadRow) else document_of(unit, page)
+
+    return convert
 
 
 def page_claim(document: Document) -> dict[str, Any]:
