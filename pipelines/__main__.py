@@ -16,6 +16,7 @@ from pipelines.engine.settings import add_flags, from_flags
 from pipelines.engine.verify import verify
 from pipelines.github.source import GITHUB
 from pipelines.models import lm, wikiref
+from pipelines.readers.rows import UnreadableFile
 from pipelines.recipe import ModelStep
 from pipelines.report import results
 from pipelines.report.inspect import add_inspect, inspect
@@ -49,6 +50,18 @@ MODELS = (
         before="commoncrawl",
         help="train the classifier of pages like Wikipedia's references",
     ),
+)
+
+
+# Errors whose message is one line that says what to do.
+EXPECTED_ERRORS = (
+    RunError,
+    StorageError,
+    UnreadableFile,
+    SetupError,
+    TrainError,
+    SampleError,
+    CorpusError,
 )
 
 
@@ -206,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, beam_flags = make_parser().parse_args(words[:cut]), words[cut + 1 :]
     try:
         return run_command(arguments, beam_flags)
-    except (RunError, StorageError, SetupError, TrainError, SampleError, CorpusError) as error:
+    except EXPECTED_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:  # of the run directory: a full disk, no permission, no directory

@@ -29,10 +29,16 @@ class CommonCrawlConfig:
     )
     dump: str = setting("", help="name of the dump, e.g. 2019-09, where the paths do not say it")
     langid: str = setting(
-        "", help="fastText model of languages, lid.176.bin (default: set-up's small lid.176.ftz)"
+        "",
+        help="fastText model of languages, lid.176.bin (default: set-up's small lid.176.ftz)",
+        place=True,
     )
-    models: str = setting("", help="folder of {lang}.sp.model, {lang}.arpa.bin and cutoffs.csv")
-    wikiref: str = setting("", help="fastText model of Wikipedia's references; off without one")
+    models: str = setting(
+        "", help="folder of {lang}.sp.model, {lang}.arpa.bin and cutoffs.csv", place=True
+    )
+    wikiref: str = setting(
+        "", help="fastText model of Wikipedia's references; off without one", place=True
+    )
     min_chars: int = setting(300, help="characters of a page, at least, before anything else")
     min_chars_after_dedup: int = setting(0, help="characters left by deduplication, at least")
     scope: Literal["shard", "dump_group", "dump", "corpus"] = setting(
@@ -46,12 +52,16 @@ class CommonCrawlConfig:
     min_language_score: float = setting(0.5, help="score of the language, 0 to 1, at least")
     langid_chars: int = setting(0, help="look at so many characters only; 0: the whole page")
     per_line: bool = setting(False, help="perplexity line by line; needs cutoffs made that way")
-    cutoffs: str = setting("", help="table of cutoffs, or: published (default: of --models)")
+    cutoffs: str = setting(
+        "", help="table of cutoffs, or: published (default: of --models)", place=True
+    )
     buckets: tuple[str, ...] = setting(
         ("head", "middle"), help="buckets that are kept: head, middle, tail, all"
     )
     after: tuple[str, ...] = setting(
-        (), help="earlier runs (other dumps), whose pages win over equal ones of this run"
+        (),
+        help="earlier runs (other dumps), whose pages win over equal ones of this run",
+        place=True,
     )
     exact_duplicates: bool = setting(True, help="keep one of the pages with equal digest")
     wikiref_decision: Literal["threshold", "pareto"] = setting(

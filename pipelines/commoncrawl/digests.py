@@ -30,12 +30,8 @@ def staged_claim(document: Document, *, position: int) -> dict[str, Any]:
 
 def earlier_runs(after: Sequence[str]) -> dict[str, Any]:
     """Return the manifests' digests of the runs that come before, for the run's configuration."""
-    return {
-        "after_completed": {
-            path: storage.read_bytes(open_completed(path).at("COMPLETED")).decode().strip()
-            for path in after
-        }
-    }
+    completed = [open_completed(path).at("COMPLETED") for path in after]
+    return {"after_completed": [storage.read_bytes(path).decode().strip() for path in completed]}
 
 
 def earlier_files(after: Sequence[str]) -> list[tuple[str, str]]:

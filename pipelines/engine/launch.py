@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -15,6 +15,7 @@ from pipelines.engine.pool import run_locally
 from pipelines.engine.progress import Progress
 from pipelines.engine.runs import Run, check_failed_files, file_count
 from pipelines.engine.schedule import Schedule
+from pipelines.engine.settings import values_of
 from pipelines.engine.source import Source, plan
 from pipelines.engine.twins import TwinCheck
 from pipelines.engine.units import Unit
@@ -45,7 +46,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     planned = plan(source, settings)
     config = {
         "source": source.name,
-        **asdict(settings),
+        **values_of(settings),
         **planned.facts,
         # What the run reads, as found: resuming over other inputs is refused.
         "input": input_facts(planned.units),

@@ -53,16 +53,32 @@ def to_bytes(value: Any) -> bytes:
     return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
+# Of these the bytes of documents depend: how they are read, scored, compressed and written.
+_PACKAGES = (
+    "fasttext-wheel",
+    "fastwarc",
+    "kenlm",
+    "mwparserfromhell",
+    "numpy",
+    "pyarrow",
+    "resiliparse",
+    "sentencepiece",
+)
+
+
 def versions() -> dict[str, str]:
     """Return the versions that can change the bytes of a run."""
     try:
         corpusmill = metadata.version("corpusmill")
     except metadata.PackageNotFoundError:
         corpusmill = "source tree"
+    python = ".".join(platform.python_version_tuple()[:2])
+    packages = {name: metadata.version(name) for name in _PACKAGES}
     return {
         "corpusmill": corpusmill,
-        "pyarrow": metadata.version("pyarrow"),
+        "python": python,
         "unicode": unicodedata.unidata_version,
+        **packages,
     }
 
 

@@ -17,9 +17,30 @@ from tokenizer.strict import nearest
 Settings = TypeVar("Settings")
 
 
-def setting(default: Any = dataclasses.MISSING, *, help: str) -> Any:  # noqa: A002 - argparse's word
-    """Declare a field with its explanation; without default it must be given."""
-    return dataclasses.field(default=default, metadata={"help": help})
+def setting(
+    default: Any = dataclasses.MISSING,
+    *,
+    help: str,  # noqa: A002 - argparse's word
+    place: bool = False,
+) -> Any:
+    """Declare a field with its explanation; without default it must be given.
+
+    Args:
+        default: of the field.
+        help: one line.
+        place: the field says where something lies whose content, such as the hash of a model, is
+            among the facts of a run: a run goes on when it was moved.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, "place": place})
+
+
+def values_of(settings: Any) -> dict[str, Any]:
+    """Return the settings that a run keeps in its configuration: all but places, as JSON values."""
+    return {
+        field.name: getattr(settings, field.name)
+        for field in dataclasses.fields(settings)
+        if not field.metadata["place"]
+    }
 
 
 def add_flags(parser: argparse.ArgumentParser, settings: type[Any]) -> None:

@@ -10,7 +10,7 @@ a row of ``files``, or of the reference query's joined export. In the order of t
 5. of equal cleaned texts the smallest (repository, path) wins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Literal
@@ -72,7 +72,9 @@ class GithubConfig:
     avg_line_length: float = setting(100.0, help="characters of the file a line, at most")
     min_alnum_ratio: float = setting(0.25, help="alphanumeric share of the characters, at least")
     token_counter: str = setting(
-        "", help="SentencePiece model for redpajama's rule on letters a token; off without one"
+        "",
+        help="SentencePiece model for redpajama's rule on letters per token; off without one",
+        place=True,
     )
     rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
 
@@ -193,12 +195,13 @@ def find(config: GithubConfig) -> Inputs:
         StorageError: an input is not there.
         RunError: the inputs do not make up a data set, or a setting is wrong.
     """
+    counter = ""
     if config.token_counter:
         if not config.redpajama:
             raise RunError("--token-counter belongs to --profile redpajama: give both or neither")
-        load_counter(config.token_counter)
+        counter = load_counter(config.token_counter).sha256
     units, unreadable = classify(find_inputs(config.input))
-    return Inputs(units, unreadable)
+    return Inputs(units, unreadable, {"token_counter_sha256": counter})
 
 
 def holds_texts(unit: Unit) -> bool:
@@ -269,6 +272,21 @@ def text_stages(config: GithubConfig, unit: Unit, verdicts: Verdicts) -> Sequenc
     return stages if unit.kind == CONTENTS else [*file_stages(config, unit, verdicts), *stages]
 
 
+def check_worker(config: GithubConfig, facts: Mapping[str, Any]) -> None:
+    """Compare the tokenizer that counts on a worker with the one that the run was begun with.
+
+    Raises:
+        MachineError: it is missing here, or is another one.
+    """
+    if config.token_counter and (
+        load_counter(config.token_counter).sha256 != facts["token_counter_sha256"]
+    ):
+        raise MachineError(
+            f"--token-counter: {config.token_counter} is another model on this worker than on the "
+            "launcher. Put the launcher's there, and run the same command again."
+        )
+
+
 LICENSES_TOPIC = Topic(LICENSES, RowVerdicts)
 BLOBS_TOPIC = Topic(BLOBS, RowVerdicts)
-GITHUB = Source("github", GithubConfig, find, phases)
+GITHUB = Source("github", GithubConfig, find, phases, check_worker=check_worker)

@@ -36,7 +36,7 @@ from pipelines.engine.steps import Verdicts
 from pipelines.engine.units import Part, Unit
 from pipelines.joins.claims import digest_key
 from pipelines.joins.settle import Settle
-from pipelines.readers.rows import BadRow
+from pipelines.readers.rows import BadRow, UnreadableFile
 from pipelines.storage import files as storage
 from pipelines.storage.files import find_inputs
 from pipelines.wikipedia.dumps import are_distinct, check_status, find_units
@@ -67,7 +67,9 @@ class WikipediaConfig:
     )
     min_chars: int = setting(1, help="characters of a text without its title, at least")
     templates: str = setting(
-        "", help="JSON of inline templates and other names, in the form of filters/wikipedia/data"
+        "",
+        help="JSON of inline templates and other names, in the form of filters/wikipedia/data",
+        place=True,
     )
     parser_seconds: float = setting(
         CALL_SECONDS, help="CPU seconds for a page in the parser, before it goes on without"
@@ -236,8 +238,9 @@ def read_templates(path: str) -> str:
     try:
         text = storage.read_bytes(path).decode("utf-8")
         site_of(Wiki("en", extra=text))
-    except (OSError, ValueError) as error:
-        raise RunError(f"--templates {path}: {error}") from error
+    except (UnreadableFile, OSError, ValueError) as error:
+        what = str(error).removeprefix(f"{path}: ")
+        raise RunError(f"--templates {path}: {what}") from error
     return json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False)
 
 
@@ -256,8 +259,10 @@ def find(config: WikipediaConfig) -> Inputs:
     files = find_inputs(config.input)
     units, unreadable = find_units(files, unit_bytes=max(1, int(config.unit_megabytes * 1e6)))
     check_status(files, verify=config.verify)
-    facts = {"templates_sha256": hashlib.sha256(templates.encode()).hexdigest()}
-    return Inputs(units, unreadable, facts if templates else {})
+    facts = {
+        "templates_sha256": hashlib.sha256(templates.encode()).hexdigest() if templates else ""
+    }
+    return Inputs(units, unreadable, facts)
 
 
 def phases(config: WikipediaConfig, units: Sequence[Unit]) -> list[Phase]:
