@@ -72,6 +72,7 @@ def split(path: str) -> tuple[str, str]:
 @contextlib.contextmanager
 def _telling(path: str, *, writing: bool = False) -> Iterator[None]:
     """Tell the failure of a request by whose fault it is."""
+    client()  # says so where the library is missing
     from google.api_core.exceptions import GoogleAPICallError, RetryError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.storage.exceptions import InvalidResponse

@@ -94,6 +94,7 @@ def split(path: str) -> tuple[str, str]:
 
 def _ask(path: str, operation: str, **arguments: Any) -> Any:
     """Make one request of S3, and tell its failure by whose fault it is."""
+    ready = client()  # says so where the library is missing
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
@@ -106,7 +107,7 @@ def _ask(path: str, operation: str, **arguments: Any) -> Any:
     if "Delete" not in arguments and operation != "list_objects_v2":
         arguments["Key"] = key
     try:
-        return getattr(client(), operation)(Bucket=bucket, **arguments)
+        return getattr(ready, operation)(Bucket=bucket, **arguments)
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         code = error.response.get("Error", {}).get("Code", "")

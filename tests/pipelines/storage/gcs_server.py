@@ -17,7 +17,10 @@ REASON = "no local gs://: python -m pip install google-cloud-storage gcp-storage
 
 @dataclass
 class GcsServer:
-    """What was asked, and what goes wrong with the next requests: a status, or "" for none."""
+    """What was asked, and what goes wrong with the next requests.
+
+    A status, "cut N" (the connection ends after N bytes), or "" for nothing.
+    """
 
     requests: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -27,6 +30,23 @@ class GcsServer:
     def methods(self) -> Counter[str]:
         """Return how often each method was asked for."""
         return Counter(request.split()[0] for request in self.requests)
+
+
+class _Cut:
+    """Lets so many bytes of an answer pass, and closes after them."""
+
+    def __init__(self, stream: Any, count: int) -> None:
+        self._stream = stream
+        self._left = count
+
+    def write(self, data: bytes) -> int:
+        """Pass on what may pass."""
+        self._stream.write(data[: self._left])
+        self._left = max(0, self._left - len(data))
+        return len(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 @contextlib.contextmanager
@@ -42,7 +62,11 @@ def serving_gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
         def _refusal(self) -> int:
             with state.lock:
                 state.requests.append(f"{self.command} {self.path}")
-                failure = int(state.failures.pop(0) if state.failures else "0")
+                told = (state.failures.pop(0) if state.failures else "") or "0"
+                if told.startswith("cut"):
+                    self.wfile = _Cut(self.wfile, int(told.split()[1]))
+                    told = "0"
+                failure = int(told)
                 # The emulator does not look at this condition; a test creates one file only.
                 if "ifGenerationMatch=0" in self.path and not failure:
                     state.created, before = True, state.created

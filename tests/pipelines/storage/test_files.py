@@ -17,7 +17,7 @@ from apache_beam.io.filesystem import BeamIOError, FileMetadata, FileSystem
 from pipelines.__main__ import main
 from pipelines.samples.github import write_github_export
 from pipelines.storage import files as storage
-from pipelines.storage import stores
+from pipelines.storage import gcs, s3, stores
 from pipelines.storage.errors import blaming
 
 SCHEME = "bucket"
@@ -398,6 +398,21 @@ def test_local_files_need_no_beam() -> None:
         "print([name for name in ('apache_beam', 'boto3', 'google.cloud') if name in sys.modules])"
     )
     assert in_a_process(program) == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("address", "module", "extra"),
+    [("s3://b/a", "boto3", "aws"), ("gs://b/a", "google.cloud", "gcp")],
+)
+def test_a_store_whose_library_is_missing(
+    monkeypatch: pytest.MonkeyPatch, address: str, module: str, extra: str
+) -> None:
+    """One line that says which extra to install."""
+    monkeypatch.setitem(sys.modules, module, None)
+    for store in (s3, gcs):
+        store._client_of.cache_clear()
+    with pytest.raises(storage.StorageError, match=rf"pip install 'corpusmill\[{extra}\]'"):
+        storage.find_inputs([address])
 
 
 def test_a_process_without_options_gives_beam_its_own() -> None:

@@ -100,6 +100,20 @@ def test_a_request_that_fails_is_made_again(
     assert [file.path for file in storage.list_directory(f"{ROOT}/in")] == [FILE]
 
 
+def test_a_transfer_that_breaks_off_is_made_again(
+    server: GcsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost, whole or in parts."""
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    storage.write_bytes(FILE, CONTENT)
+    server.failures = ["cut 100000", "cut 2000"]
+    assert storage.read_bytes(FILE) == CONTENT
+    server.failures = ["", "cut 100000", "503"]
+    with storage.open_input(FILE) as stream:
+        assert stream.read(10) == CONTENT[:10]
+        assert stream.read() == CONTENT[10:]
+
+
 @pytest.mark.parametrize("status", ["400", "403"])
 def test_a_refused_file_is_unreadable(server: GcsServer, status: str) -> None:
     """At once, in one line with its name (F8)."""
