@@ -124,9 +124,15 @@ def check_failed_files(failed: Mapping[str, str], files: int, budget: int | None
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory. Small and picklable: workers get it as it is."""
+    """A run directory. Small and picklable: workers get it as it is.
+
+    A relative path is made absolute, since workers have other current folders.
+    """
 
     path: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", storage.absolute(self.path))
 
     def at(self, *parts: str) -> str:
         """Return the path of a file in the run directory."""

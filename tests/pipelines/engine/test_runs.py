@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import tracemalloc
 from collections.abc import Iterator
@@ -297,14 +298,27 @@ def test_names_that_are_not_utf8_survive_the_run_directory(tmp_path: Path) -> No
 
 def test_workers_get_the_path_alone(tmp_path: Path) -> None:
     """What was read of a run does not travel with it."""
-    import pickle  # noqa: PLC0415 -- only here
-
     run = Run(str(tmp_path / "run"))
     begin(run)
     run.finish(UNITS, {}, [])
     assert run.documents()
     assert len(pickle.dumps(run)) < 200
     assert pickle.loads(pickle.dumps(run)) == run  # noqa: S301 -- our own
+
+
+def test_workers_write_where_the_launcher_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path is that of the launcher's current folder (F22)."""
+    for name in ("launcher", "worker"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "launcher")
+    packed = pickle.dumps(Run("runs/made"))
+    monkeypatch.chdir(tmp_path / "worker")
+    pickle.loads(packed).write_json({}, "units", "a.json")  # noqa: S301 -- our own
+    assert [path.parent.parent for path in tmp_path.rglob("a.json")] == [
+        tmp_path / "launcher" / "runs" / "made"
+    ]
 
 
 def test_finish_keeps_no_sidecar_in_memory(tmp_path: Path) -> None:
