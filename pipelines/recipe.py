@@ -28,9 +28,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pipelines.engine.config import to_bytes
 from pipelines.engine.errors import RunError
 from pipelines.engine.launch import Launch, run_source
-from pipelines.engine.runs import to_bytes
 from pipelines.engine.settings import from_table
 from pipelines.engine.source import Source
 from pipelines.storage import files as storage

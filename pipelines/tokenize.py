@@ -18,13 +18,14 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.engine.claim_files import Block
+from pipelines.engine.config import to_bytes
 from pipelines.engine.documents import read_rows
 from pipelines.engine.errors import MachineError, RunError
 from pipelines.engine.launch import Launch, check_flags, execute
 from pipelines.engine.lock import RunLock
 from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.plan import Inputs
-from pipelines.engine.runs import Run, open_completed, to_bytes
+from pipelines.engine.runs import Run, open_completed
 from pipelines.engine.settings import setting
 from pipelines.engine.source import plan_of
 from pipelines.engine.steps import Verdicts

@@ -12,7 +12,7 @@ PACKAGES = ("filters", "pipelines", "tokenizer", "mixtures", "trainer")
 # Libraries and models that filters use, each of them in one module.
 MODELS = {"fasttext", "kenlm", "mwparserfromhell", "sentencepiece", "tldextract"}
 
-# What a package may import besides the standard library (DESIGN 2).
+# What a package may import besides the standard library (docs/architecture.md).
 ALLOWED = {
     "filters": {"filters", "numpy", *MODELS},
     "mixtures": {"mixtures"},
@@ -29,7 +29,7 @@ ALLOWED = {
         *("pynvml", "wandb"),  # optional: used where they are installed
     },
 }
-# Readers are plain generators: bytes in, rows out, without Beam (DESIGN 2).
+# Readers are plain generators: bytes in, records out, without Beam.
 READERS_MAY_NOT = {"apache_beam"}
 
 
@@ -69,11 +69,86 @@ def test_a_library_behind_a_filter_is_used_in_one_module() -> None:
     assert {library: names for library, names in users.items() if len(names) > 1} == {}
 
 
-def test_readers_know_no_beam() -> None:
+def test_readers_and_records_know_no_beam() -> None:
     """A reader can be used, and tested, without a pipeline."""
-    readers = ROOT / "pipelines" / "readers"
-    wrong = [path.name for path in sorted(readers.rglob("*.py")) if imports(path) & READERS_MAY_NOT]
+    rooms = ROOT / "pipelines"
+    readers = [*(rooms / "readers").rglob("*.py"), *rooms.glob("*/records.py")]
+    assert len(readers) > 10
+    assert [path.name for path in readers if imports(path) & READERS_MAY_NOT] == []
+
+
+def test_beam_is_known_where_clusters_are() -> None:
+    """One machine runs without it: its import takes a second."""
+    users = {
+        str(path.relative_to(ROOT / "pipelines"))
+        for path in modules("pipelines")
+        if "apache_beam" in imports(path)
+    }
+    assert users == {"engine/cluster.py", "engine/graph.py", "storage/beam_store.py"}
+
+
+# The rooms of pipelines/, from the ground up: each imports only what stands before it.
+ROOMS = ("readers", "setup", "storage", "engine", "joins", "models", "sources", "commands")
+ROOM_OF = {
+    **dict.fromkeys(("github", "wikipedia", "commoncrawl"), "sources"),
+    **dict.fromkeys(("samples", "report", "recipe", "tokenize", "__main__"), "commands"),
+}
+# What imports something beside or above it, and why.
+EXCEPTIONS = {
+    ("models", "wikipedia"),  # the references of Wikipedia, which the classifier learns from
+}
+
+
+def room(module: str) -> str:
+    """Return the folder or file of pipelines/ that a module lies in."""
+    return module.split(".")[1]
+
+
+def arrows() -> set[tuple[str, str]]:
+    """Return which rooms of pipelines/ import which others."""
+    found = set()
+    for path in modules("pipelines"):
+        here = path.relative_to(ROOT / "pipelines").parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pipelines"):
+                module = node.module or ""
+                names = [module] if "." in module else [f"{module}.{n.name}" for n in node.names]
+                found |= {(here, room(name)) for name in names if room(name) != here}
+    return found
+
+
+def test_rooms_import_only_what_stands_below_them() -> None:
+    """readers, setup -> storage -> engine -> joins -> models and sources -> commands."""
+    wrong = []
+    for here, there in sorted(arrows() - EXCEPTIONS):
+        low, high = (ROOMS.index(ROOM_OF.get(name, name)) for name in (there, here))
+        beside = low == high and ROOM_OF.get(here) == "commands"
+        if low > high or (low == high and not beside):
+            wrong.append(f"{here} imports {there}")
     assert wrong == []
+
+
+def test_a_source_has_one_name_everywhere() -> None:
+    """Its folder in pipelines, its rules in filters, and its tests."""
+    for name in (name for name, kind in ROOM_OF.items() if kind == "sources"):
+        for folder in ("pipelines", "filters", "tests/pipelines", "tests/filters"):
+            assert (ROOT / folder / name).is_dir(), f"{folder}/{name}"
+        for file in ("source.py", "records.py"):
+            assert (ROOT / "pipelines" / name / file).is_file(), f"{name}/{file}"
+
+
+MAX_LINES = 350
+
+
+@pytest.mark.parametrize("package", ["pipelines", "filters"])
+def test_no_module_is_longer_than_a_reader_bears(package: str) -> None:
+    """A module has one subject."""
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in modules(package)
+        if (lines := path.read_text("utf-8").count("\n")) > MAX_LINES
+    }
+    assert long == {}
 
 
 def test_no_module_is_a_drawer_for_everything() -> None:

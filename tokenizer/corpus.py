@@ -148,7 +148,7 @@ def _read_parquet(path: Path) -> Iterator[Text | BadRecord]:
         if missing:
             raise CorpusError(f"{path}: no column {', '.join(sorted(missing))}")
         row = 0
-        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(COLUMNS)):
+        for batch in file.iter_batches(BATCH_ROWS, columns=list(COLUMNS), use_threads=False):
             for record in batch.to_pylist():
                 yield _text(record, f"{path}: row {row}")
                 row += 1

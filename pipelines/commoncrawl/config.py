@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from filters.commoncrawl.cutoffs import Bucket, check_model, fingerprint_of
-from pipelines.commoncrawl.pages import PageReader
+from pipelines.commoncrawl.records import PageReader
 from pipelines.engine.errors import RunError
 from pipelines.engine.settings import setting
 from pipelines.models.load import LanguageModels, classifier, cutoff_table, language_model

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.commoncrawl.config import CommonCrawlConfig, check_config
-from pipelines.commoncrawl.pages import WET, kind_of
+from pipelines.commoncrawl.records import WET, kind_of
 from pipelines.commoncrawl.units import places
 from pipelines.engine.errors import RunError
 from pipelines.models.cards import ModelFiles

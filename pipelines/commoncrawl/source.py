@@ -32,10 +32,10 @@ from pipelines.commoncrawl.prepare import prepare
 from pipelines.commoncrawl.review import review
 from pipelines.commoncrawl.stages import page_stages, reference_stage
 from pipelines.commoncrawl.units import find_units, order_of, scope_of
+from pipelines.engine.config import tell_differences
 from pipelines.engine.errors import MachineError
 from pipelines.engine.passes import Write
 from pipelines.engine.plan import Inputs
-from pipelines.engine.runs import tell_differences
 from pipelines.engine.source import Phase, Source
 from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit

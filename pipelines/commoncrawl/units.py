@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from pipelines.commoncrawl.config import CommonCrawlConfig
-from pipelines.commoncrawl.pages import kind_of
+from pipelines.commoncrawl.records import kind_of
 from pipelines.engine.errors import RunError
 from pipelines.engine.units import Unit, one_per_file
 from pipelines.storage.files import InputFile, basename

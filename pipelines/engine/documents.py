@@ -162,5 +162,6 @@ def read_rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a documents or rejects file, a batch of rows in memory at a time."""
     file = pq.ParquetFile(stream)
-    for batch in file.iter_batches(batch_rows, columns=columns):
+    # One thread: a process works on one unit, and threads left over can abort it at its end.
+    for batch in file.iter_batches(batch_rows, columns=columns, use_threads=False):
         yield from batch.to_pylist()

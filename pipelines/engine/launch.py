@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from pipelines.engine.finish import check_failed_files, file_count, finish
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.lock import RunLock
 from pipelines.engine.plan import Plan
 from pipelines.engine.pool import run_locally
 from pipelines.engine.progress import Progress
-from pipelines.engine.runs import Run, check_failed_files, file_count
+from pipelines.engine.runs import Run
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.settings import values_of
 from pipelines.engine.source import Source, plan
@@ -51,13 +52,15 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         # What the run reads, as found: resuming over other inputs is refused.
         "input": input_facts(planned.units),
     }
-    with RunLock(run, note=source.name):
+    with RunLock(run, note=source.name) as lock:
         if run.start(config):
             return Ledger.from_json(run.stats())
         files = file_count(planned.units) + len(planned.unreadable)
         check_failed_files(planned.unreadable, files, launch.max_failed_files)
         execute(planned, run, launch, TwinCheck(settings, planned.facts, source.check_worker))
-        ledger = run.finish(
+        lock.check()
+        ledger = finish(
+            run,
             planned.units,
             planned.unreadable,
             planned.stages,

@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from pipelines.engine.config import to_bytes
 from pipelines.engine.errors import RunError
-from pipelines.engine.runs import LOCK, Run, to_bytes
+from pipelines.engine.runs import LOCK, Run
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 

@@ -17,16 +17,13 @@
 
 import hashlib
 import json
-import platform
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata
 from typing import Any
 
+from pipelines.engine.config import tell_differences, to_bytes, versions
 from pipelines.engine.errors import RunError
-from pipelines.engine.ledger import Ledger
 from pipelines.engine.manifest import (
     FORMAT_VERSION,
     Manifest,
@@ -36,90 +33,10 @@ from pipelines.engine.manifest import (
     told,
     write_manifest,
 )
-from pipelines.engine.units import Unit
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 
 LOCK = "LOCK"
-MAX_FAILED_SHARE = 0.001  # of the input files, at least one file (DESIGN 3, "Bad input")
-
-
-def to_bytes(value: Any) -> bytes:
-    """Return JSON as it is written in a run directory: sorted, indented, ending in a line feed.
-
-    Bytes of a file's name that are not UTF-8 are escaped as JSON has it, and come back the same.
-    """
-    text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)
-    return f"{text}\n".encode("utf-8", "backslashreplace")
-
-
-# Of these the bytes of documents depend: how they are read, scored, compressed and written.
-_PACKAGES = (
-    "fasttext-wheel",
-    "fastwarc",
-    "kenlm",
-    "mwparserfromhell",
-    "numpy",
-    "pyarrow",
-    "resiliparse",
-    "sentencepiece",
-)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that can change the bytes of a run."""
-    try:
-        corpusmill = metadata.version("corpusmill")
-    except metadata.PackageNotFoundError:
-        corpusmill = "source tree"
-    python = ".".join(platform.python_version_tuple()[:2])
-    packages = {name: metadata.version(name) for name in _PACKAGES}
-    return {
-        "corpusmill": corpusmill,
-        "python": python,
-        "unicode": unicodedata.unidata_version,
-        **packages,
-    }
-
-
-def _differences(old: Any, new: Any, path: str = "") -> Iterable[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in sorted({*old, *new}):
-            yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
-    elif old != new:
-        yield f"{path}: {_short(old)} there, {_short(new)} here"
-
-
-def tell_differences(old: Any, new: Any) -> str:
-    """Return the first differences of two JSON values in a line; empty if there is none."""
-    found = list(_differences(old, new))
-    more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-    return "; ".join(found[:5]) + more
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def file_count(units: Iterable[Unit]) -> int:
-    """Return how many files the units read, of which some may fail."""
-    return len({part.path for unit in units for part in unit.parts})
-
-
-def check_failed_files(failed: Mapping[str, str], files: int, budget: int | None) -> None:
-    """Bear a few unreadable inputs, and no more (DESIGN 3, "Bad input").
-
-    Raises:
-        RunError: more than ``budget`` of ``files`` failed; by default 0.1 %, at least 1.
-    """
-    allowed = max(1, int(files * MAX_FAILED_SHARE)) if budget is None else budget
-    if len(failed) > allowed:
-        raise RunError(
-            f"{len(failed)} of {files} inputs cannot be read, {allowed} may fail: "
-            + "; ".join(list(failed.values())[:3])
-            + ". Repair them or leave them out and name a new --run, or raise --max-failed-files."
-        )
 
 
 @dataclass(frozen=True)
@@ -224,131 +141,11 @@ class Run:
         """Return the sidecar of every committed unit, by name, sorted: for runs of few units."""
         return dict(sorted(self.read_sidecars(sorted(self.committed()))))
 
-    def finish(
-        self,
-        planned: Sequence[Unit],
-        unreadable: Mapping[str, str],
-        stages: Sequence[str],
-        *,
-        allow_empty: bool = False,
-        max_failed_files: int | None = None,
-    ) -> Ledger:
-        """Sum the sidecars into stats and manifest, check them, and complete the run.
-
-        Args:
-            planned: the units of the run.
-            unreadable: inputs that could not be opened, and why.
-            stages: names of the source's stages, in order.
-            allow_empty: accept a stage that keeps nothing.
-            max_failed_files: input files that may be unreadable; by default 0.1 %, at least 1.
-
-        Raises:
-            RunError: units are missing, records or files are lost, too many files failed, or a
-                stage kept nothing.
-        """
-        units = {unit.name for unit in planned}
-        committed = self.committed()
-        if missing := sorted(units - committed):
-            raise RunError(
-                f"{self.path}: {len(missing)} of {len(units)} units are not committed "
-                f"(first: {missing[0]}). Run the same command again to resume."
-            )
-        if foreign := sorted(committed - units):
-            raise RunError(
-                f"{self.path}: units/{foreign[0]}.json is of no unit of this run"
-                f"{f', and {len(foreign) - 1} more are not' if foreign[1:] else ''}. "
-                "Remove it and run the same command again."
-            )
-        storage.sweep(self.path)
-        total, failed, files = self._sum(sorted(units), stages)
-        failed = dict(unreadable) | failed
-        inputs = file_count(planned) + len(unreadable)
-        check_failed_files(failed, inputs, max_failed_files)
-        self._check(total, allow_empty=allow_empty)
-        self._check_files(files, units)
-        stats = {**total.to_json(), "units": len(units), "failed_files": failed}
-        timings = {
-            "seconds": {
-                stage["stage"]: stage["seconds"] for stage in total.to_json(seconds=True)["stages"]
-            },
-            "python": platform.python_version(),
-            "machine": platform.platform(),
-            "apache_beam": metadata.version("apache-beam"),
-        }
-        self.write_json(stats, "stats.json")
-        self.write_json(timings, "timings.json")
-        storage.remove([self.at("staged")])
-        self.seal(Manifest(total.documents, total.characters, tuple(files)))
-        return total
-
     def seal(self, manifest: Manifest) -> None:
         """Write the manifest, and ``COMPLETED``, which vouches for it."""
         with storage.writing(self.at("manifest.json")) as stream:
             digest = write_manifest(stream, manifest)
         storage.write_bytes(self.at("COMPLETED"), f"{digest}\n".encode())
-
-    def _sum(
-        self, units: Sequence[str], stages: Sequence[str]
-    ) -> tuple[Ledger, dict[str, str], list[RunFile]]:
-        """Return the sum of the sidecars, the failed inputs with reasons, and the files, sorted."""
-        total = Ledger(stages)
-        failed: dict[str, str] = {}
-        files: list[RunFile] = []
-        for name, sidecar in self.read_sidecars(units):
-            try:
-                total.add(Ledger.from_json(sidecar["ledger"]))
-                files += map(RunFile.from_json, sidecar["files"])
-                failed |= sidecar.get("failed", {})
-            except (KeyError, TypeError, AttributeError) as error:
-                raise RunError(
-                    f"{self.at('units', f'{name}.json')} is not a sidecar of this version "
-                    f"({error!r}). Remove it and run the same command again."
-                ) from error
-        # Sidecars of a store come in no order; what they sum up to must not show it.
-        order = {stage: place for place, stage in enumerate(stages)}
-        in_order = sorted(total.stages, key=lambda stage: (order.get(stage, len(order)), stage))
-        total.stages = {stage: total.stages[stage] for stage in in_order}
-        return total, dict(sorted(failed.items())), sorted(files)
-
-    def _check_files(self, files: Iterable[RunFile], units: set[str]) -> None:
-        """Hold a listing of the run's files against its sidecars.
-
-        A file that is named after a unit whose sidecar does not have it is what an attempt left
-        that never committed: it is removed. All other differences are told.
-        """
-        present = listing(self.path)
-        known = {file.path for file in files}
-        left = [
-            path
-            for path in present.keys() - known
-            if path.rpartition("/")[2].removesuffix(".parquet") in units
-        ]
-        storage.remove(self.at(path) for path in left)
-        for path in left:
-            del present[path]
-        if problems := differences(files, present):
-            raise RunError(
-                f"{self.path} does not hold what its sidecars say: {told(problems)}. Remove what "
-                "is foreign, and units/NAME.json of what is gone or damaged; then run the same "
-                "command again, which makes these units anew."
-            )
-
-    def _check(self, total: Ledger, *, allow_empty: bool) -> None:
-        if total.sent != total.received or total.imbalance():
-            raise RunError(
-                f"{self.path}: records are not accounted for (read {total.records_read}, documents "
-                f"{total.documents}, rejected {total.rejected}, bad {total.bad_records.total()}, "
-                f"sent {total.sent}, received {total.received}). Did the inputs change during the "
-                "run? Give a new --run; if it happens again it is a defect, please report it."
-            )
-        for name, tally in total.stages.items():
-            if tally.documents_in and not tally.documents_out and not allow_empty:
-                reasons = ", ".join(f"{reason} {n}" for reason, n in tally.rejected.most_common(3))
-                raise RunError(
-                    f"stage {name} kept none of {tally.documents_in} documents ({reasons}). Look "
-                    f"at them with `python -m pipelines inspect {self.path} --stage {name}`; then "
-                    "change the inputs or the options, or accept it with --allow-empty."
-                )
 
     def stats(self) -> dict[str, Any]:
         """Return the conservation table."""

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.engine.config import tell_differences, versions
 from pipelines.engine.errors import MachineError
-from pipelines.engine.runs import Run, tell_differences, versions
+from pipelines.engine.runs import Run
 
 
 @dataclass(frozen=True)

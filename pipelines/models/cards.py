@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.engine.config import tell_differences, to_bytes
 from pipelines.engine.errors import RunError
-from pipelines.engine.runs import tell_differences, to_bytes
 from pipelines.storage.files import is_local, write_bytes
 
 

@@ -164,7 +164,7 @@ def _of_rows(path: str, lang: str) -> Iterator[CrawlPage]:
         file = pq.ParquetFile(stream)
         columns = ["url", "text", "lang", "meta", "stage"]
         present = [name for name in columns if name in file.schema_arrow.names]
-        for batch in file.iter_batches(_BATCH_ROWS, columns=present):
+        for batch in file.iter_batches(_BATCH_ROWS, columns=present, use_threads=False):
             wanted = pc.equal(batch["lang"], lang)
             if "stage" in present:
                 wanted = pc.and_(wanted, pc.not_equal(batch["stage"], LANGUAGE_STAGE))

@@ -20,8 +20,8 @@ from typing import Any, Literal
 import sentencepiece
 
 from filters.commoncrawl.perplexity import NORMALIZATION, normalize_for_lm
+from pipelines.engine.config import to_bytes, versions
 from pipelines.engine.errors import RunError
-from pipelines.engine.runs import to_bytes, versions
 from pipelines.engine.settings import setting
 from pipelines.models.cards import ModelFiles, is_made, local_folder, write_card
 from pipelines.models.lm_cutoffs import FAIR_SAMPLE, CutoffSample, has_cutoffs, make_cutoffs

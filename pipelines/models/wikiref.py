@@ -18,8 +18,8 @@ import numpy as np
 
 from filters.commoncrawl.reference import probability, threshold_for
 from filters.fasttext.model import SUPERVISED_DEFAULTS, FastTextModel, load_fasttext, train_fasttext
+from pipelines.engine.config import versions
 from pipelines.engine.errors import RunError
-from pipelines.engine.runs import versions
 from pipelines.engine.settings import setting
 from pipelines.models.cards import is_made, write_card
 from pipelines.models.crawl_pages import CrawlPage, CrawlPages, find_crawl_pages

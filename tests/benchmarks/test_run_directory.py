@@ -20,13 +20,14 @@ STAGES = ("short", "duplicate", "language", "perplexity", "digests", "reference"
 
 FINISH = """
 import resource, sys, time
+from pipelines.engine.finish import finish
 from pipelines.engine.runs import Run, open_completed
 from pipelines.engine.units import Part, Unit
 
 run, count = Run(sys.argv[1]), int(sys.argv[2])
 units = [Unit(f"{n:05d}-CC-MAIN-{n}", "wet", (Part(f"/in/{n}", 1),)) for n in range(count)]
 clock = time.perf_counter()
-run.finish(units, {}, sys.argv[3].split(","), allow_empty=True)
+finish(run, units, {}, sys.argv[3].split(","), allow_empty=True)
 finished = time.perf_counter() - clock
 megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 clock = time.perf_counter()

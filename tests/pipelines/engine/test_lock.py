@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from pipelines.engine import lock as lock_module
+from pipelines.engine.config import to_bytes
 from pipelines.engine.errors import RunError
 from pipelines.engine.lock import Holder, RunLock, read_lock
-from pipelines.engine.runs import Run, to_bytes
+from pipelines.engine.runs import Run
 from pipelines.storage import files as storage
 from tests.pipelines.storage.s3_server import BUCKET, serving_s3
 

@@ -231,6 +231,15 @@ def test_a_defect_is_one_line_that_names_the_unit_and_the_log(
     log.unlink()
 
 
+def test_the_toy_source_is_the_one_of_the_docs_and_short() -> None:
+    """Who follows docs/architecture.md gets a source that runs."""
+    code = Path(toy.__file__).read_text("utf-8")
+    code = code[code.index("@dataclass") :].strip()
+    page = (Path(__file__).parents[3] / "docs" / "architecture.md").read_text("utf-8")
+    assert f"```python\n{code}\n```" in page
+    assert len([line for line in code.splitlines() if line]) < 40
+
+
 def test_beam_is_not_imported_to_run_on_one_machine(tmp_path: Path) -> None:
     """It takes a second, which a small run would feel."""
     code = (

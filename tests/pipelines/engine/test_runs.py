@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from pipelines.engine.config import to_bytes
 from pipelines.engine.documents import DOCUMENT_SCHEMA, Document, ParquetSink, row_of
 from pipelines.engine.errors import RunError
+from pipelines.engine.finish import finish
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.manifest import Manifest, RunFile, manifest_chunks
-from pipelines.engine.runs import Run, open_completed, to_bytes
+from pipelines.engine.runs import Run, open_completed
 from pipelines.engine.units import Part, Unit
 from pipelines.engine.verify import check_sha256, open_checked, verify
 from pipelines.storage import files as storage
@@ -78,7 +80,7 @@ FIRST, SECOND = (f"documents/{unit.name}.parquet" for unit in UNITS[:2])
 
 def test_a_finished_run_vouches_for_each_byte(run: Run) -> None:
     """COMPLETED holds the hash of the manifest, which lists the files of the sidecars."""
-    run.finish(UNITS, {}, [])
+    finish(run, UNITS, {}, [])
     content = storage.read_bytes(run.at("manifest.json"))
     assert storage.read_bytes(run.at("COMPLETED")).decode() == (
         hashlib.sha256(content).hexdigest() + "\n"
@@ -133,7 +135,7 @@ def test_a_run_is_not_completed_over_damaged_files(run: Run, damage: Any, messag
     """Files that are gone, cut or foreign are named, and no COMPLETED is written (F4)."""
     damage(run, FIRST)
     with pytest.raises(RunError, match=message) as caught:
-        run.finish(UNITS, {}, [])
+        finish(run, UNITS, {}, [])
     assert "\n" not in str(caught.value)
     assert not run.completed
 
@@ -141,7 +143,7 @@ def test_a_run_is_not_completed_over_damaged_files(run: Run, damage: Any, messag
 @pytest.mark.parametrize(("damage", "message"), DAMAGE)
 def test_a_complete_run_that_was_damaged_is_not_read(run: Run, damage: Any, message: str) -> None:
     """Opening it names the file; so does the command that reads all of it (F4)."""
-    run.finish(UNITS, {}, [])
+    finish(run, UNITS, {}, [])
     damage(run, FIRST)
     with pytest.raises(RunError, match=message):
         open_completed(run.path)
@@ -153,7 +155,7 @@ def test_a_complete_run_that_was_damaged_is_not_read(run: Run, damage: Any, mess
 
 def test_what_the_size_does_not_show_is_found_by_the_hash(run: Run) -> None:
     """In what is read whole, and by ``verify``."""
-    run.finish(UNITS, {}, [])
+    finish(run, UNITS, {}, [])
     content = bytearray(storage.read_bytes(run.at(FIRST)))
     content[200] ^= 1
     first, second, _ = run.documents()
@@ -173,7 +175,7 @@ def test_verify_counts_rows(tmp_path: Path) -> None:
     """A manifest whose counts are wrong is not right because its hashes are."""
     run = Run(str(tmp_path / "run"))
     begin(run)
-    total = run.finish(UNITS, {}, [])
+    total = finish(run, UNITS, {}, [])
     first, *others = run.manifest.files
     wrong = RunFile(first.path, first.documents + 1, first.bytes, first.sha256)
     run.seal(Manifest(total.documents, total.characters, (wrong, *others)))
@@ -185,7 +187,7 @@ def test_verify_counts_rows(tmp_path: Path) -> None:
 
 def test_a_manifest_that_was_changed_is_not_believed(run: Run) -> None:
     """COMPLETED holds its hash."""
-    run.finish(UNITS, {}, [])
+    finish(run, UNITS, {}, [])
     content = storage.read_bytes(run.at("manifest.json"))
     storage.write_bytes(
         run.at("manifest.json"), content.replace(b'"documents": 6', b'"documents": 7')
@@ -199,9 +201,9 @@ def test_a_unit_whose_file_is_gone_is_made_anew(run: Run) -> None:
     damage_gone(run, FIRST)
     storage.remove([run.at("units", f"{UNITS[0].name}.json")])
     with pytest.raises(RunError, match="1 of 3 units are not committed"):
-        run.finish(UNITS, {}, [])
+        finish(run, UNITS, {}, [])
     commit(run, UNITS[0])
-    run.finish(UNITS, {}, [])
+    finish(run, UNITS, {}, [])
     assert verify(run.path) == []
 
 
@@ -209,7 +211,7 @@ def test_what_an_attempt_left_that_did_not_commit_is_removed(run: Run) -> None:
     """A file of a unit whose sidecar does not have it: its input went bad between attempts."""
     content = storage.read_bytes(run.at(FIRST))
     storage.write_bytes(run.at("rejects", f"{UNITS[0].name}.parquet"), content)
-    run.finish(UNITS, {}, [])
+    finish(run, UNITS, {}, [])
     assert storage.list_names(run.at("rejects")) == []
     assert verify(run.path) == []
 
@@ -218,7 +220,7 @@ def test_sidecars_of_other_units_are_not_summed(run: Run) -> None:
     """They are named instead."""
     run.write_json({}, "units", "99999-x.json")
     with pytest.raises(RunError, match=r"units/99999-x\.json is of no unit of this run"):
-        run.finish(UNITS, {}, [])
+        finish(run, UNITS, {}, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"ledger": {}, "files": []}'])
@@ -226,7 +228,7 @@ def test_a_damaged_sidecar_is_one_line(run: Run, content: bytes) -> None:
     """With its name."""
     storage.write_bytes(run.at("units", f"{UNITS[0].name}.json"), content)
     with pytest.raises(RunError, match="sidecar") as caught:
-        run.finish(UNITS, {}, [])
+        finish(run, UNITS, {}, [])
     assert "\n" not in str(caught.value)
 
 
@@ -247,7 +249,7 @@ def test_temporary_files_are_swept_everywhere(tmp_path: Path, moment: str) -> No
     if moment == "start":
         run.start(CONFIG)
     else:
-        run.finish(UNITS, {}, [])
+        finish(run, UNITS, {}, [])
     assert list((tmp_path / "run").rglob(f"{storage.TEMPORARY}*")) == []
 
 
@@ -255,7 +257,7 @@ def test_a_finished_run_has_nothing_staged(run: Run) -> None:
     """On a disk and on a store (F5)."""
     storage.write_bytes(run.at("staged", "a.parquet"), b"x")
     storage.write_bytes(run.at("staged", "deep", "a.json"), b"x")
-    run.finish(UNITS, {}, [])
+    finish(run, UNITS, {}, [])
     assert not [file for file in storage.list_tree(run.path) if "staged" in file.path]
 
 
@@ -300,7 +302,7 @@ def test_workers_get_the_path_alone(tmp_path: Path) -> None:
     """What was read of a run does not travel with it."""
     run = Run(str(tmp_path / "run"))
     begin(run)
-    run.finish(UNITS, {}, [])
+    finish(run, UNITS, {}, [])
     assert run.documents()
     assert len(pickle.dumps(run)) < 200
     assert pickle.loads(pickle.dumps(run)) == run  # noqa: S301 -- our own
@@ -334,7 +336,7 @@ def test_finish_keeps_no_sidecar_in_memory(tmp_path: Path) -> None:
         (tmp_path / "run" / "units" / f"{unit.name}.json").write_bytes(content)
     shutil.rmtree(tmp_path / "run" / "rejects", ignore_errors=True)
     tracemalloc.start()
-    run.finish(units, {}, [])
+    finish(run, units, {}, [])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 0.2 * len(content) * len(units)
