@@ -56,7 +56,9 @@ class CommonCrawlConfig:
         "", help="table of cutoffs, or: published (default: of --models)", place=True
     )
     buckets: tuple[str, ...] = setting(
-        ("head", "middle"), help="buckets that are kept: head, middle, tail, all"
+        ("head", "middle"),
+        help="buckets that are kept: some of head, middle, tail, and all (pages of languages "
+        "without a model); all alone: every one",
     )
     after: tuple[str, ...] = setting(
         (),
@@ -87,7 +89,7 @@ class CommonCrawlConfig:
     @property
     def every_bucket(self) -> bool:
         """Whether pages of all buckets are kept."""
-        return self.cc_net
+        return self.cc_net or self.buckets == ("all",)
 
     @property
     def settles(self) -> bool:
