@@ -41,6 +41,9 @@ SMALL = SimpleNamespace(order=2, pieces=60)
         (1.0, "sv", "all"),
         (1459.9, "zh", "head"),
         (2129.9, "ko", "middle"),
+        (1109.9, "fi", "head"),
+        (2530.0, "my", "middle"),
+        (280.0, "no", "head"),
     ],
 )
 def test_bucket(perplexity: float | None, language: str, expected: str) -> None:
@@ -48,10 +51,13 @@ def test_bucket(perplexity: float | None, language: str, expected: str) -> None:
     assert bucket(perplexity, language, PUBLISHED) == expected
 
 
-def test_the_published_table_has_the_languages_of_the_spec() -> None:
-    """21 of CCNet's 48; LLaMA's web is English."""
-    assert len(PUBLISHED.by_language) == 21
+def test_the_published_table_has_the_48_languages_of_ccnet() -> None:
+    """Each with both percentiles, in their order; LLaMA's web is English."""
+    assert len(PUBLISHED.by_language) == 48
     assert PUBLISHED.by_language["en"] == {30: 340.0, 60: 520.0}
+    for language, column in PUBLISHED.by_language.items():
+        assert column.keys() == {30, 60}, language
+        assert column[30] < column[60], language
 
 
 def test_other_percentiles_may_divide() -> None:

@@ -199,6 +199,17 @@ def test_the_cc_net_profile_keeps_languages_and_buckets(
     }
 
 
+def test_all_buckets_are_every_bucket(tmp_path: Path, inputs: list[str], models: Path) -> None:
+    """As all languages are every language: no page is judged by its perplexity."""
+    options = ("--scope", "dump", "--languages", "all")
+    assert curate(tmp_path / "all", inputs, models, *options, "--buckets", "all") == 0
+    named = ("--buckets", "head", "middle", "tail", "all")
+    assert curate(tmp_path / "named", inputs, models, *options, *named) == 0
+    kept = rows(tmp_path / "all", "documents")
+    assert kept == rows(tmp_path / "named", "documents")
+    assert {row["meta"]["bucket"] for row in kept} >= {"middle", "all"}
+
+
 @pytest.mark.parametrize("options", [(), ("--scope", "dump", "--keep", "first")])
 def test_workers_and_the_order_of_inputs_change_no_byte(
     tmp_path: Path, inputs: list[str], models: Path, options: tuple[str, ...]
