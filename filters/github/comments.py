@@ -117,6 +117,10 @@ _C_LIKE: Final = _syntax(_SLASH, _SLASHES)
 _PACKAGED: Final = _syntax(_SLASH, _SLASHES, aside=_PACKAGE)
 _PACKAGED_NESTED: Final = _syntax(_SLASH, _SLASHES, aside=_PACKAGE, nested=True)
 _C: Final = _syntax(_SLASH, _SLASHES, aside=_GUARD)
+_VERILOG_GUARD: Final = (
+    r"`(?:timescale|default_nettype)\b[^\n]*"
+    r"|`ifndef[ \t]+(\w+)[^\n]*\s*`define[ \t]+\1\b[^\n]*"
+)
 _HASH: Final = _syntax("#+")
 _MARKUP: Final = _syntax("", ("<!--", "-->"), aside=r"<\?xml[^>]*>|<!doctype[^>]*>")
 _SEMICOLON: Final = _syntax(";+")
@@ -133,12 +137,16 @@ _SYNTAX_BY_LANGUAGE: Final = {
     "CMake": _syntax("#+", ("#[[", "]]"), ("#[=[", "]=]")),
     "CSS": _STYLE,
     "Clojure": _SEMICOLON,
+    "CoffeeScript": _syntax("#+", ("###", "###")),
     "Common Lisp": _syntax(";+", ("#|", "|#")),
     "Cuda": _C,
     "Cython": _syntax("#+", docstring=('"""', "'''")),
     "Dart": _C_LIKE,
     "Dockerfile": _HASH,
+    "Elixir": _HASH,
     "Emacs Lisp": _SEMICOLON,
+    "Erlang": _syntax("%+"),
+    "F#": _syntax(_SLASH, ("(*", "*)"), nested=True),
     "Fortran": _syntax(r"[c*](?![abd-z0-9(=])|!", first_column=True),
     "Fortran Free Form": _syntax("!"),
     "Go": _PACKAGED,
@@ -154,12 +162,14 @@ _SYNTAX_BY_LANGUAGE: Final = {
     "JavaScript": _SCRIPT,
     "Julia": _syntax("#+", ("#=", "=#"), nested=True),
     "Kotlin": _PACKAGED_NESTED,
+    "Less": _syntax(_SLASH, _SLASHES, aside=r"@charset[^\n;]*;"),
     "Lua": _syntax("--+", ("--[[", "]]"), ("--[=[", "]=]")),
     "Makefile": _HASH,
     "Markdown": _MARKUP,
     "OCaml": _syntax("", ("(*", "*)"), nested=True),
     # `.m` is also MATLAB, whose comments start with "%": no line of Objective-C does.
     "Objective-C": _syntax(r"//+|%+", _SLASHES, ("%{", "%}"), aside=_GUARD),
+    "Objective-C++": _C,
     "PHP": _syntax(
         "//+|#+",
         _SLASHES,
@@ -171,23 +181,30 @@ _SYNTAX_BY_LANGUAGE: Final = {
     "Protocol Buffer": _C_LIKE,
     "Python": _syntax("#+", docstring=('"""', "'''")),
     "R": _HASH,
+    "Racket": _syntax(";+", ("#|", "|#"), aside=r"\#lang\b[^\n]*"),
     "Ruby": _syntax("#+", ("\n=begin", "\n=end")),
     "Rust": _syntax(_SLASH, _SLASHES, nested=True),
     "SCSS": _syntax(_SLASH, _SLASHES, aside=r"@charset[^\n;]*;"),
     "SQL": _syntax("--+|#+", _SLASHES),
+    "Sass": _syntax(_SLASH, _SLASHES, aside=r"@charset[^\n;]*;"),
     "Scala": _PACKAGED_NESTED,
     "Scheme": _SEMICOLON,
     "Shell": _HASH,
     "Smali": _HASH,
     "Swift": _syntax(_SLASH, _SLASHES, nested=True),
+    "SystemVerilog": _syntax(_SLASH, _SLASHES, aside=_VERILOG_GUARD),
     "TOML": _HASH,
     "TeX": _syntax("%+"),
+    "Thrift": _syntax(rf"{_SLASH}|\#+", _SLASHES),
     "TypeScript": _SCRIPT,
+    "VHDL": _syntax("--+", _SLASHES),
+    "Verilog": _syntax(_SLASH, _SLASHES, aside=_VERILOG_GUARD),
     "Visual Basic .NET": _syntax(
         r"'|rem\b", aside=rf"{_LEGAL_REGION}|\#[ \t]*end[ \t]+region\b[^\n]*"
     ),
     "XML": _MARKUP,
     "YAML": _HASH,
+    "Zig": _syntax(_SLASH),
     "reStructuredText": _syntax(indented=rf"{_RST_COMMENT}(?:\n{_RST_COMMENT})*+"),
 }
 

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters.github.comments import syntax_of
 from filters.github.paths import (
     EXTENSIONS,
+    REDPAJAMA_EXTENSIONS,
     REDPAJAMA_PATH_RULES,
     PathRules,
     check_extension,
@@ -22,6 +24,11 @@ from filters.github.paths import (
         ("run.sh", 33261, ""),
         ("current", 40960, "symlink"),
         ("current", "40960", "symlink"),
+        ("current", "120000", "symlink"),
+        ("current", 120000, "symlink"),
+        ("libs/x", 57344, "submodule"),
+        ("libs/x", "160000", "submodule"),
+        ("run.sh", "100755", ""),
         ("certs/ca.crt", None, "certificate"),
         ("LICENSE", None, "license_file"),
         ("crates/LICENSE-MIT", None, "license_file"),
@@ -36,6 +43,21 @@ from filters.github.paths import (
         ("a/vendor/b/c.go", None, "vendored"),
         ("third_party/x.cc", None, "vendored"),
         ("web/bower_components/x.js", None, "vendored"),
+        ("tests/thirdparty/Fuzzer/a.cpp", None, "vendored"),
+        ("ThirdParty/x.cc", None, "vendored"),
+        ("src/3rdparty/x.cc", None, "vendored"),
+        ("a/3rd-party/x.py", None, "vendored"),
+        ("sklearn/externals/six.py", None, "vendored"),
+        ("pip/_vendor/six.py", None, "vendored"),
+        ("external/catch/catch.py", None, "vendored"),
+        ("src/external/stb_image.h", None, "vendored"),
+        ("deps/lua/lua.js", None, "vendored"),
+        ("src/deps/lua.c", None, "vendored"),
+        ("src/main/java/org/example/external/Api.java", None, ""),
+        ("src/external/client.ts", None, ""),
+        ("app/deps/session.py", None, ""),
+        ("src/external.py", None, ""),
+        ("src/thirdparty", None, ""),
         ("src/vendor", None, ""),
         ("src/vendors/x.go", None, ""),
         ("dist/app.min.js", None, "minified"),
@@ -102,6 +124,18 @@ def test_redpajama_path_rules(path: str, mode: int | None, keep: bool) -> None:
         ("home/.Dockerfile", False, True),
         ("a.py/readme", False, False),
         ("data.json", False, False),
+        ("conf.yml", False, False),
+        ("notes.txt", False, False),
+        ("R/a.R", True, False),
+        ("a.cjs", True, False),
+        ("a.pyi", True, False),
+        ("a.coffee", True, False),
+        ("a.cu", True, False),
+        ("a.cxx", True, False),
+        ("a.proto", True, False),
+        ("a.swift", True, False),
+        ("src/CMakeLists.txt", True, False),
+        ("MyCMakeLists.txt", False, False),
         ("README", False, False),
         ("", False, False),
     ],
@@ -153,8 +187,16 @@ def test_language_of(path: str, language: str | None) -> None:
 
 @pytest.mark.parametrize("entry", sorted(EXTENSIONS))
 def test_every_listed_extension_has_a_language(entry: str) -> None:
-    """No kept document has an unknown language."""
-    assert language_of(f"x{entry}" if entry.startswith(".") else entry)
+    """No kept document has an unknown language, or one whose comments are unknown."""
+    path = f"x{entry}" if entry.startswith(".") else entry
+    assert language_of(path)
+    assert syntax_of(path) or entry == ".pod"  # all of it is documentation
+
+
+def test_redpajamas_list_is_part_of_ours() -> None:
+    """The paper names no list; ours is wider and its profile is as RedPajama's."""
+    assert len(REDPAJAMA_EXTENSIONS) == 66
+    assert REDPAJAMA_EXTENSIONS < EXTENSIONS
 
 
 @given(st.text(), st.none() | st.integers() | st.text())
