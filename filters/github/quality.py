@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple
 
-from filters.github.paths import extension_of
+from filters.github.paths import extension_of, is_prose
 from filters.verdict import KEEP, Verdict, drop
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
@@ -24,16 +24,18 @@ _ASCII_NOT_ALNUM: Final = bytes(code for code in range(128) if not chr(code).isa
 _ASCII_NOT_ALPHA: Final = bytes(code for code in range(128) if not chr(code).isalpha())
 
 
-def normalize_source(text: str) -> str:
+def normalize_source(text: str, *, keep_mark: bool = False) -> str:
     r"""Give a decoded file the form that every later filter expects.
 
     Line ends become "\n", one byte order mark goes, and a lone surrogate (a broken escape in a
-    JSON export) becomes U+FFFD, since no UTF-8 file can hold it.
+    JSON export) becomes U+FFFD, since no UTF-8 file can hold it. With ``keep_mark`` the mark stays,
+    as in RedPajama.
 
     >>> normalize_source("\ufeffa\r\nb\rc")
     'a\nb\nc'
     """
-    text = text.removeprefix(_BYTE_ORDER_MARK)
+    if not keep_mark:
+        text = text.removeprefix(_BYTE_ORDER_MARK)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
@@ -129,6 +131,7 @@ def check_source_file(
     *,
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
     by_extension: Mapping[str, Thresholds] | None = None,
+    measure_prose: bool = False,
     count_tokens: Callable[[str], int] | None = None,
     statistics: SourceStatistics | None = None,
 ) -> Verdict:
@@ -136,9 +139,12 @@ def check_source_file(
 
     Args:
         text: the file after normalising and header removal.
-        path: looks up ``by_extension``; not needed without it.
+        path: says whether the file is prose, and looks up ``by_extension``.
         thresholds: for files whose extension has no row.
         by_extension: rows by extension as `extension_of` writes it (".py", ".C").
+        measure_prose: hold prose (.md, .rst and their kind) to `mean_line` of ``thresholds`` as
+            RedPajama does. By default only a row of ``by_extension`` does: a paragraph of prose
+            may be one line, so that its length is no sign of generated code.
         count_tokens: the tokenizer of `min_alpha_per_token`.
         statistics: `source_statistics(text)`, if the caller has it already.
 
@@ -150,13 +156,17 @@ def check_source_file(
     """
     if not text or text.isspace():
         return drop("empty")
-    limits = thresholds
-    if by_extension:
-        limits = by_extension.get(extension_of(path), thresholds)
+    limits = by_extension.get(extension_of(path)) if by_extension else None
+    any_mean = limits is None and not measure_prose
+    limits = limits or thresholds
     measured = statistics or source_statistics(text)
     if limits.max_line is not None and measured.max_line_length > limits.max_line:
         return drop("max_line_length", f"{measured.max_line_length}")
-    if limits.mean_line is not None and measured.avg_line_length > limits.mean_line:
+    if (
+        limits.mean_line is not None
+        and measured.avg_line_length > limits.mean_line
+        and not (any_mean and is_prose(path))
+    ):
         return drop("avg_line_length", f"{measured.avg_line_length:.1f}")
     if limits.min_alnum is not None and measured.alnum_ratio < limits.min_alnum:
         return drop("alnum_ratio", f"{measured.alnum_ratio:.3f}")

@@ -144,6 +144,25 @@ def test_a_threshold_of_none_switches_the_rule_off(text: str, thresholds: Thresh
     assert check_source_file(text, thresholds=thresholds).keep
 
 
+@pytest.mark.parametrize("path", ["a.md", "a.RST", "docs/a.txt", "a.tex"])
+def test_prose_may_have_one_line_for_a_paragraph(path: str) -> None:
+    """Its mean length says nothing; RedPajama measures it, and so does a row of one's own."""
+    text = f"{'word ' * 40}end.\n" * 3
+    assert check_source_file(text, path).keep
+    assert check_source_file(text, "a.py").reason == "avg_line_length"
+    assert check_source_file(text, path, measure_prose=True).reason == "avg_line_length"
+    table = thresholds_by_extension({".md": {"mean_line": 80}, ".rst": {"mean_line": 500}})
+    assert check_source_file(text, "a.md", by_extension=table).reason == "avg_line_length"
+    assert check_source_file(text, "a.rst", by_extension=table).keep
+    assert check_source_file("x" * 1001, path).reason == "max_line_length"
+
+
+def test_redpajama_keeps_the_byte_order_mark() -> None:
+    """Its header rule sees the mark, so that no line of such a file goes."""
+    assert normalize_source("\ufeffa\r\nb", keep_mark=True) == "\ufeffa\nb"
+    assert normalize_source("\ufeffa\r\nb") == "a\nb"
+
+
 def test_thresholds_may_differ_by_extension() -> None:
     """A row replaces the thresholds for its extension; other files keep the default ones."""
     table = thresholds_by_extension({".tex": {"mean_line": 500}, ".py": {"min_alpha": 0.5}})
