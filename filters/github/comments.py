@@ -45,6 +45,12 @@ class Piece:
 _BLANK_LINES: Final = re.compile(r"(?:[^\S\n]*+\n)*+")
 _INDENTATION: Final = re.compile(r"[^\S\n]*+")
 _POD_FRAME: Final = re.compile(r"=(?!head|item)")  # commands that say nothing: `=pod`, `=cut`
+_HAS_WORD: Final = re.compile(r"[^\W_]|©")
+# What is quoted, if it is more than a name: 'see "LICENSE"' quotes nothing.
+_QUOTED: Final = re.compile(
+    r"[\"\u201c`][^\"\u201c\u201d`\s]{1,80}\s[^\"\u201c\u201d`]{1,200}[\"\u201d`]"
+    r"|(?<!\w)'[^'\s]{1,80}\s[^']{1,80}'(?!\w)"
+)
 _SHEBANG: Final = re.compile(r"#![^\n]*")
 
 # Line comments that a tool or the compiler reads: they are code, wherever they stand.
@@ -209,6 +215,20 @@ _SYNTAX_BY_LANGUAGE: Final = {
 }
 
 
+# For files of an unknown language: what starts a comment in any of the common ones.
+ANY_SYNTAX: Final = _syntax(
+    r"//+!?|#+|--+|;+|%+|'|@?rem\b|::",
+    _SLASHES,
+    ("<!--", "-->"),
+    ("(*", "*)"),
+    ("{-", "-}"),
+    ("<#", "#>"),
+    ("\n=begin", "\n=end"),
+    aside=r"<\?(?:php|xml)\b[^\n>]*>?|<!doctype[^>]*>|package\s+[\w.]++;",
+    docstring=('"""', "'''"),
+)
+
+
 def syntax_of(path: str) -> Syntax | None:
     """Return the comment syntax of a file's language; None where it is not known."""
     return _SYNTAX_BY_LANGUAGE.get(language_of(path) or "")
@@ -246,6 +266,29 @@ def comment_contents(comment: str, piece: Piece, syntax: Syntax) -> list[str]:
     elif piece.closer:
         body = body.rstrip().removesuffix(piece.closer)
     return body.split("\n")
+
+
+def undecorated(line: str) -> str:
+    """Return a comment's line without what frames it; "" if there is no letter or digit in it.
+
+    >>> undecorated(" * Parses. */"), undecorated("# -----")
+    ('Parses.', '')
+    """
+    if not _HAS_WORD.search(line):
+        return ""
+    return line.lstrip(" \t/*#;%!'\"|=~+-.{").rstrip(" \t\r/*#|=~+-")
+
+
+def unquoted(text: str) -> str:
+    """Return a text without what it quotes, unless all of it is a quotation.
+
+    >>> unquoted('Prepends "Copyright 2020" to files.'), unquoted("It doesn't.")
+    ('Prepends  to files.', "It doesn't.")
+    """
+    if '"' in text or "`" in text or "'" in text or "\u201c" in text:
+        without = _QUOTED.sub("", text)
+        return without if _HAS_WORD.search(without) else text
+    return text
 
 
 def skip_blank_lines(text: str, position: int) -> int:

@@ -1,87 +1,20 @@
-"""Tell licence, copyright and generator notices from comments that document a file.
+"""Say which lines of a comment are a notice, and which document the file.
 
-A comment is read in groups of lines: paragraphs, split further where a line begins a notice or a
-tag (`@license`), since authors often write them without a blank line between. A group is a notice
-by a cue of its own ("copyright", "licensed under", "do not edit"), or because it goes on from the
-licence notice beside it ("Neither the name of ..."). What is left documents the file.
+A comment is read in groups of lines: paragraphs, split further where a line begins a notice, a tag
+(`@license`) or a sentence of another kind, since authors often write them without a blank line
+between. A group is a notice by a cue of its own (`filters.github.notice_cues`,
+`filters.github.generated`), or because it goes on from the licence notice beside it ("Neither the
+name of ..."). What is left documents the file.
 """
 
 import re
 from collections.abc import Sequence
 from typing import Final
 
-# Texts are searched with their blanks collapsed; for all but the first pattern, in lower case.
-# Prose has "copyright" in lower case; a notice begins with it, or has a capital.
-_COPYRIGHT: Final = re.compile(
-    r"""
-      \b(?:Copyright|COPYRIGHT)\b | © | ^(?:</?)?copyright\b | \b(?:is|are)\ copyright(?:ed)?\b
-    | \bcopyright(?:ed|s)? \ ? (?: : | \(c\) | \d | by\b | holder | owner | notice | law)
-    """,
-    re.VERBOSE,
-)
-_LEGAL_PHRASES: Final = (
-    "all rights reserved", "copyleft", "general public license", "general public licence",
-    "is free software", "permission is hereby granted", "permission to use and copy",
-    "permission to use copy", "permission to use, copy", "placed in the public domain",
-    "redistribution and use", "released into the public domain", "released to the public domain",
-)  # fmt: skip
-# Patterns are slow: each has a substring without which it cannot match.
-_LEGAL_PATTERNS: Final = tuple(
-    (hint, re.compile(pattern, re.VERBOSE))
-    for hint, pattern in {
-        "(c)": r"""
-              \(c\) .{0,80}? \b(?:19|20)\d\d\b | \b(?:19|20)\d\d\b .{0,20}? \(c\) | ^\(c\) \s \w
-            | \(c\)\ .{0,80}? \b(?:licen[sc]e | contributors | foundation | inc\b | ltd\b)
-            """,
-        "licen": r"""
-              \blicen[sc]ed\ (?:under|to|by|for|with)\b | \blicen[sc]e \s* : | @licen[sc]e\b
-            | \b(?:mit | bsd | apache | isc | zlib | mozilla\ public | at&t\ public)\ licen[sc]e
-            | \b(?:see|view|in)\ (?:the\ )?(?:file\ )?["'`]?licen[sc]e\b
-            | \b(?:under|governed\ by)\ .{0,60}? licen[sc]e
-            """,
-        "gpl": r"\bunder\ .{0,60}? \b[al]?gpl",
-        "spdx": r"\bspdx-[a-z]",
-        "warrant": r"\b(?:without|no)\ (?:any\ )? (?:express\ or\ implied\ )? warrant",
-    }.items()
-)
-# Says nothing on its own; beside a licence notice it is part of it.
-_CONTINUES: Final = re.compile(
-    r"""
-      ^(?:head\d\ )? (?:licen[sc]e | copyright) | (?:begin|end)\W{1,3}licen[sc]e
-    | \b(?:the|this|own|chosen|following|public)\ licen[sc]e | /licen[sc]es?\b | sublicen[sc]
-    | licen[sc]e(?:[,.;)] | \ (?:agreement|at\b|information|summary|terms|text|version|v\d))
-    | \blicen[sc](?:ing|or)\b | copyright\ (?:notice|holder|owner|law|statement)
-    | \bthe\ original\ code\b
-    | permissions?\ (?:notice|is|are|described|granted|to\ use) | (?:written|special)\ permission
-    | warrant | \bliab(?:le|ilit) | \bas[ -]is["'”] | provided\ as[ -]is | disclaim | merchantab
-    | consequential\ damages | infring | endorse | redistribut | free\ software | \btrademark
-    | following\ conditions | conditions\ of\ any\ kind | all\ copies
-    | altered\ (?:source|from) | misrepresent | voluntary\ contributions | contributor\ agreement
-    | \bthis\ file\ (?:is|was|has\ been)\ (?:(?:a\ )?part\ of|based\ on|derived|adapted|modified)
-    """,
-    re.VERBOSE,
-)
-_GENERATED_HINTS: Final = ("generated", "t edit", "not modify", "be edited")
-_GENERATED: Final = re.compile(
-    r"""
-      \bdo\ not\ (?:edit|modify)\b | \bdon't\ edit\b | \bnot\ be\ edited\b
-    | @generated\b | \bauto-?generated>
-    | ^(?:(?:this|the|code|file|source|header|script|note|warning|[\w/-]+\.[\w.]*)[:!]?\ ){0,4}?
-      (?:was\ |is\ |has\ been\ )? (?:auto(?:matically|-)?\ ?|machine[ -])?
-      generated\ (?:by|from|with|using|on|at|automatically|code|file)\b
-    | \bthis\ (?:[\w.-]+\ ){0,3}? (?:is|was|has\ been)\ (?:an?\ )? (?:[\w-]+\ )?
-       (?:auto-?)? generated\b
-    | \b(?:automatically|auto-|auto)\ ?generated\ (?:by|from|using|with)\b
-    | \blost\ if\ the\ (?:code|file)\ is\ regenerated
-    """,
-    re.VERBOSE,
-)
-# Substrings of all the cues above: most comments have none and are not looked at further.
-_HINTS: Final = (
-    "copyright", "©", "rights reserved", "copyleft", "general public", "free software",
-    "permission", "public domain", "redistribution", *_GENERATED_HINTS,
-    *(hint for hint, _ in _LEGAL_PATTERNS),
-)  # fmt: skip
+from filters.github.comments import undecorated
+from filters.github.generated import GENERATED_HINTS, names_a_generator
+from filters.github.notice_cues import HINTS, continues, documents, is_legal
+
 # A line that begins a group even where no blank line stands before it, besides
 # `_METADATA_FIELD`.
 _BEGINS_GROUP: Final = re.compile(
@@ -89,6 +22,8 @@ _BEGINS_GROUP: Final = re.compile(
       @\w | :\w++: | </?\w++[ >]
     | copyright\b(?!\ (?:notice|holder|owner|law)) | \(c\)\s | © | spdx- | all\ rights\ reserved
     | licen[sc]e\s*: | licen[sc]ed\ (?:under|to|by)\b | this\ file\ is\b
+    | (?-i:Distributed|Released|Available|Published|Provided)\ under\b
+    | [\w/-]+\.\w{1,6}\s*(?::|-|\u2013)\s\S
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -104,22 +39,38 @@ _METADATA_FIELD: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"(?:https?://|www\.)\S++$|<?[\w.+-]++@[\w.-]++>?$", re.IGNORECASE)
 _FILE_PATH: Final = re.compile(r"[\w/@+-]++(?:\.\w++)++$")
-_NOTICE_LINE: Final = re.compile(r"copyright\b|\(c\)\ |©|spdx-|\.$", re.IGNORECASE)
-_HAS_WORD: Final = re.compile(r"[^\W_]|©")
+_NOTICE_WORDS: Final = ("copyright", "(c) ", "©", "spdx-")
+_NOTICE_ENDS: Final = ("license", "licence", "reserved", "domain")
+_CLOSING: Final = "\"')]"  # may stand behind a full stop
+# A line that ends so has its sentence go on in the next one; "A" may be a name.
+_OPEN_END: Final = re.compile(
+    r"(?:[,&(]|\b(?:a|an|the|this|these|those|that|which|who|such|any|no|not|above|if|but|than|it|its"
+    r"|their|and|or|of|by|to|for|in|on|at|from|with|as|upon|is|are|was|were|been|be|being|has|have"
+    r"|had))$"
+)
 _TITLE_MAX_WORDS: Final = 9  # of a line right above a notice: "htop - Row.c", "Chart.js v3.0"
 _NAME_MAX_WORDS: Final = 3
 _NAMES_A_RELEASE: Final = re.compile(r"\w\.\w{1,4}\b|\b\d+\.\d|://")  # file, version, address
 _SENTENCE_MIN_WORDS: Final = 4
 _FILE_NAME_MAX_WORDS: Final = 5  # "File: src/foo.c", in a group of its own
-_FIRST_LINES: Final = 5
+_LABELS: Final = frozenset({"file", "filename", "name", "module", "script", "version", "of", "the"})
 
 
-def notice_lines(lines: Sequence[str], file_name: str = "") -> list[bool | None]:
+def notice_lines(
+    lines: Sequence[str],
+    file_name: str = "",
+    *,
+    docstring: bool = False,
+    contents: Sequence[str] | None = None,
+) -> list[bool | None]:
     """Say of each line of a comment whether it belongs to a notice.
 
     Args:
         lines: of one comment, without its markers.
         file_name: a line that only names the file belongs to the notice beside it.
+        docstring: of the lines of a docstring that is not a notice as a whole, only those that
+            begin as a notice belong to one.
+        contents: the lines undecorated, if the caller has them already.
 
     Returns:
         For each line True (notice), False (documents the file) or None (nothing to read on it).
@@ -127,83 +78,66 @@ def notice_lines(lines: Sequence[str], file_name: str = "") -> list[bool | None]
     >>> notice_lines([" Copyright 2020 A", " ----", " Parses B."])
     [True, None, False]
     """
-    contents = [undecorated(line) for line in lines]
+    contents = contents or [undecorated(line) for line in lines]
     flags = [False if content else None for content in contents]
     lowered = " ".join(contents).lower()
-    if not any(hint in lowered for hint in _HINTS):
+    if not any(map(lowered.__contains__, HINTS)):
         return flags
-    groups, attached = _split_groups(contents)
+    may_be_generated = any(map(lowered.__contains__, GENERATED_HINTS))
+    groups, attached = _split_groups(contents, generated=may_be_generated)
     texts = [" ".join(" ".join(contents[i] for i in group).split()) for group in groups]
-    legal = list(map(_is_legal, texts))
+    examples = _examples(lines, groups, texts)
+    legal = [
+        not example and is_legal(text, docstring=docstring)
+        for text, example in zip(texts, examples, strict=True)
+    ]
 
     def goes_on(number: int) -> bool:
-        return _goes_on(texts[number], [contents[i] for i in groups[number]], file_name)
+        text = texts[number]
+        return not examples[number] and _goes_on(
+            text, [contents[i] for i in groups[number]], file_name
+        )
 
     for i in range(1, len(groups)):
         legal[i] = legal[i] or (legal[i - 1] and goes_on(i))
     for i in range(len(groups) - 2, -1, -1):
         if legal[i + 1] and not legal[i]:
-            between_notices = i > 0 and legal[i - 1] and attached[i]
-            legal[i] = goes_on(i) or (attached[i + 1] and (between_notices or _is_title(texts[i])))
+            between_notices = i > 0 and legal[i - 1] and attached[i] and not documents(texts[i])
+            titled = attached[i + 1] and not docstring and not examples[i]
+            legal[i] = goes_on(i) or (titled and (between_notices or _is_title(texts[i])))
     written_by_hand = False
     generated = False
-    for group, text, is_legal in zip(groups, texts, legal, strict=True):
-        if not is_legal:
+    for group, text, is_notice in zip(groups, texts, legal, strict=True):
+        if not is_notice:
             # What comes after a generator's first words is how to run it, up to the comment's end.
-            generated = _names_a_generator(text) or (generated and not written_by_hand)
+            names = may_be_generated and names_a_generator(text)
+            names = names and not (docstring and written_by_hand)
+            generated = names or (generated and not written_by_hand)
             written_by_hand |= not generated
-        if is_legal or generated:
+        if is_notice or generated:
             for i in group:
                 flags[i] = True
     return flags
 
 
-def is_generated(text: str) -> bool:
-    """Tell whether one of the first five lines says that a program wrote the file.
-
-    >>> is_generated("// Code generated by protoc-gen-go. DO NOT EDIT.")
-    True
-    """
-    position = 0
-    for _ in range(_FIRST_LINES):
-        end = text.find("\n", position)
-        line = text[position : end if end >= 0 else len(text)]
-        if _names_a_generator(" ".join(undecorated(line).split())):
-            return True
-        if end < 0:
-            return False
-        position = end + 1
-    return False
-
-
-def undecorated(line: str) -> str:
-    """Return a comment's line without what frames it; "" if there is no letter or digit in it.
-
-    >>> undecorated(" * Parses. */"), undecorated("# -----")
-    ('Parses.', '')
-    """
-    if not _HAS_WORD.search(line):
-        return ""
-    return line.lstrip(" \t/*#;%!'\"|=~+-.{").rstrip(" \t\r/*#|=~+-")
+def _examples(
+    lines: Sequence[str], groups: Sequence[Sequence[int]], texts: Sequence[str]
+) -> list[bool]:
+    """Say of each group whether it is an example: indented, below a sentence that ends in ":"."""
+    examples = [False] * len(groups)
+    indentation = [len(lines[group[0]]) - len(lines[group[0]].lstrip()) for group in groups]
+    base: int | None = None
+    for i in range(1, len(groups)):
+        if base is None and texts[i - 1].endswith(":") and not is_legal(texts[i - 1]):
+            base = indentation[i - 1]
+        if base is not None and indentation[i] > base:
+            examples[i] = True
+        else:
+            base = None
+    return examples
 
 
-def _is_legal(text: str) -> bool:
-    lowered = text.lower()
-    return (
-        (("copyright" in lowered or "©" in text) and _COPYRIGHT.search(text) is not None)
-        or any(phrase in lowered for phrase in _LEGAL_PHRASES)
-        or any(hint in lowered and pattern.search(lowered) for hint, pattern in _LEGAL_PATTERNS)
-    )
-
-
-def _names_a_generator(text: str) -> bool:
-    lowered = text.lower()
-    if not any(hint in lowered for hint in _GENERATED_HINTS):
-        return False
-    return _GENERATED.search(lowered) is not None
-
-
-def _split_groups(lines: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
+def _split_groups(lines: Sequence[str], *, generated: bool) -> tuple[list[list[int]], list[bool]]:
     """Return the groups' line numbers, and whether a group follows the one before at once."""
     groups: list[list[int]] = []
     attached: list[bool] = []
@@ -211,7 +145,7 @@ def _split_groups(lines: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
     for i, line in enumerate(lines):
         if not line:
             inside = False
-        elif inside and not _begins_group(line, lines[i - 1]):
+        elif inside and not _begins_group(line, lines[i - 1], generated=generated):
             groups[-1].append(i)
         else:
             groups.append([i])
@@ -220,23 +154,36 @@ def _split_groups(lines: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
     return groups, attached
 
 
-def _begins_group(line: str, line_above: str) -> bool:
+def _begins_group(line: str, line_above: str, *, generated: bool) -> bool:
     """Tell whether a group begins on a line although the one above is not empty."""
     if _BEGINS_GROUP.match(line) or _METADATA_FIELD.match(line):
+        # "... written by A and" / "maintained by B"
+        return not (line[0].islower() and _OPEN_END.search(line_above))
+    ended = line_above.rstrip(_CLOSING).endswith((".", "!", "?"))
+    if line[0].islower():
+        return ended and documents(line)
+    if generated and names_a_generator(line):
         return True
+    if not ended:
+        lowered = line_above.lower()
+        if not lowered.endswith(_NOTICE_ENDS) and not any(map(lowered.__contains__, _NOTICE_WORDS)):
+            return False
+    if _OPEN_END.search(line_above):
+        return False
     # "Copyright 2020 The Authors" / "This script builds the documentation."
     words = line.split()
-    return (
+    return documents(line) or (
         len(words) >= _SENTENCE_MIN_WORDS
         and line[0].isupper()
         and 2 * sum(word[0].islower() for word in words) >= len(words)
-        and _NOTICE_LINE.search(line_above) is not None
     )
 
 
 def _goes_on(text: str, lines: Sequence[str], file_name: str) -> bool:
     """Tell whether the group beside a licence notice belongs to it."""
-    if _CONTINUES.search(text.lower()):
+    if documents(text):
+        return False
+    if continues(text):
         return True
     continued = False  # a list of authors goes on behind a comma
     for line in lines:
@@ -245,16 +192,27 @@ def _goes_on(text: str, lines: Sequence[str], file_name: str) -> bool:
         continued = line.endswith(",")
     else:
         return True
-    if _FILE_PATH.match(text):
-        return True
-    return bool(file_name) and file_name in text and len(text.split()) <= _FILE_NAME_MAX_WORDS
+    return _FILE_PATH.match(text) is not None or _only_names(text, file_name)
+
+
+def _only_names(text: str, file_name: str) -> bool:
+    """Tell "File: src/foo.c" and "htop - Row.c" from "foo.c: parses options."."""
+    if not file_name or file_name not in text or len(text.split()) > _FILE_NAME_MAX_WORDS:
+        return False
+    before, _, after = text.partition(file_name)
+    words = [*before.split()[: None if before.endswith(" ") else -1], *after.split()]
+    described = [word for word in words if word.isalpha() and word not in _LABELS]
+    return not after.endswith(".") and sum(word.islower() for word in described) <= 1
 
 
 def _is_title(text: str) -> bool:
     """Tell a name above a notice from a phrase about the code."""
-    words = len(text.split())
-    if words > _TITLE_MAX_WORDS or text.endswith((".", "!", "?", ":")):
+    words = text.split()
+    if len(words) > _TITLE_MAX_WORDS or text.endswith((".", "!", "?", ":")):
         return False
-    if text.startswith(("@", "<", ":")):
+    if text.startswith(("@", "<", ":")) or documents(text):
         return False
-    return words <= _NAME_MAX_WORDS or _NAMES_A_RELEASE.search(text) is not None
+    plain = sum(word.isalpha() and word.islower() for word in words[1:])
+    if plain == 0 and len(words) <= _NAME_MAX_WORDS:
+        return True
+    return plain <= 1 and _NAMES_A_RELEASE.search(text) is not None
