@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 from filters.github import headers, licenses, quality
 from filters.github import paths as source_paths
+from filters.github.generated import check_generated, check_generated_documentation
+from filters.github.languages import language_of_file
 from filters.verdict import Verdict
 from pipelines.engine.documents import Document
 from pipelines.engine.errors import MachineError, RunError
@@ -45,10 +47,13 @@ from pipelines.github.files import (
     converter,
     records,
 )
+from pipelines.github.stages import RemoveHeader
 from pipelines.joins.claims import Claims, RowVerdicts, deciding, digest_key, look_up
 from pipelines.joins.settle import Settle
 from pipelines.storage.files import find_inputs
 from tokenizer.model import Tokenizer, TokenizerError
+
+LANGUAGE_COLUMNS = ("meta.path", "text", "meta.repo_languages")
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,10 @@ class GithubConfig:
     keep_vendored: bool = setting(False, help="keep files under vendor/, node_modules/, ...")
     keep_minified: bool = setting(False, help="keep *.min.js and *.min.css")
     drop_generated: bool = setting(False, help="drop files that say they are generated")
+    keep_generated_docs: bool = setting(False, help="keep pages of Doxygen, javadoc, Sphinx, ...")
+    keep_copyleft_notices: bool = setting(
+        False, help="keep files whose own notice puts them under the GPL or the AGPL"
+    )
     max_line_length: int = setting(1000, help="longest line, in characters")
     avg_line_length: float = setting(100.0, help="characters of the file a line, at most")
     min_alnum_ratio: float = setting(0.25, help="alphanumeric share of the characters, at least")
@@ -123,22 +132,37 @@ def cleaning(config: GithubConfig) -> list[Stage]:
         if config.token_counter
         else None,
     )
-    strip = (
-        Rewrite("github.header", headers.strip_header_redpajama)
-        if config.redpajama
-        else Rewrite("github.header", headers.strip_license_header, ("text", "meta.path"))
-    )
+    text_and_path = ("text", "meta.path")
+    generated: list[Stage] = []
+    if not (config.redpajama or config.keep_generated_docs):
+        check = check_generated_documentation
+        generated.append(Keep("github.generated_documentation", check, text_and_path))
+    if config.drop_generated:
+        check = partial(check_generated, documentation=not config.keep_generated_docs)
+        generated.append(Keep("github.generated", check, text_and_path))
+    if config.redpajama:  # its rules see byte order marks and carriage returns
+        before = [Rewrite("github.header", headers.strip_header_redpajama)]
+        after = [Rewrite("github.normalize", partial(quality.normalize_source, keep_mark=True))]
+    else:
+        before, after = [Rewrite("github.normalize", quality.normalize_source)], []
     return [
-        Rewrite("github.normalize", quality.normalize_source),
+        *before,
         Keep("github.binary", quality.check_binary_like),
-        *([Keep("github.generated", headers.check_generated)] if config.drop_generated else []),
-        strip,
+        Score("github.language", language_of_file, "meta.language", LANGUAGE_COLUMNS),
+        *generated,
+        *([] if config.redpajama else [RemoveHeader(not config.keep_copyleft_notices)]),
         Score("github.measure", measure, into="meta"),
         Keep(
             "github.quality",
-            partial(check_measured, thresholds=thresholds, token_counter=config.token_counter),
+            partial(
+                check_measured,
+                thresholds=thresholds,
+                token_counter=config.token_counter,
+                measure_prose=config.redpajama,
+            ),
             ("text", "meta.path", *(f"meta.{name}" for name in quality.SourceStatistics._fields)),
         ),
+        *after,
     ]
 
 
@@ -153,12 +177,14 @@ def check_measured(
     *statistics: float,
     thresholds: quality.Thresholds,
     token_counter: str = "",
+    measure_prose: bool = False,
 ) -> Verdict:
     """Judge a file by what :func:`measure` measured."""
     return quality.check_source_file(
         text,
         path,
         thresholds=thresholds,
+        measure_prose=measure_prose,
         count_tokens=partial(count_tokens, token_counter) if token_counter else None,
         statistics=quality.SourceStatistics(*statistics),  # type: ignore[arg-type] # meta holds its fields
     )
