@@ -38,6 +38,9 @@ _CPP: Final = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
+_CPP_INCLUDE: Final = re.compile(  # `<vector>`: the headers of C have an extension
+    r"include[ \t]*(?:<[a-z_]+>|[<\"][\w/.+-]+\.(?:hpp|hh|hxx|ipp)[>\"])"
+)
 _OBJECTIVE_C: Final = re.compile(
     r"^[ \t]*(?:@(?:interface|implementation|protocol|class|import|property|end)\b|#[ \t]*import\b)"
     r"|\bNS(?:String|Object|Array|Dictionary|Error|Integer)\b",
@@ -99,12 +102,13 @@ def _of_header(text: str) -> str | None:
         and _OBJECTIVE_C.search(_COMMENTS.sub("", text))
     ):
         return "Objective-C"
-    if not any(map(text.__contains__, _CPP_HINTS)) or not _CPP.search(text):
+    words = any(map(text.__contains__, _CPP_HINTS)) and _CPP.search(text) is not None
+    if not words and _CPP_INCLUDE.search(text) is None:
         return None
     code = _COMMENTS.sub("", text)
     if "__cplusplus" in code:
         code = _FOR_CPP.sub("", code)
-    return "C++" if _CPP.search(code) else None
+    return "C++" if _CPP.search(code) or _CPP_INCLUDE.search(code) else None
 
 
 def _of_m(text: str) -> str | None:
