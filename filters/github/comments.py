@@ -224,7 +224,7 @@ ANY_SYNTAX: Final = _syntax(
     ("{-", "-}"),
     ("<#", "#>"),
     ("\n=begin", "\n=end"),
-    aside=r"<\?(?:php|xml)\b[^\n>]*>?|<!doctype[^>]*>|package\s+[\w.]++;",
+    aside=r"<\?(?:php|xml)\b[^\n>]*>?|<!doctype[^>]*>|package\s+[\w.]++;?(?=\s*\n)",
     docstring=('"""', "'''"),
 )
 

@@ -53,7 +53,9 @@ _LEGAL_PATTERNS: Final = tuple(
         "licen": r"""
               \blicen[sc]ed\ (?:under|to|by|for|with)\b | ^:?licen[sc]e \s* : | @licen[sc]e\b
             | \blicen[sc]e\s*:\s*["'`]?(?:mit|bsd|apache|isc|zlib|mpl|l?gpl|agpl|cc|public|artistic)
+            | \b(?:is|are)\ (?:mit|bsd|apache)[ -]licen[sc]ed\b
             | \b(?:mit | bsd | apache | isc | zlib | mozilla\ public | at&t\ public)\ licen[sc]e
+              (?: \W*$ | \W*[.,;:()"'/-] | \ (?:v\d | version | https?: | see | as | agreement) )
             | \b(?:see|view|in)\ (?:the\ )?(?:accompanying\ )?(?:file\ )?["'`]?licen[sc]e
               (?:[.]\w+)?["'`]?(?:\ files?)?
               (?: \W*$ | [.,;)] | \ (?:for|in|at|distributed|included|that|which|details|accompan) )
@@ -105,6 +107,7 @@ _DOCUMENTS: Final = re.compile(
          |released|distributed|permissions?|but|if|when|where|not|under|neither|both)\b)
       [a-z]+\ (?-i:the|a|an|that|all|every|each|whether|if|which|any|its|their|what|where|how
          |missing)\b
+    | (?:usage|examples?|description|purpose|synopsis|summary|todo|arguments|parameters)\s*:
     | (?:the\ )?(?:copyright|licen[sc]e|notice)s?\ (?:\w+\ )?(?:checker|linter|tool|scanner|detector
        |updater|parser|server|manager|validator|utilit(?:y|ies)|helper|test)s?\b
     | (?:this|the)\ (?:script|module|tool|program|class|package|function|command|plugin|helper|test

@@ -21,6 +21,7 @@ _BEGINS_GROUP: Final = re.compile(
     r"""
       @\w | :\w++: | </?\w++[ >]
     | copyright\b(?!\ (?:notice|holder|owner|law)) | \(c\)\s | © | spdx- | all\ rights\ reserved
+    | (?:usage|examples?|description|purpose|synopsis|summary|todo|arguments|parameters)\s*:
     | licen[sc]e\s*: | licen[sc]ed\ (?:under|to|by)\b | this\ file\ is\b
     | (?-i:Distributed|Released|Available|Published|Provided)\ under\b
     | [\w/-]+\.\w{1,6}\s*(?::|-|\u2013)\s\S
@@ -53,6 +54,13 @@ _NAME_MAX_WORDS: Final = 3
 _NAMES_A_RELEASE: Final = re.compile(r"\w\.\w{1,4}\b|\b\d+\.\d|://")  # file, version, address
 _SENTENCE_MIN_WORDS: Final = 4
 _FILE_NAME_MAX_WORDS: Final = 5  # "File: src/foo.c", in a group of its own
+_NAME_PARTS: Final = frozenset(
+    {
+        *("and", "of", "the", "by", "for", "von", "van", "de", "der", "la", "du", "et", "al."),
+        *("others", "others.", "authors", "authors.", "contributors", "contributors.", "reserved."),
+        *("rights", "inc.", "ltd.", "co."),
+    }
+)
 _LABELS: Final = frozenset({"file", "filename", "name", "module", "script", "version", "of", "the"})
 
 
@@ -164,19 +172,29 @@ def _begins_group(line: str, line_above: str, *, generated: bool) -> bool:
         return ended and documents(line)
     if generated and names_a_generator(line):
         return True
-    if not ended:
-        lowered = line_above.lower()
-        if not lowered.endswith(_NOTICE_ENDS) and not any(map(lowered.__contains__, _NOTICE_WORDS)):
-            return False
-    if _OPEN_END.search(line_above):
+    if not (ended or _is_notice_line(line_above)) or _OPEN_END.search(line_above):
         return False
-    # "Copyright 2020 The Authors" / "This script builds the documentation."
+    return documents(line) or (line[0].isupper() and _is_sentence(line))
+
+
+def _is_notice_line(line: str) -> bool:
+    """Tell a line that is part of a notice and may be its last."""
+    lowered = line.lower()
+    return lowered.endswith(_NOTICE_ENDS) or any(map(lowered.__contains__, _NOTICE_WORDS))
+
+
+def _is_sentence(line: str) -> bool:
+    """Tell "This script builds the manual" and "Main entry point." from the rest of a name."""
     words = line.split()
-    return documents(line) or (
-        len(words) >= _SENTENCE_MIN_WORDS
-        and line[0].isupper()
-        and 2 * sum(word[0].islower() for word in words) >= len(words)
-    )
+    if line.endswith(".") and any(map(_is_content, words)):
+        return True
+    lower_case = sum(word[0].islower() for word in words)
+    return len(words) >= _SENTENCE_MIN_WORDS and 2 * lower_case >= len(words)
+
+
+def _is_content(word: str) -> bool:
+    """Tell a word of a sentence from one that names hold as well, such as "of"."""
+    return word.rstrip(".,").isalpha() and word[0].islower() and word not in _NAME_PARTS
 
 
 def _goes_on(text: str, lines: Sequence[str], file_name: str) -> bool:
