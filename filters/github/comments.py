@@ -46,11 +46,6 @@ _BLANK_LINES: Final = re.compile(r"(?:[^\S\n]*+\n)*+")
 _INDENTATION: Final = re.compile(r"[^\S\n]*+")
 _POD_FRAME: Final = re.compile(r"=(?!head|item)")  # commands that say nothing: `=pod`, `=cut`
 _HAS_WORD: Final = re.compile(r"[^\W_]|©")
-# What is quoted, if it is more than a name: 'see "LICENSE"' quotes nothing.
-_QUOTED: Final = re.compile(
-    r"[\"\u201c`][^\"\u201c\u201d`\s]{1,80}\s[^\"\u201c\u201d`]{1,200}[\"\u201d`]"
-    r"|(?<!\w)'[^'\s]{1,80}\s[^']{1,80}'(?!\w)"
-)
 _SHEBANG: Final = re.compile(r"#![^\n]*")
 
 # Line comments that a tool or the compiler reads: they are code, wherever they stand.
@@ -277,18 +272,6 @@ def undecorated(line: str) -> str:
     if not _HAS_WORD.search(line):
         return ""
     return line.lstrip(" \t/*#;%!'\"|=~+-.{").rstrip(" \t\r/*#|=~+-")
-
-
-def unquoted(text: str) -> str:
-    """Return a text without what it quotes, unless all of it is a quotation.
-
-    >>> unquoted('Prepends "Copyright 2020" to files.'), unquoted("It doesn't.")
-    ('Prepends  to files.', "It doesn't.")
-    """
-    if '"' in text or "`" in text or "'" in text or "\u201c" in text:
-        without = _QUOTED.sub("", text)
-        return without if _HAS_WORD.search(without) else text
-    return text
 
 
 def skip_blank_lines(text: str, position: int) -> int:

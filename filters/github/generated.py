@@ -18,7 +18,6 @@ from filters.github.comments import (
     leading_comments,
     syntax_of,
     undecorated,
-    unquoted,
 )
 from filters.github.paths import extension_of, is_prose
 from filters.verdict import KEEP, Verdict, drop
@@ -65,6 +64,12 @@ _STATEMENT: Final = re.compile(
 _SHOUTED: Final = re.compile(r"\bDO NOT (?:EDIT|MODIFY)\b(?! (?!THIS|IT\b|BY|MANUALLY|OR)[A-Z])")
 _HEAD_CHARS: Final = 4_000  # of a file, where its statement stands
 _PROSE_LINES: Final = 5
+
+# What is quoted, if it is more than a name: 'see "LICENSE"' quotes nothing.
+_QUOTED: Final = re.compile(
+    r"[\"\u201c`][^\"\u201c\u201d`\s]{1,80}\s[^\"\u201c\u201d`]{1,200}[\"\u201d`]"
+    r"|(?<!\w)'[^'\s]{1,80}\s[^']{1,80}'(?!\w)"
+)
 
 _TOOLS: Final = re.compile(
     r"""
@@ -237,6 +242,18 @@ def names_a_generator(text: str) -> bool:
     if _SHOUTED.search(text) and not text.isupper():
         return True
     return _STATEMENT.search(" ".join(lowered.split())) is not None
+
+
+def unquoted(text: str) -> str:
+    """Return a text without what it quotes, unless all of it is a quotation.
+
+    >>> unquoted('Prepends "Copyright 2020" to files.'), unquoted("It doesn't.")
+    ('Prepends  to files.', "It doesn't.")
+    """
+    if '"' in text or "`" in text or "'" in text or "\u201c" in text:
+        without = _QUOTED.sub("", text)
+        return without if any(map(str.isalnum, without)) else text
+    return text
 
 
 def is_generated_documentation(text: str, path: str = "") -> bool:

@@ -9,8 +9,7 @@ but in a notice ("permission is hereby granted") count in any sentence, unless t
 import re
 from typing import Final
 
-from filters.github.comments import unquoted
-from filters.github.generated import GENERATED_HINTS
+from filters.github.generated import GENERATED_HINTS, unquoted
 
 # Texts are searched with their blanks collapsed; for all but the copyright patterns, in lower case.
 # What follows the word where it is the topic of a text and not the beginning of a notice.

@@ -17,8 +17,11 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from filters.github.bigcode import comment_ratio
-from filters.github.headers import check_generated, strip_header_redpajama, strip_license_header
+from filters.github.generated import check_generated, check_generated_documentation
+from filters.github.headers import split_header, strip_header_redpajama, strip_license_header
+from filters.github.languages import language_of_file
 from filters.github.licenses import check_license
+from filters.github.notice_licenses import check_notice_license, notice_license
 from filters.github.paths import check_extension, check_path
 from filters.github.quality import (
     check_binary_like,
@@ -72,6 +75,8 @@ FUNCTIONS: dict[str, Callable[[str], object]] = {
     "strip_license_header": partial(strip_license_header, path="a/b.py"),
     "strip_header_redpajama": strip_header_redpajama,
     "check_generated": check_generated,
+    "check_generated_documentation": partial(check_generated_documentation, path="a/b.html"),
+    "language_of_file": partial(language_of_file, "a/b.h"),
     "source_statistics": source_statistics,
     "check_source_file": check_source_file,
     "clean_key": clean_key,
@@ -92,7 +97,11 @@ def _whole_chain(text: str, path: str) -> bool:
     text = normalize_source(text)
     if not check_binary_like(text).keep:
         return False
-    text = strip_license_header(text, path)
+    if not (language_of_file(path, text) and check_generated_documentation(text, path).keep):
+        return False
+    text, notice = split_header(text, path)
+    if not check_notice_license(notice_license(notice), "mit").keep:
+        return False
     verdict = check_source_file(text, path, statistics=source_statistics(text))
     return verdict.keep and bool(clean_key(text))
 
