@@ -21,11 +21,11 @@ class RemoveHeader:
     def __call__(self, document: Document) -> Verdict:
         """Drop a file whose own notice puts it under strong copyleft."""
         meta = document.meta
-        header = split_header(document.text, meta["path"])
+        header = split_header(document.text, meta.get("path") or "")
         if not header.notice:
             return KEEP
         document.text = header.text
         stated = notice_license(header.notice)
-        if other := other_license(stated, meta["license"]):
+        if other := other_license(stated, meta.get("license")):
             meta["notice_license"] = other
-        return check_notice_license(stated, meta["license"]) if self.drop_copyleft else KEEP
+        return check_notice_license(stated, meta.get("license")) if self.drop_copyleft else KEEP
