@@ -11,22 +11,16 @@ a row of ``files``, or of the reference query's joined export. In the order of t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
-from filters.github import headers, licenses, quality
-from filters.github import paths as source_paths
-from filters.github.generated import check_generated, check_generated_documentation
-from filters.github.languages import language_of_file
-from filters.verdict import Verdict
+from filters.github import quality
 from pipelines.engine.documents import Document
 from pipelines.engine.errors import MachineError, RunError
 from pipelines.engine.passes import Write
 from pipelines.engine.plan import Inputs
-from pipelines.engine.settings import setting
 from pipelines.engine.source import Phase, Source
-from pipelines.engine.stages import Keep, Rewrite, Score, Stage
+from pipelines.engine.stages import Stage
 from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit
 from pipelines.github.claims import (
@@ -36,6 +30,7 @@ from pipelines.github.claims import (
     license_claims,
     rank_of,
 )
+from pipelines.github.config import GithubConfig
 from pipelines.github.files import (
     BLOBS,
     CONTENTS,
@@ -47,161 +42,10 @@ from pipelines.github.files import (
     converter,
     records,
 )
-from pipelines.github.stages import RemoveHeader
+from pipelines.github.stages import cleaning, gates, load_counter
 from pipelines.joins.claims import Claims, RowVerdicts, deciding, digest_key, look_up
 from pipelines.joins.settle import Settle
 from pipelines.storage.files import find_inputs
-from tokenizer.model import Tokenizer, TokenizerError
-
-LANGUAGE_COLUMNS = ("meta.path", "text", "meta.repo_languages")
-
-
-@dataclass(frozen=True)
-class GithubConfig:
-    """Settings of the source, as flags and as keys of a recipe."""
-
-    input: tuple[str, ...] = setting(
-        help="BigQuery exports: files, globs, or directories (Parquet, JSON lines, Avro)"
-    )
-    profile: Literal["default", "redpajama"] = setting(
-        "default", help="redpajama: what RedPajama v1 does, for comparison"
-    )
-    licenses: tuple[str, ...] = setting(
-        tuple(sorted(licenses.PERMISSIVE)), help="licence keys that are kept"
-    )
-    keep_license_files: bool = setting(False, help="keep LICENSE, COPYING and NOTICE files")
-    keep_vendored: bool = setting(False, help="keep files under vendor/, node_modules/, ...")
-    keep_minified: bool = setting(False, help="keep *.min.js and *.min.css")
-    drop_generated: bool = setting(False, help="drop files that say they are generated")
-    keep_generated_docs: bool = setting(False, help="keep pages of Doxygen, javadoc, Sphinx, ...")
-    keep_copyleft_notices: bool = setting(
-        False, help="keep files whose own notice puts them under the GPL or the AGPL"
-    )
-    max_line_length: int = setting(1000, help="longest line, in characters")
-    avg_line_length: float = setting(100.0, help="characters of the file a line, at most")
-    min_alnum_ratio: float = setting(0.25, help="alphanumeric share of the characters, at least")
-    token_counter: str = setting(
-        "",
-        help="SentencePiece model for redpajama's rule on letters per token; off without one",
-        place=True,
-    )
-    rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
-
-    @property
-    def redpajama(self) -> bool:
-        """Whether the profile is RedPajama's."""
-        return self.profile == "redpajama"
-
-
-def gates(config: GithubConfig) -> list[Stage]:
-    """Return the stages that need no text (1.2, steps 2 to 4)."""
-    rules = (
-        source_paths.REDPAJAMA_PATH_RULES
-        if config.redpajama
-        else source_paths.PathRules(
-            license_files=not config.keep_license_files,
-            vendored=not config.keep_vendored,
-            minified=not config.keep_minified,
-        )
-    )
-    check_license = partial(
-        licenses.check_license, allowed=frozenset(config.licenses), profile=config.profile
-    )
-    return [
-        Keep("github.license", check_license, ("meta.license",)),
-        Keep(
-            "github.path",
-            partial(source_paths.check_path, rules=rules),
-            ("meta.path", "meta.mode"),
-        ),
-        Keep(
-            "github.extension",
-            partial(source_paths.check_extension, profile=config.profile),
-            ("meta.path",),
-        ),
-    ]
-
-
-def cleaning(config: GithubConfig) -> list[Stage]:
-    """Return the stages that read the text (1.2, steps 5 to 7)."""
-    thresholds = quality.Thresholds(
-        max_line=config.max_line_length,
-        mean_line=config.avg_line_length,
-        min_alnum=config.min_alnum_ratio,
-        min_alpha_per_token=quality.REDPAJAMA_THRESHOLDS.min_alpha_per_token
-        if config.token_counter
-        else None,
-    )
-    text_and_path = ("text", "meta.path")
-    generated: list[Stage] = []
-    if not (config.redpajama or config.keep_generated_docs):
-        check = check_generated_documentation
-        generated.append(Keep("github.generated_documentation", check, text_and_path))
-    if config.drop_generated:
-        check = partial(check_generated, documentation=not config.keep_generated_docs)
-        generated.append(Keep("github.generated", check, text_and_path))
-    if config.redpajama:  # its rules see byte order marks and carriage returns
-        before = [Rewrite("github.header", headers.strip_header_redpajama)]
-        after = [Rewrite("github.normalize", partial(quality.normalize_source, keep_mark=True))]
-    else:
-        before, after = [Rewrite("github.normalize", quality.normalize_source)], []
-    return [
-        *before,
-        Keep("github.binary", quality.check_binary_like),
-        Score("github.language", language_of_file, "meta.language", LANGUAGE_COLUMNS),
-        *generated,
-        *([] if config.redpajama else [RemoveHeader(not config.keep_copyleft_notices)]),
-        Score("github.measure", measure, into="meta"),
-        Keep(
-            "github.quality",
-            partial(
-                check_measured,
-                thresholds=thresholds,
-                token_counter=config.token_counter,
-                measure_prose=config.redpajama,
-            ),
-            ("text", "meta.path", *(f"meta.{name}" for name in quality.SourceStatistics._fields)),
-        ),
-        *after,
-    ]
-
-
-def measure(text: str) -> dict[str, float]:
-    """Return the statistics of a file as they go into ``meta`` (1.7)."""
-    return quality.source_statistics(text)._asdict()
-
-
-def check_measured(
-    text: str,
-    path: str,
-    *statistics: float,
-    thresholds: quality.Thresholds,
-    token_counter: str = "",
-    measure_prose: bool = False,
-) -> Verdict:
-    """Judge a file by what :func:`measure` measured."""
-    return quality.check_source_file(
-        text,
-        path,
-        thresholds=thresholds,
-        measure_prose=measure_prose,
-        count_tokens=partial(count_tokens, token_counter) if token_counter else None,
-        statistics=quality.SourceStatistics(*statistics),  # type: ignore[arg-type] # meta holds its fields
-    )
-
-
-def count_tokens(model: str, text: str) -> int:
-    """Count the tokens of a text (RedPajama does with GPT-NeoX's tokenizer; 1.5)."""
-    return len(load_counter(model).encode(text))
-
-
-@lru_cache(1)
-def load_counter(model: str) -> Tokenizer:
-    """Load a tokenizer once per process; raises MachineError."""
-    try:
-        return Tokenizer(model)
-    except TokenizerError as error:
-        raise MachineError(f"--token-counter: {error}") from error
 
 
 def text_claim(document: Document) -> dict[str, Any]:

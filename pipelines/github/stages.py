@@ -1,11 +1,133 @@
-"""Stages of GitHub that write more than one column."""
+"""The stages that a source file goes through, in the order of docs/rules/sources.md 1.2."""
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
+from filters.github import headers, licenses, quality
+from filters.github import paths as source_paths
+from filters.github.generated import check_generated, check_generated_documentation
 from filters.github.headers import split_header
+from filters.github.languages import language_of_file
 from filters.github.notice_licenses import check_notice_license, notice_license, other_license
 from filters.verdict import KEEP, Verdict
 from pipelines.engine.documents import Document
+from pipelines.engine.errors import MachineError
+from pipelines.engine.stages import Keep, Rewrite, Score, Stage
+from pipelines.github.config import GithubConfig
+from tokenizer.model import Tokenizer, TokenizerError
+
+LANGUAGE_COLUMNS = ("meta.path", "text", "meta.repo_languages")
+
+
+def gates(config: GithubConfig) -> list[Stage]:
+    """Return the stages that need no text (1.2, steps 2 to 4)."""
+    rules = (
+        source_paths.REDPAJAMA_PATH_RULES
+        if config.redpajama
+        else source_paths.PathRules(
+            license_files=not config.keep_license_files,
+            vendored=not config.keep_vendored,
+            minified=not config.keep_minified,
+        )
+    )
+    check_license = partial(
+        licenses.check_license, allowed=frozenset(config.licenses), profile=config.profile
+    )
+    return [
+        Keep("github.license", check_license, ("meta.license",)),
+        Keep(
+            "github.path",
+            partial(source_paths.check_path, rules=rules),
+            ("meta.path", "meta.mode"),
+        ),
+        Keep(
+            "github.extension",
+            partial(source_paths.check_extension, profile=config.profile),
+            ("meta.path",),
+        ),
+    ]
+
+
+def cleaning(config: GithubConfig) -> list[Stage]:
+    """Return the stages that read the text (1.2, steps 5 to 7)."""
+    thresholds = quality.Thresholds(
+        max_line=config.max_line_length,
+        mean_line=config.avg_line_length,
+        min_alnum=config.min_alnum_ratio,
+        min_alpha_per_token=quality.REDPAJAMA_THRESHOLDS.min_alpha_per_token
+        if config.token_counter
+        else None,
+    )
+    text_and_path = ("text", "meta.path")
+    generated: list[Stage] = []
+    if not (config.redpajama or config.keep_generated_docs):
+        check = check_generated_documentation
+        generated.append(Keep("github.generated_documentation", check, text_and_path))
+    if config.drop_generated:
+        check = partial(check_generated, documentation=not config.keep_generated_docs)
+        generated.append(Keep("github.generated", check, text_and_path))
+    if config.redpajama:  # its rules see byte order marks and carriage returns
+        before = [Rewrite("github.header", headers.strip_header_redpajama)]
+        after = [Rewrite("github.normalize", partial(quality.normalize_source, keep_mark=True))]
+    else:
+        before, after = [Rewrite("github.normalize", quality.normalize_source)], []
+    return [
+        *before,
+        Keep("github.binary", quality.check_binary_like),
+        Score("github.language", language_of_file, "meta.language", LANGUAGE_COLUMNS),
+        *generated,
+        *([] if config.redpajama else [RemoveHeader(not config.keep_copyleft_notices)]),
+        Score("github.measure", measure, into="meta"),
+        Keep(
+            "github.quality",
+            partial(
+                check_measured,
+                thresholds=thresholds,
+                token_counter=config.token_counter,
+                measure_prose=config.redpajama,
+            ),
+            ("text", "meta.path", *(f"meta.{name}" for name in quality.SourceStatistics._fields)),
+        ),
+        *after,
+    ]
+
+
+def measure(text: str) -> dict[str, float]:
+    """Return the statistics of a file as they go into ``meta`` (1.7)."""
+    return quality.source_statistics(text)._asdict()
+
+
+def check_measured(
+    text: str,
+    path: str,
+    *statistics: float,
+    thresholds: quality.Thresholds,
+    token_counter: str = "",
+    measure_prose: bool = False,
+) -> Verdict:
+    """Judge a file by what :func:`measure` measured."""
+    return quality.check_source_file(
+        text,
+        path,
+        thresholds=thresholds,
+        measure_prose=measure_prose,
+        count_tokens=partial(count_tokens, token_counter) if token_counter else None,
+        statistics=quality.SourceStatistics(*statistics),  # type: ignore[arg-type] # meta holds its fields
+    )
+
+
+def count_tokens(model: str, text: str) -> int:
+    """Count the tokens of a text (RedPajama does with GPT-NeoX's tokenizer; 1.5)."""
+    return len(load_counter(model).encode(text))
+
+
+@lru_cache(1)
+def load_counter(model: str) -> Tokenizer:
+    """Load a tokenizer once per process; raises MachineError."""
+    try:
+        return Tokenizer(model)
+    except TokenizerError as error:
+        raise MachineError(f"--token-counter: {error}") from error
 
 
 @dataclass(frozen=True)
