@@ -25,8 +25,9 @@ from pipelines.readers.members import (
 from pipelines.readers.rows import DETAIL_CHARS, UnreadableFile, clip
 
 MAX_HEADER_BYTES = 64 << 10
-# Longer blocks are not read: Common Crawl cuts a page at 1 MiB (5 MiB from 2025 on).
-MAX_BLOCK_BYTES = 64 << 20
+# Longer blocks are read past: Common Crawl cuts a page at 1 MiB (5 MiB from 2025 on), and a text
+# takes at most three times the bytes that its page has, in UTF-8.
+MAX_BLOCK_BYTES = 16 << 20
 MAX_LENGTH_DIGITS = 18
 
 VERSION = b"WARC/"
@@ -75,7 +76,7 @@ class BadRecord:
     """What is no record, or a record that is damaged.
 
     Reasons: ``truncated_file``, ``damaged_gzip``, ``garbage`` (bytes that belong to no record),
-    ``bad_header``, ``record_too_long``.
+    ``bad_header``, ``too_large``.
     """
 
     reason: str
@@ -186,7 +187,7 @@ class _Parser:
             return self._take(headers, length, start, stop)
         place = self._find_boundary(start)
         if place == TOO_FAR:
-            return self._skip_to_header(start, "record_too_long")
+            return self._skip_to_header(start, "too_large")
         if place is None:
             if self._damage is not None:
                 self._drop(len(self._data))

@@ -1,11 +1,17 @@
 """Rows of an Avro object container file, as BigQuery exports them (spec sources 1.1)."""
 
-from collections.abc import Iterator
-from typing import Any
+import bz2
+import io
+import lzma
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import IO, Any, BinaryIO, cast
 
 import fastavro
 
 from pipelines.readers.rows import (
+    MAX_ROW_BYTES,
     BadRow,
     Layout,
     RawRow,
@@ -18,6 +24,15 @@ from pipelines.readers.rows import (
 )
 
 MAGIC = b"Obj\x01"
+SYNC_BYTES = 16
+MAX_SHIFT = 63
+MAX_BLOCK_BYTES = 32 << 20  # inflated; writers end a block at some kB, but for a larger row
+# Of codecs that do not state the size of a block; Snappy does. BigQuery writes Snappy and deflate.
+INFLATERS: dict[str, Callable[[], Any]] = {
+    "deflate": lambda: zlib.decompressobj(-zlib.MAX_WBITS),
+    "bzip2": bz2.BZ2Decompressor,
+    "xz": lzma.LZMADecompressor,
+}
 
 
 class AvroRows:
@@ -32,29 +47,150 @@ class AvroRows:
     def __init__(self, source: Source, name: str) -> None:
         self._source = source
         try:
+            blocks = _Blocks(source)
             # Bytes that are not UTF-8 arrive as surrogates, which no valid text holds.
-            self._blocks = fastavro.block_reader(source, handle_unicode_errors="surrogateescape")
-            schema: Any = self._blocks.writer_schema
+            reader = fastavro.block_reader(
+                cast(IO[bytes], blocks), handle_unicode_errors="surrogateescape"
+            )
+            schema: Any = reader.writer_schema
             self.columns = frozenset(field["name"] for field in schema["fields"])
         except Exception as error:  # noqa: BLE001 -- a damaged header fails in many ways
             unreadable(source, name, "the Avro header is damaged: fetch the file again", error)
+        self._blocks, self._reader = blocks, reader
 
     def rows(self, layout: Layout) -> Iterator[RawRow | BadRow]:
-        """Yield the rows, block by block; a damaged block ends the file."""
+        """Yield the rows, block by block; a damaged block ends the file.
+
+        A block over ``MAX_BLOCK_BYTES`` is one bad row, which stands for all that it holds.
+        """
         number = 0
         record: Any  # a dict, since the schema has fields
+        too_large = self._blocks.too_large
         try:
-            for block in self._blocks:
+            for block in self._reader:
+                while too_large:
+                    yield BadRow(number, "too_large", too_large.popleft())
+                    number += 1
                 for record in block:
                     yield RawRow(number, layout, record)
                     number += 1
         except Exception as error:  # noqa: BLE001 -- damage shows as EOF, value, index, zlib errors
             self._source.raise_own_error()
-            yield BadRow(number, "truncated_file", clip(f"{type(error).__name__}: {error}"))
+            damage = clip(f"{type(error).__name__}: {error}")
+        else:
+            damage = ""
+        for detail in too_large:
+            yield BadRow(number, "too_large", detail)
+            number += 1
+        if damage:
+            yield BadRow(number, "truncated_file", damage)
 
 
-def values_of(record: dict[str, Any], layout: Layout) -> Values:
-    """Return the values of one row."""
+class _Blocks:
+    """The container as ``fastavro`` reads it, inflated, and without the blocks that are too large.
+
+    ``fastavro`` inflates a block whole, whatever its size: 3 MB can become gigabytes. Damage is a
+    ValueError here, since it takes an EOFError for the end of the file.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        header = fastavro.block_reader(source)  # reads the header, and no byte more
+        self._codec = header.codec
+        source.seek(-SYNC_BYTES, io.SEEK_CUR)
+        self._sync = source.read(SYNC_BYTES)
+        self._place = 0
+        start = source.tell()
+        if self._codec in INFLATERS:
+            schema = b"\x16avro.schema" + _long_field(header.metadata["avro.schema"].encode())
+            self._parts = deque([MAGIC, b"\x02", schema, b"\0", self._sync])
+        else:
+            source.seek(0)
+            self._parts = deque([source.read(start)])
+        self.too_large: deque[str] = deque()  # what to say of the blocks left out
+
+    def tell(self) -> int:
+        """Return how much was read."""
+        return self._place
+
+    def read(self, size: int) -> bytes:
+        """Return ``size`` bytes, fewer at the end only."""
+        read = b""
+        while len(read) < size and (self._parts or self._fetch()):
+            part = self._parts.popleft()
+            wanted = size - len(read)
+            if len(part) > wanted:
+                self._parts.appendleft(part[wanted:])
+                part = part[:wanted]
+            read = read + part if read else part
+        self._place += len(read)
+        return read
+
+    def _fetch(self) -> bool:
+        """Read on to the next block that is not too large; False at the end of the file."""
+        while first := self._source.read(1):
+            rows = _read_long(self._source, first)
+            size = _read_long(self._source, self._source.read(1))
+            if not 0 <= rows <= MAX_BLOCK_BYTES or size < 0:  # a row has a byte at least
+                raise ValueError(f"a block of {rows} rows and {size} bytes")
+            data = None
+            if size > MAX_BLOCK_BYTES:
+                self._source.seek(size, io.SEEK_CUR)
+            else:
+                data = self._inflated(self._source.read(size), size)
+            if self._source.read(SYNC_BYTES) != self._sync:
+                raise ValueError("a block does not end where it should")
+            if data is None:
+                self.too_large.append(f"a block of {rows} rows, over {MAX_BLOCK_BYTES} bytes")
+                continue
+            self._parts.extend([_long(rows), _long(len(data)), data, self._sync])
+            return True
+        return False
+
+    def _inflated(self, data: bytes, size: int) -> bytes | None:
+        """Return the content of a block as ``fastavro`` is given it, None where it is too large."""
+        if len(data) < size:
+            raise ValueError("the file ends inside a block")
+        if (
+            self._codec == "snappy"
+            and _read_long(io.BytesIO(data[1:]), data[:1], 0) > MAX_BLOCK_BYTES
+        ):
+            return None
+        if self._codec in INFLATERS:
+            data = INFLATERS[self._codec]().decompress(data, MAX_BLOCK_BYTES + 1)
+        return data if len(data) <= MAX_BLOCK_BYTES else None
+
+
+def _read_long(stream: BinaryIO, byte: bytes, zigzag: int = 1) -> int:
+    """Read a number of seven bits a byte, lowest first, whose first byte was read already."""
+    number = shift = 0
+    while byte:
+        number |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:
+            return (number >> 1) ^ -(number & 1) if zigzag else number
+        shift += 7
+        if shift > MAX_SHIFT:
+            raise ValueError("a number of more than 64 bits")
+        byte = stream.read(1)
+    raise ValueError("the file ends inside a number")
+
+
+def _long(number: int) -> bytes:
+    number <<= 1
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
+
+
+def _long_field(data: bytes) -> bytes:
+    return _long(len(data)) + data
+
+
+def values_of(record: dict[str, Any], layout: Layout, row: int) -> Values | BadRow:
+    """Return the values of one row, or say why it is none."""
     values = []
     replaced = 0
     for column in layout.columns:
@@ -62,6 +198,8 @@ def values_of(record: dict[str, Any], layout: Layout) -> Values:
         if isinstance(value, bytes):  # a table written elsewhere may keep text as bytes
             value = value.decode(errors="surrogateescape")
         if isinstance(value, str):
+            if len(value) > MAX_ROW_BYTES:
+                return BadRow(row, "too_large", f"{column} of over {MAX_ROW_BYTES} bytes")
             if column in layout.unread:
                 value = ""
             elif not value.isascii():

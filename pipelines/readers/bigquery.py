@@ -52,4 +52,4 @@ def values_of(row: RawRow) -> Values | BadRow:
         return data, row.replaced
     if isinstance(data, bytes):
         return jsonlines.values_of(data, row.layout, row.row)
-    return avro.values_of(data, row.layout)
+    return avro.values_of(data, row.layout, row.row)

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from pipelines.readers.rows import (
     DETAIL_CHARS,
+    MAX_ROW_BYTES,
     BadRow,
     Layout,
     RawRow,
@@ -22,7 +23,6 @@ from pipelines.readers.rows import (
     without_surrogates,
 )
 
-MAX_LINE_BYTES = 64 << 20  # a text of 1 MiB, each byte escaped as \u00XX, is a tenth of this
 HEAD_LINES = 64  # read ahead to learn the columns, since a NULL one is absent
 HEAD_BYTES = 8 << 20
 GZIP_MAGIC = b"\x1f\x8b"
@@ -84,12 +84,12 @@ class JsonLines:
         stream = self._stream
         start = BOM
         try:
-            while line := stream.readline(MAX_LINE_BYTES):
-                if len(line) == MAX_LINE_BYTES and not line.endswith(b"\n"):
+            while line := stream.readline(MAX_ROW_BYTES):
+                if len(line) == MAX_ROW_BYTES and not line.endswith(b"\n"):
                     shown = clip(decode(line[:DETAIL_CHARS])[0])
                     while line and not line.endswith(b"\n"):
-                        line = stream.readline(MAX_LINE_BYTES)
-                    yield BadRow(0, "line_too_long", f"over {MAX_LINE_BYTES} bytes: {shown}")
+                        line = stream.readline(MAX_ROW_BYTES)
+                    yield BadRow(0, "too_large", f"over {MAX_ROW_BYTES} bytes: {shown}")
                     continue
                 line = line.removeprefix(start)  # a byte order mark, once
                 start = b""

@@ -1,18 +1,22 @@
 """Rows of a Parquet file, column by column and in small batches (spec sources 1.1).
 
-Memory is flat: a row group is decoded page by page, in batches of about ``BATCH_BYTES``. Text is
-decoded by Arrow's fast path, and again, replacing, only where a batch holds bytes that are not
-UTF-8.
+Memory is flat: a row group is decoded page by page, in batches of about ``BATCH_BYTES``, and of
+``MAX_BATCH_BYTES`` at most: a dictionary can make gigabytes of a few bytes, so that its own size
+limits the rows of a batch. What no batch can hold is not decoded. Text is decoded by Arrow's fast
+path, and again, replacing, only where a batch holds bytes that are not UTF-8.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.readers.rows import (
+    MAX_ROW_BYTES,
     BadRow,
     Layout,
     NullRule,
@@ -25,11 +29,19 @@ from pipelines.readers.rows import (
 
 MAGIC = b"PAR1"
 BATCH_BYTES = 4 << 20  # of decoded columns
-MIN_BATCH_ROWS, MAX_BATCH_ROWS = 16, 4096
+MAX_BATCH_ROWS = 4096
+MAX_BATCH_BYTES = 64 << 20  # where each row held the longest text of a dictionary
+# Writers end a dictionary at 1 MiB; so many rows of its longest text are a batch still.
+ORDINARY_DICTIONARY_BYTES, ORDINARY_ROWS = 2 << 20, 256
+MAX_VALUES_PER_ROW = 10_000  # of a list, on average; a repository has some hundred languages
+MAX_PRESENCE_ROWS = 10_000_000  # of a row group whose NULLs are told without fetching the text
+PAGE_HEADER = re.compile(rb"\x15([\x80-\xff]*[\0-\x7f])\x15([\x80-\xff]{0,4}[\0-\x7f])\x15")
 READ_BYTES = 1 << 20  # a request to the store, per column
 
 Values = Sequence[Any]
 Replaced = dict[int, int]  # place in the batch -> U+FFFD put there
+# From the first row of a batch and their number to "" where there is a text, None where not.
+Presence = Callable[[int, int], Values]
 
 
 class ParquetRows:
@@ -78,7 +90,9 @@ class ParquetRows:
             detail = f"row group {group}, {lost} rows not read: {clip(str(error))}"
             yield BadRow(number, "truncated_file", detail)
 
-    def _group_rows(self, group: int, number: int, layout: Layout) -> Iterator[list[RawRow]]:
+    def _group_rows(
+        self, group: int, number: int, layout: Layout
+    ) -> Iterator[list[RawRow | BadRow]]:
         """Yield the rows of a group, batch by batch; ``number`` is that of the first."""
         presence = {
             column: known
@@ -88,29 +102,55 @@ class ParquetRows:
         fetched = [c for c in layout.columns if c in self.columns and c not in presence]
         # Without a column there would be no rows to count.
         fetched = fetched or [min(self.columns - presence.keys())]
+        if problem := self._too_large(group, fetched):
+            rows = self._file.metadata.row_group(group).num_rows
+            for start in range(0, rows, MAX_BATCH_ROWS):
+                numbers = range(number + start, number + min(start + MAX_BATCH_ROWS, rows))
+                yield [BadRow(place, "too_large", problem) for place in numbers]
+            return
         start = 0
         for batch in self._file.iter_batches(
             self._batch_rows(group, fetched), [group], columns=fetched, use_threads=False
         ):
-            replaced: Replaced = {}
-            values: list[Values] = []
-            for column in layout.columns:
-                if column in presence:
-                    values.append(presence[column][start : start + batch.num_rows])
-                elif column not in self.columns:
-                    values.append([None] * batch.num_rows)
-                elif column in layout.unread and _is_text(batch.column(column).type):
-                    values.append(_marks(batch.column(column)))
-                else:
-                    values.append(_values(batch.column(column), replaced))
             numbers = range(number + start, number + start + batch.num_rows)
-            rows = list(map(RawRow, numbers, repeat(layout), zip(*values, strict=True)))
-            for place, count in replaced.items():
-                rows[place].replaced = count
-            yield rows
+            yield self._batch_rows_of(batch, start, numbers, layout, presence)
             start += batch.num_rows
 
-    def _presence(self, group: int, column: str, rule: NullRule) -> list[str | None] | None:
+    def _batch_rows_of(
+        self,
+        batch: pa.RecordBatch,
+        start: int,
+        numbers: range,
+        layout: Layout,
+        presence: dict[str, Presence],
+    ) -> list[RawRow | BadRow]:
+        """Convert a batch, which begins at row ``start`` of its group."""
+        large: dict[int, str] = {}  # place in the batch -> column
+        if batch.nbytes > MAX_ROW_BYTES:
+            batch, large = _without_large_texts(batch)
+        replaced: Replaced = {}
+        values: list[Values] = []
+        for column in layout.columns:
+            if column in presence:
+                values.append(presence[column](start, batch.num_rows))
+            elif column not in self.columns:
+                values.append([None] * batch.num_rows)
+            elif column in layout.unread and _is_text(batch.column(column).type):
+                values.append(_marks(batch.column(column)))
+            else:
+                values.append(_values(batch.column(column), replaced))
+        rows = list(map(RawRow, numbers, repeat(layout), zip(*values, strict=True)))
+        for place, count in replaced.items():
+            rows[place].replaced = count
+        if not large:
+            return cast(list[RawRow | BadRow], rows)
+        found: list[RawRow | BadRow] = [*rows]
+        for place, column in large.items():
+            detail = f"{column} of over {MAX_ROW_BYTES} bytes"
+            found[place] = BadRow(numbers[place], "too_large", detail)
+        return found
+
+    def _presence(self, group: int, column: str, rule: NullRule) -> Presence | None:
         """Tell where a text column has a value without fetching it, or None."""
         if not _is_text(self._kinds[column]):
             return None
@@ -120,31 +160,77 @@ class ParquetRows:
         nulls = chunk.statistics.null_count
         rows = self._file.metadata.row_group(group).num_rows
         if nulls in (0, rows):
-            return list(repeat(None if nulls else "", rows))
-        if not self.columns.issuperset(rule.columns):
+            mark = None if nulls else ""
+            return lambda _, size: [mark] * size
+        if rows > MAX_PRESENCE_ROWS or not self.columns.issuperset(rule.columns):
             return None
         table = self._file.read_row_group(group, list(rule.columns), use_threads=False)
         told = [
             None if rule.holds(*values) else ""
             for values in zip(*(c.to_pylist() for c in table.columns), strict=True)
         ]
-        return told if told.count(None) == nulls else None
+        if told.count(None) != nulls:
+            return None
+        return lambda start, size: told[start : start + size]
 
     def _chunk(self, group: int, column: str) -> Any:
+        return next((c for c in self._chunks(group) if c.path_in_schema == column), None)
+
+    def _chunks(self, group: int, columns: Sequence[str] | None = None) -> list[Any]:
         metadata = self._file.metadata.row_group(group)
         chunks = map(metadata.column, range(metadata.num_columns))
-        return next((chunk for chunk in chunks if chunk.path_in_schema == column), None)
+        return [c for c in chunks if columns is None or c.path_in_schema.split(".")[0] in columns]
+
+    def _too_large(self, group: int, columns: Sequence[str]) -> str:
+        """Say why the rows of a group are not decoded, "" if they are."""
+        rows = max(self._file.metadata.row_group(group).num_rows, 1)
+        for chunk in self._chunks(group, columns):
+            if chunk.total_uncompressed_size > MAX_ROW_BYTES * max(rows, 4):
+                return f"{chunk.path_in_schema} of over {MAX_ROW_BYTES} bytes on average"
+            if chunk.num_values > MAX_VALUES_PER_ROW * max(rows, 100):
+                return f"{chunk.path_in_schema} of over {MAX_VALUES_PER_ROW} values on average"
+        return ""
 
     def _batch_rows(self, group: int, columns: Sequence[str]) -> int:
-        metadata = self._file.metadata.row_group(group)
-        chunks = map(metadata.column, range(metadata.num_columns))
-        size = sum(
-            chunk.total_uncompressed_size
-            for chunk in chunks
-            if chunk.path_in_schema.split(".")[0] in columns
-        )
-        rows = BATCH_BYTES * max(metadata.num_rows, 1) // max(size, 1)
-        return int(min(max(rows, MIN_BATCH_ROWS), MAX_BATCH_ROWS))
+        chunks = self._chunks(group, columns)
+        size = sum(chunk.total_uncompressed_size for chunk in chunks)
+        rows = BATCH_BYTES * max(self._file.metadata.row_group(group).num_rows, 1) // max(size, 1)
+        rows = min(rows, MAX_BATCH_ROWS)
+        for chunk in chunks:
+            if chunk.has_dictionary_page and rows * chunk.total_uncompressed_size > MAX_BATCH_BYTES:
+                size = self._dictionary_bytes(chunk)
+                few = ORDINARY_ROWS if size <= ORDINARY_DICTIONARY_BYTES else 1
+                rows = min(rows, max(MAX_BATCH_BYTES // size, few))
+        return max(int(rows), 1)
+
+    def _dictionary_bytes(self, chunk: Any) -> int:
+        """Return the size of a dictionary, which is no less than that of its longest text.
+
+        The header of a page begins with its type and its size without compression, in Thrift's
+        compact protocol: field, type i32, a varint in zigzag; then the size with compression.
+        """
+        self._source.seek(chunk.dictionary_page_offset)
+        match = PAGE_HEADER.match(self._source.read(16))
+        if match is None:
+            return max(int(chunk.total_uncompressed_size), 1)
+        zigzag = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(match.group(2)))
+        return max(int(zigzag) >> 1, 1)
+
+
+def _without_large_texts(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[int, str]]:
+    """Put NULL in place of texts over ``MAX_ROW_BYTES``, and tell in which rows they stand."""
+    places: dict[int, str] = {}
+    for index, field in enumerate(batch.schema):
+        if _is_text(field.type) and not pa.types.is_dictionary(field.type):
+            lengths = pc.binary_length(batch.column(index))
+            if (pc.max(lengths).as_py() or 0) > MAX_ROW_BYTES:
+                large = pc.fill_null(pc.greater(lengths, MAX_ROW_BYTES), fill_value=False)
+                for place, is_large in enumerate(large.to_pylist()):
+                    if is_large:
+                        places[place] = field.name
+                kept = pc.if_else(large, pa.scalar(None, field.type), batch.column(index))
+                batch = batch.set_column(index, field, kept)
+    return batch, places
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -23,6 +23,9 @@ from typing import Any, BinaryIO, NoReturn, Protocol, TypeVar
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
 REPLACEMENT_UTF8 = REPLACEMENT.encode()
+# Of one row of a table, in any format. `contents` holds texts below 1 MiB (docs/rules/sources.md
+# 1.1); JSON writes a byte in up to six.
+MAX_ROW_BYTES = 8 << 20
 DETAIL_CHARS = 80  # of a line or a value, enough to recognise it in the rejects
 
 

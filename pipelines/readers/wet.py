@@ -22,6 +22,9 @@ OTHER_TYPES = frozenset(
 )
 
 
+MAX_PAGE_LINES = 1 << 20  # of a block of at most 16 MiB; each takes some 60 bytes of memory
+
+
 @dataclass(slots=True)
 class WetPage:
     """One page, with the fields of ``spec/web.md`` 2.3."""
@@ -58,8 +61,8 @@ def read_wet(
 ) -> Iterator[WetPage | BadRow]:
     """Read the pages of a WET file, gzipped or not.
 
-    Reasons of bad rows: ``no_url``, ``bad_url``, ``no_date``, ``no_text``, ``no_type``, and those
-    of ``archive.BadRecord``.
+    Reasons of bad rows: ``no_url``, ``bad_url``, ``no_date``, ``no_text``, ``no_type``,
+    ``too_large``, and those of ``archive.BadRecord``.
 
     Args:
         stream: the file, at its start; it need not be seekable.
@@ -120,19 +123,14 @@ def page_notes(page: WetPage) -> list[str]:
 
 def wet_page(record: Record, *, line_based: bool = False) -> WetPage | BadRow:
     """Make a page of a record that ``frame_wet`` yields, or say why there is none."""
-    kind, date, row = record.kind, record.header(b"warc-date"), record.row
-    url = record.url
-    if kind != "conversion":
-        return BadRow(row, "no_type", f"WARC-Type {kind!r}: {clip(url)}")
-    if not url:
-        return BadRow(row, "no_url", record.header(b"warc-record-id"))
-    if not is_url(url):
-        return BadRow(row, "bad_url", clip(url))
-    if not date:
-        return BadRow(row, "no_date", clip(url))
+    url, date, row = record.url, record.header(b"warc-date"), record.row
+    if problem := _header_problem(record, url, date):
+        return problem
     text, replaced = decode(record.block)
     if line_based:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.count("\n") > MAX_PAGE_LINES:
+        return BadRow(row, "too_large", f"over {MAX_PAGE_LINES} lines: {clip(url)}")
     title, text = split_title(text, runs_on=record.runs_on)
     if not title and not text.strip():
         return BadRow(row, "no_text", clip(url))
@@ -149,6 +147,16 @@ def wet_page(record: Record, *, line_based: bool = False) -> WetPage | BadRow:
         replaced,
         record.runs_on and not line_based,
     )
+
+
+def _header_problem(record: Record, url: str, date: str) -> BadRow | None:
+    if record.kind != "conversion":
+        return BadRow(record.row, "no_type", f"WARC-Type {record.kind!r}: {clip(url)}")
+    if not url:
+        return BadRow(record.row, "no_url", record.header(b"warc-record-id"))
+    if not is_url(url):
+        return BadRow(record.row, "bad_url", clip(url))
+    return None if date else BadRow(record.row, "no_date", clip(url))
 
 
 def is_url(url: str) -> bool:

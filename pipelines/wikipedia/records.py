@@ -14,7 +14,8 @@ from xml.parsers import expat
 from pipelines.readers.compressed import Damage, read_pieces
 from pipelines.readers.rows import BadRow, UnreadableFile, clip, convert_each
 
-MAX_TEXT_CHARS = 64 << 20  # of one page; MediaWiki itself allows 2 MiB
+MAX_TEXT_CHARS = 16 << 20  # of one page; MediaWiki itself allows 2 MiB
+MAX_TAG_BYTES = 16 << 20  # of one tag with its attributes, which expat holds until it ends
 MAX_DIGITS = 18  # of an id or a namespace; MediaWiki's are integers of 32 or 64 bits
 _BUFFER_BYTES = 1 << 16  # of text, handed over by expat at a time
 _PAGE = b"<page>"
@@ -68,8 +69,9 @@ class RawPage:
 class _Broken(Exception):  # noqa: N818 - named for the page
     """A page whose elements make no sense; raised through expat."""
 
-    def __init__(self, problem: str, at: int) -> None:
+    def __init__(self, reason: str, problem: str, at: int) -> None:
         super().__init__(problem)
+        self.reason = reason
         self.at = at  # byte where the tag begins, which expat forgets
 
 
@@ -95,15 +97,21 @@ class _Parser:
         self._expat.StartElementHandler = self._start
         self._expat.EndElementHandler = self._end
 
-    def feed(self, data: bytes) -> tuple[str, bytes] | None:
-        """Parse bytes; at damage return what is wrong and the bytes from there on."""
+    def feed(self, data: bytes) -> tuple[str, str, bytes] | None:
+        """Parse bytes; at damage return reason, detail, and the bytes from there on."""
         try:
             self._expat.Parse(data, False)
         except _Broken as error:
-            return str(error), data[max(0, error.at - self._fed) :]
+            return error.reason, str(error), data[max(0, error.at - self._fed) :]
         except expat.ExpatError as error:
-            return str(error), data[max(0, self._expat.ErrorByteIndex - self._fed) :]
+            return "bad_xml", str(error), data[max(0, self._expat.ErrorByteIndex - self._fed) :]
+        tag = max(
+            0, self._expat.CurrentByteIndex - self._fed
+        )  # where a tag begins that has not ended
         self._fed += len(data)
+        if self._fed - self._expat.CurrentByteIndex > MAX_TAG_BYTES:
+            # Not from its beginning on, where it would be found again.
+            return "too_large", f"a tag of more than {MAX_TAG_BYTES} bytes", data[tag + 1 :]
         return None
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
@@ -113,7 +121,7 @@ class _Parser:
         if name == "page":
             if len(path) != 1:
                 at = self._expat.CurrentByteIndex
-                raise _Broken("a page begins inside another element", at)
+                raise _Broken("bad_xml", "a page begins inside another element", at)
             self.open = {}
         elif name == "revision" and self.open is not None:
             self.open = {k: v for k, v in self.open.items() if not k.startswith("revision.")}
@@ -132,7 +140,7 @@ class _Parser:
         self._characters += len(text)
         if self._characters > MAX_TEXT_CHARS:
             at = self._expat.CurrentByteIndex
-            raise _Broken(f"a text of more than {MAX_TEXT_CHARS} characters", at)
+            raise _Broken("too_large", f"a text of more than {MAX_TEXT_CHARS} characters", at)
         self._text.append(text)
 
     def _end(self, name: str) -> None:
@@ -179,7 +187,7 @@ def read_siteinfo(stream: BinaryIO, name: str) -> SiteInfo:
             problem = piece.detail
             break
         if wrong := parser.feed(piece):
-            problem = wrong[0]
+            problem = wrong[1]
         if problem or parser.site or parser.pages or parser.open is not None:
             break
     if parser.root != "mediawiki":
@@ -276,8 +284,8 @@ class _Scanner:
             self._parser.pages.clear()
             if damage is None:
                 return
-            problem, data = damage
-            yield self.lose("bad_xml", problem)
+            reason, problem, data = damage
+            yield self.lose(reason, problem)
 
     def lose(self, reason: str, detail: str) -> BadRow:
         """Give up the page at hand, and say why."""

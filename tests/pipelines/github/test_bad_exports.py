@@ -131,14 +131,14 @@ def test_a_huge_line_is_skipped_without_being_held(
     monkeypatch: pytest.MonkeyPatch, packed: bool
 ) -> None:
     """Whatever it holds, the next line is the next row."""
-    monkeypatch.setattr(jsonlines, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(jsonlines, "MAX_ROW_BYTES", 100)
     exact = b'{"id": "%s"}' % (b"b" * 89)
     data = GOOD + b'{"id": "%s"}\n' % (b"a" * 950) + exact + b"\n " + exact + b"\n" + GOOD
     rows = list(read_blobs(io.BytesIO(gzip.compress(data) if packed else data), "contents"))
     assert [row.row for row in rows if not isinstance(row, BadRow)] == [0, 2, 4]
     assert [(row.row, row.reason) for row in rows if isinstance(row, BadRow)] == [
-        (1, "line_too_long"),
-        (3, "line_too_long"),
+        (1, "too_large"),
+        (3, "too_large"),
     ]
 
 

@@ -240,7 +240,7 @@ def test_a_block_too_long_to_be_read(join: Any, monkeypatch: pytest.MonkeyPatch)
     """It is passed over without being held."""
     monkeypatch.setattr(archive, "MAX_BLOCK_BYTES", 10_000)
     data = join(RECORDS[0], conversion(b"T\n" + b"x" * 50_000, 1), RECORDS[2])
-    assert rows(data) == ["0", "record_too_long", "2"]
+    assert rows(data) == ["0", "too_large", "2"]
 
 
 @pytest.mark.parametrize("data", [PACKED[:-20], PACKED[:-3], PLAIN[:-12]])
