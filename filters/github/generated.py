@@ -12,11 +12,10 @@ LLaMA (arXiv:2302.13971v1, section 2.1) speaks of "low quality files" and boiler
 import re
 from typing import Final
 
+from filters.github.comment_syntax import ANY_SYNTAX, syntax_of
 from filters.github.comments import (
-    ANY_SYNTAX,
     comment_contents,
     leading_comments,
-    syntax_of,
     undecorated,
 )
 from filters.github.paths import extension_of, is_prose

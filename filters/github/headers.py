@@ -11,13 +11,12 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from filters.github.comment_syntax import Syntax, syntax_of
 from filters.github.comments import (
     Piece,
-    Syntax,
     comment_contents,
     leading_comments,
     skip_blank_lines,
-    syntax_of,
     undecorated,
 )
 from filters.github.generated import check_generated

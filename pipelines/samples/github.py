@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from filters.github.licenses import spdx_id
 from filters.github.paths import SYMLINK_MODE, language_of
-from pipelines.github.records import MAX_CONTENT_BYTES
+from pipelines.github.tables import MAX_CONTENT_BYTES
 from pipelines.samples.code import REPOSITORIES, CodeFile, CodeRepository
 
 FILE_MODE, EXECUTABLE_MODE = 33188, 33261  # git's, decimal

@@ -21,7 +21,8 @@ from pipelines.engine.units import Unit, one_per_file
 from pipelines.readers.compressed import BZ2_MAGIC, first_bytes, stream_starts
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
-from pipelines.wikipedia.records import SiteInfo, read_siteinfo
+from pipelines.wikipedia.export import SiteInfo
+from pipelines.wikipedia.records import read_siteinfo
 
 STATUS_FILE = "dumpstatus.json"
 # How far to look for a stream near a cut: one of 100 pages takes about half a megabyte.

@@ -40,7 +40,8 @@ from pipelines.readers.rows import BadRow, UnreadableFile
 from pipelines.storage import files as storage
 from pipelines.storage.files import find_inputs
 from pipelines.wikipedia.dumps import are_distinct, check_status, find_units
-from pipelines.wikipedia.records import Page, RawPage, SiteInfo, frame_pages, wiki_page
+from pipelines.wikipedia.export import SiteInfo
+from pipelines.wikipedia.records import Page, RawPage, frame_pages, wiki_page
 from pipelines.wikipedia.text import Wiki, render, site_of
 
 # Facts of a page that only its selection needs; all pages that are kept have the same.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.github.comments import syntax_of
+from filters.github.comment_syntax import syntax_of
 from filters.github.paths import (
     EXTENSIONS,
     REDPAJAMA_EXTENSIONS,

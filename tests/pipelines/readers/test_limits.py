@@ -165,7 +165,7 @@ def test_the_lines_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_tag_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Expat would hold it whole; the pages before and after are read."""
-    monkeypatch.setattr(wikipedia, "MAX_TAG_BYTES", 100_000)
+    monkeypatch.setattr("pipelines.wikipedia.export.MAX_TAG_BYTES", 100_000)
     pages = [WikiPage(i, f"T{i}", "text " * 50_000) for i in (1, 2, 3)]
     data = whole_xml("enwiki", pages)
     tag = b"<text " + b"a" * 9_000_000

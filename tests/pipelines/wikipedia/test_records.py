@@ -237,7 +237,7 @@ def test_a_file_cut_between_pages_is_truncated_too() -> None:
 
 def test_a_text_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page beyond any real one is bad."""
-    monkeypatch.setattr("pipelines.wikipedia.records.MAX_TEXT_CHARS", 4000)
+    monkeypatch.setattr("pipelines.wikipedia.export.MAX_TEXT_CHARS", 4000)
     assert _texts(WHOLE) == [*_titles(PAGES)[:-1], "[too_large]"]
 
 
