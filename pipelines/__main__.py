@@ -26,6 +26,7 @@ from pipelines.samples.wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.setup.cache import SetupError
 from pipelines.storage.files import StorageError
 from pipelines.wikipedia.source import WIKIPEDIA
+from pipelines.wikipedia.templates import TemplatesConfig, make_rules
 from tokenizer.corpus import CorpusError
 from tokenizer.sample import SampleError
 from tokenizer.strict import nearest
@@ -135,6 +136,9 @@ def make_parser() -> Parser:
             required=True,
             help="where it goes on this machine: a folder, for wikiref a file",
         )
+    command = commands.add_parser("templates", help="read rules for templates from Wikipedia dumps")
+    add_flags(command, TemplatesConfig)
+    command.add_argument("--out", required=True, help="where the rules go: a name in .json")
     command = commands.add_parser("build", help="build a recipe: sources, tokenizer, shards")
     command.add_argument("recipe", help="a TOML file, or the name of one that comes along: demo")
     command.add_argument("--data", default="", help="what {data} in the recipe stands for")
@@ -161,6 +165,8 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
         return verify_run(arguments.run)
     if step := next((step for step in MODELS if step.name == name), None):
         step.train(from_flags(step.settings, arguments), arguments.out, print)
+    elif name == "templates":
+        make_rules(from_flags(TemplatesConfig, arguments), arguments.out, print)
     elif name == "samples":
         size = arguments.megabytes
         written = samples.write_github_export(f"{arguments.out}/github", megabytes=size)

@@ -17,6 +17,7 @@ LESS: Final = "\ufdd6"  # a "<" that starts no tag, while another library parses
 STRAY_LINK: Final = "\ufdd7"  # a `[[` that is never closed
 STRAY_TEMPLATE: Final = "\ufdd8"
 STRAY_TABLE: Final = "\ufdd9"
+FRESH_LINE: Final = "\ufdda"  # a line break, unless there is one
 _DIGITS: Final = "".join(map(chr, range(0xFDE0, 0xFDF0)))  # of the number of a verbatim piece
 
 _NONCHARACTERS: Final = re.compile("[\x00\ufdd0-\ufdef]++")

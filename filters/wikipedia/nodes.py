@@ -7,7 +7,7 @@ The answer takes the construct's place in what encloses it.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from filters.wikipedia.markers import BLOCK, BREAK, EMPTY, EQUALS, REMOVED
+from filters.wikipedia.markers import BLOCK, BREAK, EMPTY, EQUALS, FRESH_LINE, REMOVED
 from filters.wikipedia.sites import Site, fold
 from filters.wikipedia.templates import Page, dropped_name
 
@@ -15,9 +15,9 @@ from filters.wikipedia.templates import Page, dropped_name
 RenderTemplate = Callable[[str, Sequence[tuple[str | None, str]], Site, Page], str | None]
 
 # Around names and values; the last two are marks of direction, which titles cannot have.
-_STRIPPED: Final = f" \t\n{BLOCK}{BREAK}{EMPTY}{REMOVED}\u200e\u200f"
+_STRIPPED: Final = f" \t\n{BLOCK}{BREAK}{EMPTY}{FRESH_LINE}{REMOVED}\u200e\u200f"
 _MAX_PREFIX_CHARS: Final = 100  # namespaces have shorter names
-_NAME_MARKS: Final = str.maketrans(dict.fromkeys((BLOCK, BREAK, EMPTY, REMOVED), ""))
+_NAME_MARKS: Final = str.maketrans(dict.fromkeys((BLOCK, BREAK, EMPTY, FRESH_LINE, REMOVED), ""))
 
 
 class Renderer:

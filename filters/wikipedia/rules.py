@@ -9,9 +9,20 @@ with fields in braces:
 - `{*}`, `{+}`, `{-}` all positional arguments that are not empty, joined by a space, by nothing
   and by an en dash;
 - `{2=e}` the second argument, "e" where it is not given;
+- `{#}` and `{·}` the same as items of a list, each on its line, or with a dot between;
 - a `?` at the end of a field, as in `c. {1?}`: the pattern stands even where it is empty. Where
   all fields without `?` and `=` are empty, the template says nothing;
-- `{{` and `}}` are braces.
+- `{{` and `}}` are braces;
+- a line feed at an end of the pattern starts a new line there, unless there is one; two start a
+  new paragraph.
+
+"@wikitext" and a blank begin a definition, the wikitext of a template as a wiki has it, with
+parameters, `#if`, `#ifeq`, `#switch`, links and other templates that have rules:
+`@wikitext {{#if:{{{2|}}}|{{{1}}} ({{{2}}})|{{{1}}}}}`. What it reads as says
+`filters.wikipedia.evaluation`.
+
+"@same" and a blank begin the name of another template that has a rule: `@same Nowrap` is for a name
+that is an alias of it.
 
 The empty rule renders nothing: it takes a name away that all languages share.
 """
@@ -21,6 +32,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from string import Formatter
 from typing import Final
+
+from filters.wikipedia.definitions import DefinitionError, Nodes, parse
+from filters.wikipedia.markers import FRESH_LINE
 
 FAMILIES: Final = frozenset(
     {
@@ -39,7 +53,10 @@ FAMILIES: Final = frozenset(
         "val",
     }
 )
-JOINS: Final = {"*": " ", "+": "", "-": "–"}  # noqa: RUF001  (spans are written with an en dash)
+WIKITEXT: Final = "@wikitext "
+SAME: Final = "@same "
+# Spans are written with an en dash.
+JOINS: Final = {"*": " ", "+": "", "-": "–", "#": "\n* ", "·": " · "}  # noqa: RUF001
 
 
 class Arguments:
@@ -61,6 +78,8 @@ class Arguments:
                 positional[int(name)] = value.strip()
             else:
                 self.named[name] = value.strip()
+        # All by name; an empty one is given too.
+        self.given = self.named | {str(i): value for i, value in positional.items()}
         last = max(positional, default=0)
         self.positional = [positional.get(i, "") for i in range(1, last + 1)]
 
@@ -93,10 +112,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A parsed rule: a family, or the parts of a pattern."""
+    """A parsed rule: a family, the parts of a pattern, a definition, or an alias."""
 
     family: str = ""
     parts: tuple[str | Field, ...] = field(default=())
+    before: str = ""  # line breaks around a pattern that says something
+    after: str = ""
+    definition: Nodes | None = None
+    same: str = ""  # the name of the template whose rule holds
 
     def fill(self, arguments: Arguments) -> str | None:
         """Fill the pattern in; None if it has fields and all of them are empty."""
@@ -110,35 +133,51 @@ class Rule:
             required += not part.optional
             given += bool(text) and not part.optional
         text = "".join(filled)
-        if required:
-            return text.strip() if given else None
-        return (text.strip() if len(self.parts) > 1 else text) or None
+        if required and not given:
+            return None
+        if required or len(self.parts) > 1:
+            text = text.strip()
+        return f"{self.before}{text}{self.after}" if text else None
 
 
 def parse_rule(text: str) -> Rule:
     """Parse a rule.
 
     Raises:
-        ValueError: an unknown family, or braces that do not match.
+        ValueError: an unknown family, braces that do not match, a definition that nothing reads.
 
     >>> parse_rule("{1} €").fill(Arguments([(None, "5")]))
     '5 €'
     """
+    if text.startswith(WIKITEXT):
+        try:
+            return Rule(definition=parse(text.removeprefix(WIKITEXT)))
+        except DefinitionError as error:
+            raise ValueError(f"cannot read the definition {text!r}: {error}") from None
+    if text.startswith(SAME) and (other := text.removeprefix(SAME).strip()):
+        return Rule(same=other)
     if text.startswith("@"):
         if text[1:] not in FAMILIES:
             known = [f"@{family}" for family in sorted(FAMILIES)]
             raise ValueError(f"unknown family {text!r}{nearest(text, known)}")
         return Rule(family=text[1:])
+    pattern = text.strip("\n")
+    before, _, after = text.partition(pattern) if pattern else ("", "", "")
     parts: list[str | Field] = []
     try:
-        for literal, name, spec, conversion in Formatter().parse(text):
+        for literal, name, spec, conversion in Formatter().parse(pattern):
             if literal:
                 parts.append(literal)
             if name is not None:
                 parts.append(_field(name, spec, conversion))
     except ValueError as error:
         raise ValueError(f"cannot read the pattern {text!r}: {error}") from None
-    return Rule(parts=tuple(parts))
+    return Rule(parts=tuple(parts), before=_lines(before), after=_lines(after))
+
+
+def _lines(feeds: str) -> str:
+    """Return what a pattern's line feeds become: a new line, or the end of a paragraph."""
+    return FRESH_LINE if len(feeds) == 1 else feeds
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

@@ -10,6 +10,8 @@ Wikitext is localised. The names that a parser must know are data, one JSON file
 - `templates`: a rule (`filters.wikipedia.rules`) and the templates that it renders, such as
   `{"@convert": ["umrechnen"], "{1} €": ["euro"]}`; `template_prefixes`: the same for all names
   that begin with "lang-", say;
+- `definitions`: by language, rules in the same form for templates that nothing else has one for:
+  what `python -m pipelines templates` reads from a dump (docs/templates.md);
 - from a name to a text: `magic_words` (local to English), and for `convert` its `units`
   ("acre|acres" where one reads differently), `scales` (e6) and `range_words` (spaces included);
   `words` for what other families write, and "site name".
@@ -46,7 +48,8 @@ _LISTS: Final = (
 )
 _TEXTS: Final = ("magic_words", "range_words", "scales", "units", "words")  # from a name to a text
 _RULES: Final = ("template_prefixes", "templates")  # from a rule to the names that it holds for
-_KEYS: Final = tuple(sorted({*_LISTS, *_TEXTS, *_RULES}))
+_DEFINITIONS: Final = "definitions"  # by language, from a rule to the names
+_KEYS: Final = tuple(sorted({*_LISTS, *_TEXTS, *_RULES, _DEFINITIONS}))
 
 _TEMPLATE_NAME: Final = re.compile(r"\{\{([^{}|\[\]<>]{1,200})")
 _REDIRECT_HEAD_CHARS: Final = 80
@@ -127,10 +130,12 @@ def load_site(
         lang: one of `LANGUAGES`.
         namespaces: local names by key, from the dump's `siteinfo`; other keys are ignored.
         extra: what a user adds, in the form of a file of `data/wikipedia/`. Lists grow; a name
-            of a template, unit or word that is known already gets the user's rule or text.
+            of a template, unit or word that is known already gets the user's rule or text; only
+            ``definitions`` yield to all others.
 
     Raises:
         ValueError: an unknown language, or an error in ``extra``, and what is valid instead.
+
     """
     if lang not in LANGUAGES:
         raise ValueError(f"no data for the Wikipedia {lang!r}{nearest(lang, LANGUAGES)}")
@@ -156,6 +161,19 @@ def load_site(
         }
         for key in _RULES
     }
+    read = {
+        normalise_template_name(name, template_names): rule
+        for layer in layers
+        for name, rule in _rules(layer.get(_DEFINITIONS, {}).get(lang, {}))
+    }
+    templates = rules["templates"]
+    for name, rule in read.items():
+        prefix, dash, _ = name.partition("-")
+        if not dash or prefix + dash not in rules["template_prefixes"]:
+            templates.setdefault(name, rule)
+    for name, rule in templates.items():
+        if rule.same:
+            templates[name] = _same(name, rule.same, templates, template_names)
     file_names = names["file_names"].union(map(fold, [*local.get(FILE, ()), *local.get(MEDIA, ())]))
     category_names = names["category_names"].union(map(fold, local.get(CATEGORY, ())))
     return Site(
@@ -171,7 +189,7 @@ def load_site(
         ),
         disambiguation_switches=_switches(layers, "disambiguation_switches"),
         behaviour_switches=_switches(layers, "behaviour_switches"),
-        templates=rules["templates"],
+        templates=templates,
         template_prefixes=rules["template_prefixes"],
         magic_words={fold(word): fold(meaning) for word, meaning in texts["magic_words"].items()},
         units=texts["units"],
@@ -227,6 +245,12 @@ def check_data(data: Mapping[str, Any], where: str) -> None:
             _check_texts(value, inside)
         elif key in _RULES:
             _check_rules(value, inside)
+        elif key == _DEFINITIONS:
+            for lang, rules in _object(value, inside).items():
+                if lang not in LANGUAGES:
+                    hint = nearest(lang, LANGUAGES)
+                    raise ValueError(f"{inside}: no data for the Wikipedia {lang!r}{hint}")
+                _check_rules(rules, f"{inside}: {lang}")
         else:
             raise ValueError(f"{where}: unknown key {key!r}{nearest(key, _KEYS)}")
 
@@ -245,6 +269,16 @@ def _rules(names_by_rule: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Ru
         rule = parse_rule(text)
         for name in names:
             yield name, rule
+
+
+def _same(
+    name: str, same: str, templates: Mapping[str, Rule], template_names: frozenset[str]
+) -> Rule:
+    """Return the rule of the template that another one is an alias of."""
+    rule = templates.get(normalise_template_name(same, template_names))
+    if rule is None or rule.same:
+        raise ValueError(f"{name!r} cannot read as {same!r}: that has no rule of its own")
+    return rule
 
 
 def _switches(layers: Sequence[Mapping[str, Any]], key: str) -> frozenset[str]:

@@ -9,9 +9,11 @@ and all others are dropped.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from filters.wikipedia.biography import render_biography
+from filters.wikipedia.evaluation import evaluate
 from filters.wikipedia.rules import FAMILIES, Arguments
 from filters.wikipedia.sites import Site, fold, normalise_template_name
 
@@ -92,7 +94,15 @@ def render_template(
     if rule is None:
         return None
     given = Arguments(arguments)
+    if rule.definition is not None:
+        return evaluate(rule.definition, given, site, partial(_render_other, site, page))
     return _FAMILIES[rule.family](given, site) or None if rule.family else rule.fill(given)
+
+
+def _render_other(
+    site: Site, page: Page, name: str, arguments: Sequence[tuple[str | None, str]]
+) -> str | None:
+    return render_template(name, arguments, site, page)
 
 
 def dropped_name(name: str, site: Site) -> str:

@@ -1,0 +1,201 @@
+"""What a template's definition reads as with the arguments of one use of it.
+
+Parameters, `#if`, `#ifeq`, `#switch`, `#iferror` and calls of other templates work as in MediaWiki.
+Links become their labels, files and categories nothing; tags go as they go on a page. What the
+reduction of definitions does not let through (`filters.wikipedia.reduction`) reads as nothing here.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from filters.wikipedia.definitions import (
+    Call,
+    Link,
+    Nodes,
+    Parameter,
+    call_name,
+    split_argument,
+)
+from filters.wikipedia.markers import EQUALS, FRESH_LINE, REMOVED
+from filters.wikipedia.rules import Arguments
+from filters.wikipedia.sites import Site, fold, normalise_template_name
+from filters.wikipedia.tags import strip_tags
+
+# The text of a magic word, or of a template whose rule is no definition; None for nothing.
+Render = Callable[[str, Sequence[tuple[str | None, str]]], str | None]
+
+CONDITIONS: Final = frozenset({"#if", "#ifeq", "#switch", "#iferror", "#tag"})
+# They make an address, which no text shows.
+ADDRESSES: Final = frozenset(
+    {"anchorencode", "canonicalurl", "filepath", "fullurl", "localurl", "urlencode"}
+)
+# Words without arguments whose value is the same on all articles.
+CONSTANTS: Final[Mapping[str, str]] = {
+    "!": "|",
+    "=": "=",
+    "namespace": "",
+    "namespacee": "",
+    "namespacenumber": "0",
+    "ns:0": "",
+    "subjectspace": "",
+    "articlespace": "",
+}
+_MAX_CALLS: Final = 20  # templates in each other
+_MAX_STEPS: Final = 5_000  # constructs looked at for one template on a page
+_MAX_CHARS: Final = 500_000  # of a template on a page: arguments may come many times
+_NOT_GIVEN: Final = re.compile(r"\{\{\{[^{}]*+\}\}\}")
+_LINE_STARTS: Final = frozenset("*#:;")
+_NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d+)?")
+
+
+class _TooMuch(Exception):  # noqa: N818 - it is no error of the page
+    """The steps of one template are used up."""
+
+
+def evaluate(definition: Nodes, given: Arguments, site: Site, render: Render) -> str | None:
+    """Return the text of a template by its definition; None if there is none.
+
+    Args:
+        definition: its parsed wikitext.
+        given: the arguments on the page.
+        site: the Wikipedia whose other templates it may call.
+        render: what reads all that is no definition.
+
+    >>> from filters.wikipedia.definitions import parse
+    >>> from filters.wikipedia.sites import load_site
+    >>> nodes = parse("{{#if:{{{2|}}}|{{{1}}} ({{{2}}})|{{{1}}}}}")
+    >>> evaluate(nodes, Arguments([(None, "a")]), load_site("en"), lambda *_: None)
+    'a'
+    """
+    try:
+        text = _Evaluation(site, render).text(definition, given.given)
+    except (_TooMuch, RecursionError):
+        return None
+    text = _NOT_GIVEN.sub("", text).replace(EQUALS, "=")
+    if "<" in text:
+        text = strip_tags(text)[0]
+    if not text.strip(f"\n{REMOVED}"):
+        return None
+    text = text.strip("\n")
+    return FRESH_LINE + text if text[0] in _LINE_STARTS else text
+
+
+class _Evaluation:
+    """One template on a page."""
+
+    def __init__(self, site: Site, render: Render) -> None:
+        self._site = site
+        self._render = render
+        self._steps = 0
+        self._calls = 0
+
+    def text(self, nodes: Nodes, given: Mapping[str, str]) -> str:
+        """Return the wikitext that nodes become."""
+        self._steps += len(nodes)
+        if self._steps > _MAX_STEPS:
+            raise _TooMuch
+        if len(nodes) == 1 and isinstance(nodes[0], str):
+            return nodes[0]
+        text = "".join(
+            node if isinstance(node, str) else self._construct(node, given) for node in nodes
+        )
+        if len(text) > _MAX_CHARS:
+            raise _TooMuch
+        return text
+
+    def _construct(self, node: Parameter | Call | Link, given: Mapping[str, str]) -> str:
+        if isinstance(node, Parameter):
+            name = self.text(node.name, given).strip()
+            if (value := given.get(name)) is not None:
+                return value
+            # MediaWiki shows the parameter itself, and `#if` takes it for a text.
+            return f"{{{{{{{name}}}}}}}" if node.default is None else self.text(node.default, given)
+        if isinstance(node, Link):
+            return self._link(node, given)
+        return self._call(node, given)
+
+    def _link(self, link: Link, given: Mapping[str, str]) -> str:
+        target, bar, label = "|".join(self.text(part, given) for part in link.parts).partition("|")
+        prefix, colon, _ = target.partition(":")
+        if colon and fold(prefix) in self._site.file_names | self._site.category_names:
+            return ""
+        return label if bar and label else target.lstrip(":")
+
+    def _call(self, call: Call, given: Mapping[str, str]) -> str:
+        name = self.text(call_name(call), given).strip()
+        constant = CONSTANTS.get(fold(name)) if name.isupper() or len(name) < 2 else None
+        if constant is not None:
+            return constant
+        word, colon, rest = name.partition(":")
+        if colon:
+            function = self._site.magic_words.get(fold(word), fold(word))
+            if function in CONDITIONS:
+                return self._condition(function, rest.strip(), call.parts[1:], given)
+            if function in ADDRESSES:
+                return ("//" if function.endswith("url") else "") + "_".join(rest.split())
+        return self._template(name, call.parts[1:], given)
+
+    def _condition(
+        self, function: str, first: str, parts: Sequence[Nodes], given: Mapping[str, str]
+    ) -> str:
+        def part(number: int) -> str:
+            return self.text(parts[number], given).strip() if number < len(parts) else ""
+
+        match function:
+            case "#if":
+                return part(0 if first else 1)
+            case "#ifeq":
+                return part(1 if _equal(first, part(0)) else 2)
+            case "#iferror":  # nothing here ends in an error
+                return part(1) if len(parts) > 1 else first
+            case "#switch":
+                return self._switch(first, parts, given)
+            case _:  # "#tag": of references, which go
+                return ""
+
+    def _switch(self, value: str, parts: Sequence[Nodes], given: Mapping[str, str]) -> str:
+        default: Nodes = ()
+        found = falls_to_default = False
+        for number, part in enumerate(parts):
+            name, result = split_argument(part)
+            if name is None:
+                if number == len(parts) - 1:  # a last one without "=" is the default
+                    return self.text(result, given).strip()
+                case = self.text(result, given).strip()
+                found = found or _equal(case, value)
+                falls_to_default = falls_to_default or self._is_default(case)
+                continue
+            case = self.text(name, given).strip()
+            if found or _equal(case, value):
+                return self.text(result, given).strip()
+            if falls_to_default or self._is_default(case):
+                default, falls_to_default = result, False
+        return self.text(default, given).strip()
+
+    def _is_default(self, case: str) -> bool:
+        return self._site.magic_words.get(fold(case)) == "#default"
+
+    def _template(self, name: str, parts: Sequence[Nodes], given: Mapping[str, str]) -> str:
+        arguments: list[tuple[str | None, str]] = []
+        for part in parts:
+            key, value = split_argument(part)
+            text = self.text(value, given)
+            arguments.append((None if key is None else self.text(key, given), text))
+        rule = self._site.rule(normalise_template_name(name, self._site.template_names))
+        if rule is None or rule.definition is None:
+            return self._render(name, arguments) or ""
+        if self._calls >= _MAX_CALLS:
+            raise _TooMuch
+        self._calls += 1
+        text = self.text(rule.definition, Arguments(arguments).given)
+        self._calls -= 1
+        return text
+
+
+def _equal(one: str, other: str) -> bool:
+    """Compare as MediaWiki does: numbers by value, all else by letter."""
+    if one == other:
+        return True
+    numbers = _NUMBER.fullmatch(one) and _NUMBER.fullmatch(other)
+    return bool(numbers) and float(one) == float(other)

@@ -1,0 +1,216 @@
+"""From the source of a template's page to a rule for it, by the wiki's own word.
+
+A definition that is only wikitext becomes a rule (`filters.wikipedia.rules`): a pattern where one
+says the same, else the definition itself, without what no text shows. What needs Lua, data or the
+clock, and what makes a table, a box or a notice, is refused, with a reason of a few words.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from filters.wikipedia.definition_tags import strip_definition_tags
+from filters.wikipedia.definitions import (
+    Call,
+    DefinitionError,
+    Link,
+    Node,
+    Nodes,
+    Parameter,
+    call_name,
+    parse,
+    walk,
+    write,
+)
+from filters.wikipedia.evaluation import ADDRESSES, CONDITIONS, CONSTANTS
+from filters.wikipedia.rules import WIKITEXT
+from filters.wikipedia.sites import Site, fold, normalise_template_name
+
+MAX_SOURCE_CHARS: Final = 20_000  # of a page; a longer one is no inline template
+MAX_RULE_CHARS: Final = 4_000
+MAX_CONSTANT_CHARS: Final = 300  # of one without parameters: a longer one is a list or a notice
+
+_COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_ONLY: Final = re.compile(r"<onlyinclude\s*+>(.*?)</onlyinclude\s*+>", re.DOTALL | re.IGNORECASE)
+_NOT_INCLUDED: Final = re.compile(
+    r"<noinclude\s*+/>|<noinclude\s*+>.*?(?:</noinclude\s*+>|\Z)", re.DOTALL | re.IGNORECASE
+)
+_INCLUDED: Final = re.compile(r"</?(?:includeonly|onlyinclude)\s*+/?>", re.IGNORECASE)
+_CLOCK: Final = re.compile(r"(?:current|local)(?:day|dow|hour|month|time|week|year)|#timel?$")
+_PROJECT_KEYS: Final = (4, 12)  # namespaces of the project and its help in every siteinfo
+_PROJECT: Final = frozenset({"help", "project", "wikipedia", "wp"})
+# What shows nothing on a page: names as folded.
+_SILENT: Final = frozenset({"defaultsort", "displaytitle", "noexternallanglinks", "toc"})
+_KNOWN_FUNCTIONS: Final = frozenset({"formatnum", "lc", "lcfirst", "uc", "ucfirst"})
+_KNOWN_WORDS: Final = frozenset(
+    {"basepagename", "fullpagename", "pagename", "rootpagename", "sitename", "subpagename"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition that needs nothing but wikitext, as far as it tells itself."""
+
+    rule: str  # that says it
+    calls: frozenset[str]  # normalised names of the templates in it
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A template that is left alone, and why."""
+
+    reason: str
+
+
+def reduce_definition(
+    source: str, site: Site, namespaces: Mapping[int, str] | None = None
+) -> Definition | Refused:
+    """Reduce the source of a template's page to what it shows where it is used.
+
+    Args:
+        source: the wikitext of the page.
+        site: its wiki.
+        namespaces: local names by key, from the dump's `siteinfo`.
+
+    >>> from filters.wikipedia.sites import load_site
+    >>> reduce_definition("{{{1}}} km<noinclude>{{doc}}</noinclude>", load_site("en")).rule
+    '{1} km'
+    """
+    if len(source) > MAX_SOURCE_CHARS:
+        return Refused("long")
+    project = _PROJECT.union(fold((namespaces or {}).get(key, "")) for key in _PROJECT_KEYS) - {""}
+    try:
+        text = strip_definition_tags(_included(source))
+        nodes = _shown(_trimmed(parse(text)), site, project)
+        calls = _calls(nodes, site)
+    except DefinitionError as error:
+        return Refused(str(error))
+    written = write(nodes)
+    if not written.strip():
+        return Refused("shows nothing")
+    constant = not any(isinstance(node, Parameter) for node in walk(nodes))
+    if len(written) > (MAX_CONSTANT_CHARS if constant else MAX_RULE_CHARS):
+        return Refused("long")
+    return Definition(_pattern(nodes) or WIKITEXT + written, calls)
+
+
+def _included(source: str) -> str:
+    """Return what a page that uses the template gets of it."""
+    text = _COMMENT.sub("", source)
+    if only := _ONLY.findall(text):
+        text = "".join(only)
+    return _INCLUDED.sub("", _NOT_INCLUDED.sub("", text))
+
+
+def _trimmed(nodes: Nodes) -> Nodes:
+    """Remove the line ends around a definition, which are there for its writers."""
+    trimmed = list(nodes)
+    for at, strip in ((0, str.lstrip), (-1, str.rstrip)):
+        if trimmed and isinstance(end := trimmed[at], str):
+            trimmed[at] = strip(end, "\n") if end.strip() else end.strip("\n")
+    return tuple(node for node in trimmed if node != "")
+
+
+def _shown(nodes: Nodes, site: Site, project: frozenset[str]) -> Nodes:
+    """Replace links by their labels where no argument decides; leave out what shows nothing."""
+    out: list[Node] = []
+    for node in nodes:
+        match node:
+            case str():
+                out.append(node)
+            case Parameter(name, default):
+                out.append(
+                    Parameter(name, None if default is None else _shown(default, site, project))
+                )
+            case Call(parts):
+                head, _, _ = write(call_name(node)).partition(":")
+                word = site.magic_words.get(fold(head), fold(head))
+                if word not in _SILENT:
+                    shown = tuple(_shown(part, site, project) for part in parts[1:])
+                    out.append(Call((_shown(call_name(node), site, project), *shown)))
+            case Link(parts):
+                out += _label(parts, site, project)
+    joined: list[Node] = []
+    for node in out:
+        if isinstance(node, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += node
+        else:
+            joined.append(node)
+    return tuple(joined)
+
+
+def _label(parts: tuple[Nodes, ...], site: Site, project: frozenset[str]) -> Nodes:
+    target = parts[0]
+    first = target[0] if target and isinstance(target[0], str) else ""
+    prefix, colon, _ = first.partition(":")
+    if colon and fold(prefix) in site.file_names | site.category_names:
+        return ()
+    if colon and fold(prefix) in project:
+        raise DefinitionError("notice")
+    if len(parts) == 2 and parts[1]:
+        return _shown(parts[1], site, project)
+    if len(parts) == 1 and all(isinstance(n, str | Parameter) for n in target) and ":" not in first:
+        return _shown(target, site, project)
+    return (Link(tuple(_shown(part, site, project) for part in parts)),)
+
+
+def _calls(nodes: Nodes, site: Site) -> frozenset[str]:
+    """Return the templates that a definition calls.
+
+    Raises:
+        DefinitionError: it calls what cannot be evaluated here.
+    """
+    names = set()
+    for node in walk(nodes):
+        if not isinstance(node, Call):
+            continue
+        name = node.parts[0]
+        head = name[0].strip() if name and isinstance(name[0], str) else ""
+        word, colon, _ = head.partition(":")
+        known = site.magic_words.get(fold(word), fold(word))
+        if _CLOCK.match(known):
+            raise DefinitionError("clock")
+        if colon and (known in CONDITIONS or known in ADDRESSES or known in _KNOWN_FUNCTIONS):
+            _check_condition(known, head, node)
+            continue
+        if colon and known == "#invoke":
+            raise DefinitionError("Lua")
+        if word.startswith("#"):
+            raise DefinitionError(known)
+        if len(name) != 1 or not head:
+            raise DefinitionError("a name made of arguments")
+        if (head.isupper() or len(head) < 2) and CONSTANTS.get(fold(head)) is not None:
+            continue
+        if word.isupper() and known in _KNOWN_WORDS:
+            continue
+        names.add(normalise_template_name(head, site.template_names))
+    return frozenset(names)
+
+
+def _check_condition(known: str, head: str, call: Call) -> None:
+    if known == "#tag" and head.partition(":")[2].strip().lower() not in {"ref", "references"}:
+        raise DefinitionError(f"tag <{head.partition(':')[2].strip()}>")
+    if known == "#switch" and len(call.parts) < 2:
+        raise DefinitionError("#switch without cases")
+
+
+def _pattern(nodes: Nodes) -> str:
+    """Return the pattern that says the same; "" where none does."""
+    out = []
+    for node in nodes:
+        match node:
+            case str() if "<" not in node and node[0] not in "*#:;":
+                out.append(node.replace("{", "{{").replace("}", "}}"))
+            case Parameter((str(name),), None | ()) if name.strip() and not set(name) & _OF_FIELDS:
+                optional = "" if node.default is None else "?"
+                out.append(f"{{{name.strip()}{optional}}}")
+            case _:
+                return ""
+    pattern = "".join(out)
+    if pattern.startswith("@") or (len(nodes) > 1 and pattern != pattern.strip()):
+        return ""  # a pattern with fields is trimmed
+    return "" if pattern != pattern.strip("\n") or "\n" in pattern else pattern
+
+
+_OF_FIELDS: Final = frozenset("{}|=?!:*+-#·[]")
