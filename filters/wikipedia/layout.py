@@ -20,12 +20,12 @@ from filters.wikipedia.markers import (
     BREAK,
     EMPTY,
     EQUALS,
-    FRESH_LINE,
     REMOVED,
     STRAY_LINK,
     STRAY_TABLE,
     STRAY_TEMPLATE,
 )
+from filters.wikipedia.placed import place_templates
 from filters.wikipedia.sites import Site, fold
 
 _SCHEME: Final = (
@@ -51,7 +51,6 @@ _LINE_MARKS: Final = re.compile(r"[ \t]*+[*#]++(?=[ \t])")
 _APOSTROPHES: Final = re.compile("''++")
 _LIST_MARKS: Final = re.compile(r"[*#:;]++[ \t]*+(?:[*#:]++[ \t]++)*+")
 _BLANK_RUN: Final = re.compile(rf"[ \t]{EMPTY}*+[ \t][ \t{EMPTY}]*+|\t")
-_FRESH_LINE: Final = re.compile(f"\n?{FRESH_LINE}++\n?")
 _RULE: Final = re.compile("-{4,}+")
 _STRAYS: Final = re.compile(f"[{STRAY_LINK}{STRAY_TEMPLATE}{STRAY_TABLE}]")
 _FILE_LINK: Final = re.compile(r"[ \t]*+([^\n|:\[\]]{1,40}):[^\n]*+")
@@ -71,8 +70,7 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
     """
     text = text.replace(BLOCK, "\n").replace("\xa0", " ").replace("&nbsp;", " ")
     text = text.replace("&#160;", " ").replace("&#32;", " ")
-    if FRESH_LINE in text:
-        text = _FRESH_LINE.sub("\n", text)
+    text = place_templates(text)
     if _STRAYS.search(text):
         text = _clear_strays(text, site)
     if "-{" in text:

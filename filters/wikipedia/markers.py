@@ -18,6 +18,8 @@ STRAY_LINK: Final = "\ufdd7"  # a `[[` that is never closed
 STRAY_TEMPLATE: Final = "\ufdd8"
 STRAY_TABLE: Final = "\ufdd9"
 FRESH_LINE: Final = "\ufdda"  # a line break, unless there is one
+IN_ITEM: Final = "\ufddb"  # around a text that shows only in an item of a list
+GLUE: Final = "\ufddc"  # no blank here behind a digit
 _DIGITS: Final = "".join(map(chr, range(0xFDE0, 0xFDF0)))  # of the number of a verbatim piece
 
 _NONCHARACTERS: Final = re.compile("[\x00\ufdd0-\ufdef]++")

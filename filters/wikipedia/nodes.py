@@ -7,7 +7,7 @@ The answer takes the construct's place in what encloses it.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from filters.wikipedia.markers import BLOCK, BREAK, EMPTY, EQUALS, FRESH_LINE, REMOVED
+from filters.wikipedia.markers import BLOCK, BREAK, EMPTY, EQUALS, FRESH_LINE, IN_ITEM, REMOVED
 from filters.wikipedia.sites import Site, fold
 from filters.wikipedia.templates import Page, dropped_name
 
@@ -17,7 +17,9 @@ RenderTemplate = Callable[[str, Sequence[tuple[str | None, str]], Site, Page], s
 # Around names and values; the last two are marks of direction, which titles cannot have.
 _STRIPPED: Final = f" \t\n{BLOCK}{BREAK}{EMPTY}{FRESH_LINE}{REMOVED}\u200e\u200f"
 _MAX_PREFIX_CHARS: Final = 100  # namespaces have shorter names
-_NAME_MARKS: Final = str.maketrans(dict.fromkeys((BLOCK, BREAK, EMPTY, FRESH_LINE, REMOVED), ""))
+_NAME_MARKS: Final = str.maketrans(
+    dict.fromkeys((BLOCK, BREAK, EMPTY, FRESH_LINE, IN_ITEM, REMOVED), "")
+)
 
 
 class Renderer:
@@ -49,7 +51,8 @@ class Renderer:
             del self.dropped[mark:]  # what stands in it was not dropped on its own account
             self.dropped.append(dropped_name(name, self.site))
             return REMOVED
-        return text or REMOVED
+        # `[` before a text in brackets of its own makes no link of the two (`lay_out` takes one).
+        return (EMPTY + text if text.startswith("[") else text) or REMOVED
 
     def argument(self, parts: list[str]) -> str:
         """Render ``{{{name|default}}}``: the default, as no argument is given on a page."""

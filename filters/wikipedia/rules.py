@@ -9,12 +9,14 @@ with fields in braces:
 - `{*}`, `{+}`, `{-}` all positional arguments that are not empty, joined by a space, by nothing
   and by an en dash;
 - `{2=e}` the second argument, "e" where it is not given;
-- `{#}` and `{·}` the same as items of a list, each on its line, or with a dot between;
+- `{#}`, `{·}` and `{,}` the same as items of a list: each on its line, or with a dot or a comma
+  between them;
 - a `?` at the end of a field, as in `c. {1?}`: the pattern stands even where it is empty. Where
   all fields without `?` and `=` are empty, the template says nothing;
 - `{{` and `}}` are braces;
-- a line feed at an end of the pattern starts a new line there, unless there is one; two start a
-  new paragraph.
+- `* ` at the start: only in an item of a list, and nothing elsewhere, as for works that are cited;
+- a line feed at an end of the pattern, or around a family, starts a new line there, unless there
+  is one; two start a new paragraph.
 
 "@wikitext" and a blank begin a definition, the wikitext of a template as a wiki has it, with
 parameters, `#if`, `#ifeq`, `#switch`, links and other templates that have rules:
@@ -34,7 +36,7 @@ from string import Formatter
 from typing import Final
 
 from filters.wikipedia.definitions import DefinitionError, Nodes, parse
-from filters.wikipedia.markers import FRESH_LINE
+from filters.wikipedia.markers import FRESH_LINE, IN_ITEM
 
 FAMILIES: Final = frozenset(
     {
@@ -42,21 +44,31 @@ FAMILIES: Final = frozenset(
         "as of",
         "biography",
         "century",
+        "columns",
         "convert",
+        "coordinates",
+        "country",
+        "currency",
         "date",
+        "density",
+        "exponent",
         "fraction",
+        "gaps",
         "ipa",
         "number",
+        "original",
         "power",
         "quantity",
+        "raised",
         "text",
         "val",
     }
 )
 WIKITEXT: Final = "@wikitext "
 SAME: Final = "@same "
+_IN_ITEMS: Final = "* "
 # Spans are written with an en dash.
-JOINS: Final = {"*": " ", "+": "", "-": "–", "#": "\n* ", "·": " · "}  # noqa: RUF001
+JOINS: Final = {"*": " ", "+": "", "-": "–", "#": "\n* ", "·": " · ", ",": ", "}  # noqa: RUF001
 
 
 class Arguments:
@@ -137,6 +149,12 @@ class Rule:
             return None
         if required or len(self.parts) > 1:
             text = text.strip()
+        return self.framed(text)
+
+    def framed(self, text: str) -> str | None:
+        """Return a text between the line breaks of the rule; None if there is no text."""
+        if self.before == IN_ITEM:
+            text = text.replace("\n", " ")
         return f"{self.before}{text}{self.after}" if text else None
 
 
@@ -156,23 +174,36 @@ def parse_rule(text: str) -> Rule:
             raise ValueError(f"cannot read the definition {text!r}: {error}") from None
     if text.startswith(SAME) and (other := text.removeprefix(SAME).strip()):
         return Rule(same=other)
-    if text.startswith("@"):
-        if text[1:] not in FAMILIES:
-            known = [f"@{family}" for family in sorted(FAMILIES)]
-            raise ValueError(f"unknown family {text!r}{nearest(text, known)}")
-        return Rule(family=text[1:])
-    pattern = text.strip("\n")
-    before, _, after = text.partition(pattern) if pattern else ("", "", "")
-    parts: list[str | Field] = []
+    if text.startswith(_IN_ITEMS):
+        pattern = text.removeprefix(_IN_ITEMS)
+        before = after = IN_ITEM
+    else:
+        pattern = text.strip("\n")
+        start, _, end = text.partition(pattern) if pattern else ("", "", "")
+        before, after = _lines(start), _lines(end)
+    if pattern.startswith("@"):
+        return Rule(family=_family(pattern), before=before, after=after)
     try:
-        for literal, name, spec, conversion in Formatter().parse(pattern):
-            if literal:
-                parts.append(literal)
-            if name is not None:
-                parts.append(_field(name, spec, conversion))
+        return Rule(parts=_parts(pattern), before=before, after=after)
     except ValueError as error:
         raise ValueError(f"cannot read the pattern {text!r}: {error}") from None
-    return Rule(parts=tuple(parts), before=_lines(before), after=_lines(after))
+
+
+def _family(pattern: str) -> str:
+    if pattern[1:] not in FAMILIES:
+        known = [f"@{family}" for family in sorted(FAMILIES)]
+        raise ValueError(f"unknown family {pattern!r}{nearest(pattern, known)}")
+    return pattern[1:]
+
+
+def _parts(pattern: str) -> tuple[str | Field, ...]:
+    parts: list[str | Field] = []
+    for literal, name, spec, conversion in Formatter().parse(pattern):
+        if literal:
+            parts.append(literal)
+        if name is not None:
+            parts.append(_field(name, spec, conversion))
+    return tuple(parts)
 
 
 def _lines(feeds: str) -> str:

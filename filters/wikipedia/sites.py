@@ -6,7 +6,8 @@ Wikitext is localised. The names that a parser must know are data, one JSON file
 
 - lists of names: `file_names`, `category_names`, `template_names`, `redirect_words` (with "#"),
   `disambiguation_templates`, `disambiguation_switches`, `behaviour_switches`, `language_codes`,
-  `interwiki_prefixes`;
+  `interwiki_prefixes`; `country_templates`, which of a country's names show its name as a template:
+  "code" (`{{ALB}}`), "code or text" (`{{ALB|Tirana}}` is Tirana, `{{ALB|#}}` nothing), "name";
 - `templates`: a rule (`filters.wikipedia.rules`) and the templates that it renders, such as
   `{"@convert": ["umrechnen"], "{1} €": ["euro"]}`; `template_prefixes`: the same for all names
   that begin with "lang-", say;
@@ -14,7 +15,7 @@ Wikitext is localised. The names that a parser must know are data, one JSON file
   what `python -m pipelines templates` reads from a dump (docs/templates.md);
 - from a name to a text: `magic_words` (local to English), and for `convert` its `units`
   ("acre|acres" where one reads differently), `scales` (e6) and `range_words` (spaces included);
-  `words` for what other families write, and "site name".
+  `countries` (by code) and `currencies`; `words` for what other families write, and "site name".
 """
 
 import functools
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
-from filters.wikipedia.rules import Rule, nearest, parse_rule
+from filters.wikipedia.rules import WIKITEXT, Rule, nearest, parse_rule
 
 # The languages of the paper (arXiv:2302.13971v1, section 2.1, "Wikipedia").
 LANGUAGES: Final = (
@@ -38,6 +39,7 @@ FILE, MEDIA, CATEGORY, TEMPLATE = 6, -2, 14, 10  # keys of namespaces in every d
 _LISTS: Final = (
     "behaviour_switches",
     "category_names",
+    "country_templates",
     "disambiguation_switches",
     "disambiguation_templates",
     "file_names",
@@ -46,8 +48,12 @@ _LISTS: Final = (
     "redirect_words",
     "template_names",
 )
-_TEXTS: Final = ("magic_words", "range_words", "scales", "units", "words")  # from a name to a text
+# From a name to a text.
+_TEXTS: Final = (
+    *("countries", "currencies", "magic_words", "range_words", "scales", "units", "words"),
+)
 _RULES: Final = ("template_prefixes", "templates")  # from a rule to the names that it holds for
+_COUNTRY_KINDS: Final = ("code", "code or text", "name")
 _DEFINITIONS: Final = "definitions"  # by language, from a rule to the names
 _KEYS: Final = tuple(sorted({*_LISTS, *_TEXTS, *_RULES, _DEFINITIONS}))
 
@@ -76,6 +82,8 @@ class Site:
     magic_words: Mapping[str, str]  # as folded -> canonical, e.g. "nompage" -> "pagename"
     units: Mapping[str, str]  # `convert` code -> text, "one|more" where the two differ
     scales: Mapping[str, str]  # "e6" -> "million"
+    countries: Mapping[str, str]  # ISO 3166's and the IOC's codes of three letters -> name
+    currencies: Mapping[str, str]  # ISO 4217's code -> sign, "USD" -> "US$"
     words: Mapping[str, str]  # what a family adds in the language, e.g. "century" -> "segle"
     range_words: Mapping[str, str]  # what stands between the values of `convert` -> its text
     language_codes: frozenset[str]  # prefixes of links to other Wikipedias
@@ -139,7 +147,7 @@ def load_site(
     """
     if lang not in LANGUAGES:
         raise ValueError(f"no data for the Wikipedia {lang!r}{nearest(lang, LANGUAGES)}")
-    layers = [_packaged("all"), _packaged(lang)]
+    layers = [_packaged("all"), {"countries": _packaged_countries(lang)}, _packaged(lang)]
     if extra is not None:
         check_data(extra, "extra")
         layers.append(extra)
@@ -166,7 +174,8 @@ def load_site(
         for layer in layers
         for name, rule in _rules(layer.get(_DEFINITIONS, {}).get(lang, {}))
     }
-    templates = rules["templates"]
+    templates = {**_country_rules(texts["countries"], names["country_templates"])}
+    templates |= rules["templates"]
     for name, rule in read.items():
         prefix, dash, _ = name.partition("-")
         if not dash or prefix + dash not in rules["template_prefixes"]:
@@ -194,6 +203,8 @@ def load_site(
         magic_words={fold(word): fold(meaning) for word, meaning in texts["magic_words"].items()},
         units=texts["units"],
         scales=texts["scales"],
+        countries=texts["countries"],
+        currencies=texts["currencies"],
         words=texts["words"],
         range_words=texts["range_words"],
         language_codes=names["language_codes"],
@@ -241,6 +252,10 @@ def check_data(data: Mapping[str, Any], where: str) -> None:
         inside = f"{where}: {key}"
         if key in _LISTS:
             _check_names(value, inside)
+            if key == "country_templates" and (wrong := sorted({*value} - {*_COUNTRY_KINDS})):
+                raise ValueError(
+                    f"{inside}: unknown {wrong[0]!r}{nearest(wrong[0], _COUNTRY_KINDS)}"
+                )
         elif key in _TEXTS:
             _check_texts(value, inside)
         elif key in _RULES:
@@ -262,6 +277,29 @@ def _packaged(name: str) -> Mapping[str, Any]:
     data: dict[str, Any] = json.loads(path.read_text("utf-8"))
     check_data(data, path.name)
     return data
+
+
+@functools.cache
+def _packaged_countries(lang: str) -> Mapping[str, str]:
+    """Read the names of countries in a language, also by the codes that sport has for them."""
+    path = resources.files("filters.wikipedia") / "data" / "countries.json"
+    data: dict[str, dict[str, str]] = json.loads(path.read_text("utf-8"))
+    names = data[lang]
+    return names | {code: names[iso] for code, iso in data["aliases"].items()}
+
+
+def _country_rules(countries: Mapping[str, str], kinds: frozenset[str]) -> dict[str, Rule]:
+    """Return rules for templates that are named for a country, and show its name with its flag."""
+    rules: dict[str, Rule] = {}
+    for code, name in countries.items():
+        if "name" in kinds:
+            rules[normalise_template_name(name)] = Rule(parts=(name,))
+        if "code" in kinds:
+            rules[code] = Rule(parts=(name,))
+        elif "code or text" in kinds:
+            text = f"{WIKITEXT}{{{{#switch:{{{{{{1|}}}}}}|={name}|#=|#default={{{{{{1}}}}}}}}}}"
+            rules[code] = parse_rule(text)
+    return rules
 
 
 def _rules(names_by_rule: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Rule]]:

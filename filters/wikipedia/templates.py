@@ -12,10 +12,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from filters.wikipedia.amounts import (
+    render_currency,
+    render_exponent,
+    render_gaps,
+    render_raised,
+)
 from filters.wikipedia.biography import render_biography
+from filters.wikipedia.dates import render_age, render_as_of, render_date
 from filters.wikipedia.evaluation import evaluate
+from filters.wikipedia.places import render_coordinates, render_country, render_density
 from filters.wikipedia.rules import FAMILIES, Arguments
 from filters.wikipedia.sites import Site, fold, normalise_template_name
+from filters.wikipedia.wrappers import render_columns, render_original
 
 _SUPERSCRIPTS: Final = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")  # noqa: RUF001  (minus)
 _SCALE: Final = re.compile(r"e(3|6|9|12)(?=[^\W\d]|$)")
@@ -96,7 +105,7 @@ def render_template(
     given = Arguments(arguments)
     if rule.definition is not None:
         return evaluate(rule.definition, given, site, partial(_render_other, site, page))
-    return _FAMILIES[rule.family](given, site) or None if rule.family else rule.fill(given)
+    return rule.framed(_FAMILIES[rule.family](given, site)) if rule.family else rule.fill(given)
 
 
 def _render_other(
@@ -251,34 +260,6 @@ def _unit_text(code: str, site: Site, *, one: bool = False) -> str:
     return _POWER.sub(lambda match: match[0].translate(_SUPERSCRIPTS), code)
 
 
-def _date(given: Arguments, _: Site) -> str:
-    """Day, month and year in the order given; what follows them is no part of the date."""
-    values = given.positional
-    weekday = bool(values and values[0]) and not _DIGIT.search(values[0]) and len(values) > 3
-    return given.join(last=4 if weekday else 3)
-
-
-def _age(given: Arguments, _: Site) -> str:
-    """Years between two dates; a single date as it is, for the age depends on the day one reads.
-
-    Both are given as year, month and day.
-    """
-    values = given.positional[:6]
-    if len(values) == 6 and all(re.fullmatch(r"[0-9]{1,4}", value) for value in values):
-        born, then = [int(v) for v in values[:3]], [int(v) for v in values[3:]]
-        return str(then[0] - born[0] - (then[1:] < born[1:]))
-    return given.join(last=3)
-
-
-def _as_of(given: Arguments, _: Site) -> str:
-    """`{{as of|2019}}` reads "As of 2019"."""
-    if alternative := given.get("alt"):
-        return alternative
-    date = given.join(last=3)
-    words = "Since" if given.get("since") else "As of"
-    return f"{words.lower() if given.get('lc') else words} {date}" if date else ""
-
-
 def _century(given: Arguments, site: Site) -> str:
     """`{{segle|XIII|s}}` is "segle XIII"; without its "s" the numeral alone.
 
@@ -318,17 +299,26 @@ def _fraction(given: Arguments, _: Site) -> str:
 
 
 _FAMILIES: Final[Mapping[str, Callable[[Arguments, Site], str]]] = {
-    "age": _age,
-    "as of": _as_of,
+    "age": render_age,
+    "as of": render_as_of,
     "biography": lambda given, _: render_biography(given),
     "century": _century,
+    "columns": render_columns,
     "convert": _convert,
-    "date": _date,
+    "coordinates": render_coordinates,
+    "country": render_country,
+    "currency": render_currency,
+    "date": render_date,
+    "density": render_density,
+    "exponent": render_exponent,
     "fraction": _fraction,
+    "gaps": render_gaps,
     "ipa": _ipa,
     "number": _number,
+    "original": render_original,
     "power": _power,
     "quantity": _quantity,
+    "raised": render_raised,
     "text": _text,
     "val": _val,
 }

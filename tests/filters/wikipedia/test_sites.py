@@ -57,10 +57,10 @@ def names(text: str) -> set[str]:
 
 
 def test_the_data_is_of_the_20_languages_of_the_paper() -> None:
-    """One file a language, and one for what all of them share."""
+    """One file a language, one for what all of them share, and the names of countries."""
     folder = resources.files("filters.wikipedia") / "data"
     files = {path.name for path in folder.iterdir()}
-    assert files == {f"{lang}.json" for lang in (*LANGUAGES, "all")}
+    assert files == {f"{lang}.json" for lang in (*LANGUAGES, "all", "countries")}
     assert set(NAMES) == set(LANGUAGES)
 
 

@@ -122,19 +122,19 @@ def test_convert_speaks_the_language(lang: str, wikitext: str, text: str) -> Non
         ("fr", "date|12|mai|1998|en musique", "12 mai 1998"),
         ("fr", "date|lundi|12|mai|1998", "lundi 12 mai 1998"),
         ("fr", "date de naissance|11|novembre|1866", "11 novembre 1866"),
-        ("en", "birth date|1970|5|3|df=y", "1970 5 3"),
-        ("en", "death date and age|2019|8|25|1937|4|17", "2019 8 25"),
-        ("en", "start date|2001|1|2|12|30", "2001 1 2"),
-        ("en", "dts|1777|12|16", "1777 12 16"),
+        ("en", "birth date|1970|5|3|df=y", "3 May 1970"),
+        ("en", "death date and age|2019|8|25|1937|4|17", "August 25, 2019"),
+        ("en", "start date|2001|1|2|12|30", "January 2, 2001"),
+        ("en", "dts|1777|12|16", "December 16, 1777"),
         ("en", "date", None),
-        ("ru", "дата|3|5|1970", "3 5 1970"),
-        ("uk", "дата|3|5|1970", "3 5 1970"),
-        ("pt", "dni|3|5|1970", "3 5 1970"),
-        ("es", "fecha|3|5|1970", "3 5 1970"),
-        ("it", "data|3|5|1970", "3 5 1970"),
-        ("pl", "data|3|5|1970", "3 5 1970"),
-        ("sr", "датум рођења|3|5|1970", "3 5 1970"),
-        ("cs", "datum narození|1970|5|3", "1970 5 3"),
+        ("ru", "дата|3|5|1970", "3 мая 1970"),
+        ("uk", "дата|3|5|1970", "3 травня 1970"),
+        ("pt", "dni|3|5|1970", "3 de maio de 1970"),
+        ("es", "fecha|3|5|1970", "3 de mayo de 1970"),
+        ("it", "data|3|5|1970", "3 maggio 1970"),
+        ("pl", "data|3|5|1970", "3 maja 1970"),
+        ("sr", "датум рођења|3|5|1970", "3. мај 1970."),
+        ("cs", "datum narození|1970|5|3", "3. května 1970"),
     ],
 )
 def test_dates(lang: str, wikitext: str, text: str | None) -> None:
@@ -152,8 +152,8 @@ def test_dates(lang: str, wikitext: str, text: str | None) -> None:
         ("en", "lang|de", None),
         ("en", "transl|ru|Moskva", "Moskva"),
         ("en", "transl|ru|ISO|Moskva", "Moskva"),
-        ("en", "nihongo|Anime|アニメ|anime", "Anime"),
-        ("en", "nihongo||アニメ|anime", "anime"),
+        ("en", "nihongo|Anime|アニメ|anime", "Anime (アニメ, anime)"),
+        ("en", "nihongo||アニメ|anime", "アニメ (anime)"),
         ("en", "nihongo||アニメ", "アニメ"),
         ("en", "zh|c=李安|p=Lǐ Ān", "李安"),
         ("en", "IPA-de|bɛʁˈliːn|lang|a.ogg", "[bɛʁˈliːn]"),
@@ -300,11 +300,11 @@ def test_characters(wikitext: str, text: str) -> None:
         ("ru", "circa|1200", "ок. 1200"),
         ("en", "floruit|1200", "fl. 1200"),
         ("en", "as of|2019", "As of 2019"),
-        ("en", "as of|2019|8|lc=y", "as of 2019 8"),
+        ("en", "as of|2019|8|lc=y", "as of August 2019"),
         ("en", "as of|2019|since=y", "Since 2019"),
         ("en", "as of|2019|alt=In 2019", "In 2019"),
         ("en", "as of", None),
-        ("en", "age|1970|5|3", "1970 5 3"),
+        ("en", "age|1970|5|3", "May 3, 1970"),
         ("en", "age|1970|5|3|2000|5|2", "29"),
         ("en", "age|1970|5|3|2000|5|3", "30"),
     ],
@@ -361,7 +361,9 @@ def test_words_that_show_nothing(lang: str, wikitext: str) -> None:
     assert render(wikitext, lang) == ""
 
 
-@pytest.mark.parametrize("name", ["infobox river", "cite web", "reflist", "coord", "flag", "main"])
+@pytest.mark.parametrize(
+    "name", ["infobox river", "cite web", "reflist", "coord", "flagicon", "main"]
+)
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_all_others_are_dropped(lang: str, name: str) -> None:
     """No infobox, citation or navigation gets into the text of any language."""
