@@ -1,8 +1,8 @@
-"""Tags of a template's definition: what shows is kept, what makes a box or a notice is refused.
+"""Tags of a template's definition: what shows is kept, what makes a box is refused.
 
 Tags that only style a text go, with their attributes; those that make a difference to the layout
 stay without theirs, and go with the tags of the page. Elements that are not displayed go with their
-content.
+content, and so do those that speak to the reader about the article instead of in it.
 """
 
 import re
@@ -58,6 +58,13 @@ def strip_definition_tags(text: str) -> str:
     '{{{1}}}<br>'
     """
     text = _NOWIKI.sub(_plain, _UNSEEN.sub("", text))
+    shown = _strip(text)
+    if not shown.strip() and _NOTICE.search(text):
+        raise DefinitionError("notice")
+    return shown
+
+
+def _strip(text: str) -> str:
     if _TABLE_START.search(text):
         raise DefinitionError("table")
     out: list[str] = []
@@ -75,7 +82,7 @@ def strip_definition_tags(text: str) -> str:
         out.append(text[position : match.start()])
         position = match.end()
         _check(name, match[3])
-        if _HIDDEN.search(match[3]):
+        if _HIDDEN.search(match[3]) or _NOTICE.search(match[3]):
             if not match[1] and not alone:
                 hidden, depth = name, 1
         elif name in _LAYOUT:
@@ -90,9 +97,8 @@ def _check(name: str, attributes: str) -> None:
     """Refuse a tag that makes something else than running text."""
     if name not in _INLINE and name not in _LAYOUT:
         raise DefinitionError("table" if name in _TABLES else f"tag <{name}>")
-    for pattern, reason in ((_NOTICE, "notice"), (_BOX, "box")):
-        if pattern.search(attributes):
-            raise DefinitionError(reason)
+    if _BOX.search(attributes):
+        raise DefinitionError("box")
     if "{{" in attributes and _HIDDEN.search(attributes):
         raise DefinitionError("hidden on a condition")
 

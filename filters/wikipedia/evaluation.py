@@ -1,8 +1,9 @@
 """What a template's definition reads as with the arguments of one use of it.
 
-Parameters, `#if`, `#ifeq`, `#switch`, `#iferror` and calls of other templates work as in MediaWiki.
-Links become their labels, files and categories nothing; tags go as they go on a page. What the
-reduction of definitions does not let through (`filters.wikipedia.reduction`) reads as nothing here.
+Parameters, `#if`, `#ifeq`, `#switch`, `#expr` and their kin, and calls of other templates work as
+in MediaWiki. Links become their labels, files and categories nothing; tags go as they go on a page.
+What the reduction of definitions does not let through (`filters.wikipedia.reduction`) reads as
+nothing here.
 """
 
 import re
@@ -17,6 +18,7 @@ from filters.wikipedia.definitions import (
     call_name,
     split_argument,
 )
+from filters.wikipedia.expressions import calculate, show_number
 from filters.wikipedia.markers import EQUALS, FRESH_LINE, REMOVED
 from filters.wikipedia.rules import Arguments
 from filters.wikipedia.sites import Site, fold, normalise_template_name
@@ -25,7 +27,9 @@ from filters.wikipedia.tags import strip_tags
 # The text of a magic word, or of a template whose rule is no definition; None for nothing.
 Render = Callable[[str, Sequence[tuple[str | None, str]]], str | None]
 
-CONDITIONS: Final = frozenset({"#if", "#ifeq", "#switch", "#iferror", "#tag"})
+CONDITIONS: Final = frozenset(
+    {"#expr", "#if", "#ifeq", "#iferror", "#ifexpr", "#switch", "#tag", "padleft", "padright"}
+)
 # They make an address, which no text shows.
 ADDRESSES: Final = frozenset(
     {"anchorencode", "canonicalurl", "filepath", "fullurl", "localurl", "urlencode"}
@@ -46,6 +50,8 @@ _MAX_STEPS: Final = 5_000  # constructs looked at for one template on a page
 _MAX_CHARS: Final = 500_000  # of a template on a page: arguments may come many times
 _NOT_GIVEN: Final = re.compile(r"\{\{\{[^{}]*+\}\}\}")
 _LINE_STARTS: Final = frozenset("*#:;")
+_ERROR: Final = '<strong class="error"></strong>'  # of an expression; it shows nothing
+_WIDTH: Final = re.compile(r"\d{1,2}")
 _NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
@@ -72,7 +78,7 @@ def evaluate(definition: Nodes, given: Arguments, site: Site, render: Render) ->
         text = _Evaluation(site, render).text(definition, given.given)
     except (_TooMuch, RecursionError):
         return None
-    text = _NOT_GIVEN.sub("", text).replace(EQUALS, "=")
+    text = _NOT_GIVEN.sub("", text).replace(EQUALS, "=").replace("&#32;", " ")
     if "<" in text:
         text = strip_tags(text)[0]
     if not text.strip(f"\n{REMOVED}"):
@@ -144,15 +150,25 @@ class _Evaluation:
 
         match function:
             case "#if":
-                return part(0 if first else 1)
+                text = part(0 if first else 1)
             case "#ifeq":
-                return part(1 if _equal(first, part(0)) else 2)
-            case "#iferror":  # nothing here ends in an error
-                return part(1) if len(parts) > 1 else first
+                text = part(1 if _equal(first, part(0)) else 2)
+            case "#iferror":
+                wrong = _ERROR in first
+                text = part(0 if wrong else 1) if wrong or len(parts) > 1 else first
             case "#switch":
-                return self._switch(first, parts, given)
+                text = self._switch(first, parts, given)
+            case "#expr":
+                value = calculate(first)
+                text = _ERROR if value is None else show_number(value)
+            case "#ifexpr":
+                value = calculate(first)
+                text = _ERROR if value is None else part(0 if value else 1)
+            case "padleft" | "padright":
+                text = _padded(first, part(0), part(1) or "0", left=function == "padleft")
             case _:  # "#tag": of references, which go
-                return ""
+                text = ""
+        return text
 
     def _switch(self, value: str, parts: Sequence[Nodes], given: Mapping[str, str]) -> str:
         default: Nodes = ()
@@ -191,6 +207,13 @@ class _Evaluation:
         text = self.text(rule.definition, Arguments(arguments).given)
         self._calls -= 1
         return text
+
+
+def _padded(text: str, width: str, filling: str, *, left: bool) -> str:
+    """Fill a text up with characters on one side, as `{{padleft:5|2|0}}` does."""
+    missing = int(width) - len(text) if _WIDTH.fullmatch(width) else 0
+    added = (filling * missing)[: max(missing, 0)]
+    return added + text if left else text + added
 
 
 def _equal(one: str, other: str) -> bool:

@@ -15,7 +15,7 @@ _ONLY_IN_ITEM: Final = re.compile(f"{IN_ITEM}([^{IN_ITEM}]*+){IN_ITEM}?")
 _TWICE_BRACKETED: Final = re.compile(rf"\[{EMPTY}(\[[^\[\]\n]*+\])\]")
 # `$5 (${{Inflation|…}} today)`: without its amount, which is another every day, it says nothing.
 _BRACKETED_WORDS: Final = re.compile(r"\(([^()\n\d]*+)\)")
-_SIGN_WITHOUT_AMOUNT: Final = re.compile(f"[$£€¥₹]{REMOVED}")
+_SIGNS: Final = "$£€¥₹"
 _LIST_MARKS: Final = frozenset("*#:;")
 
 
@@ -29,7 +29,7 @@ def place_templates(text: str) -> str:
         text = "\n".join(map(_only_in_items, text.split("\n")))
     if f"[{EMPTY}[" in text:
         text = _TWICE_BRACKETED.sub(r"\1", text)
-    if _SIGN_WITHOUT_AMOUNT.search(text):
+    if _lacks_amount(text):
         text = _BRACKETED_WORDS.sub(_with_amount, text)
     return text
 
@@ -41,4 +41,9 @@ def _only_in_items(line: str) -> str:
 
 def _with_amount(match: re.Match[str]) -> str:
     """Remove a bracket whose amount of money is gone."""
-    return REMOVED if _SIGN_WITHOUT_AMOUNT.search(match[1]) else match[0]
+    return REMOVED if _lacks_amount(match[1]) else match[0]
+
+
+def _lacks_amount(text: str) -> bool:
+    # A single character is looked for much faster than two.
+    return any(sign in text and sign + REMOVED in text for sign in _SIGNS)

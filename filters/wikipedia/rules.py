@@ -32,6 +32,7 @@ The empty rule renders nothing: it takes a name away that all languages share.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from string import Formatter
 from typing import Final
 
@@ -158,6 +159,7 @@ class Rule:
         return f"{self.before}{text}{self.after}" if text else None
 
 
+@lru_cache(None)
 def parse_rule(text: str) -> Rule:
     """Parse a rule.
 

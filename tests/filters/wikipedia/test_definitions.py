@@ -13,6 +13,7 @@ from filters.wikipedia.definitions import (
     split_argument,
     write,
 )
+from filters.wikipedia.expressions import calculate
 from filters.wikipedia.reduction import Definition, Refused, reduce_definition
 from filters.wikipedia.resolution import follow, resolve
 from filters.wikipedia.sites import load_site
@@ -132,7 +133,8 @@ def test_rules(source: str, rule: str) -> None:
         ("See [[Vorlage Diskussion:X]], [[Hilfe:A|b]]", "notice"),
         ("{{CURRENTYEAR}}", "clock"),
         ("{{#time:Y|{{{1}}}}}", "clock"),
-        ("{{#expr:1+{{{1}}}}}", "#expr"),
+        ("<div class='hatnote'>See {{{1}}}</div>", "notice"),
+        ("{{#ifexist:{{{1}}}|a}}", "#ifexist"),
         ("{{#property:P1}}", "#property"),
         ("{{{{{1}}}|a}}", "a name made of arguments"),
         ("{{country data {{{1}}}|a}}", "a name made of arguments"),
@@ -178,12 +180,47 @@ def test_what_is_left_alone(source: str, reason: str) -> None:
         ("'''{{{1}}}''' {{convert|{{{2}}}|km2}}", "{{t|a|5}}", "a 5 km²"),
         ("{{PAGENAME}}{{NAMESPACE}} {{{1}}}", "{{t|a}}.", "a."),
         ("{{#tag:ref|x}}{{{1}}}", "{{t|a}}", "a"),
+        ("{{#expr:{{{1}}}*2}} {{padleft:{{{1}}}|3|0}}", "{{t|08}} {{t|5}}", "16 008 10 005"),
+        ("{{#ifexpr:{{{1}}}>2 and {{{1}}}<9|y|n}}", "{{t|3}} {{t|2}} {{t|a}}.", "y n."),
+        ("{{#iferror:{{#expr:{{{1}}}/{{{2}}}}}|none}}", "{{t|1|4}} {{t|1|0}}", "0.25 none"),
+        ("{{{1}}}<span class='noprint'> (age {{{2}}})</span>", "{{t|a|b}}.", "a."),
         ("{{#if:{{{2|}}}|{{{1}}}={{{2}}}}}", "{{nowrap|{{t|a|b}}}}", "a=b"),
     ],
 )
 def test_evaluation(source: str, page: str, text: str) -> None:
     """Conditions, defaults, links and calls are read as in MediaWiki."""
     assert shown(source, page) == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("1 + 2 * 3", 7),
+        ("(1 + 2) * 3 - -4", 13),
+        ("7 mod 4 + 2 ^ 3", 11),
+        ("2 / 3 round 2", 0.67),
+        ("-2.5 round 0", -3),
+        ("15 round -1", 20),
+        ("1 = 1.0 and 2 <> 3 or 0", 1),
+        ("not (1 >= 2)", 1),
+        ("trunc 2.9 + ceil 2.1 + floor 2.9 + abs -1", 8),
+        ("5 − 3", 2),
+        ("1e3", 1000),
+        ("", 0),
+        ("1 / 0", None),
+        ("1 +", None),
+        ("1 2", None),
+        ("2 ^ 99999", None),
+        ("foo", None),
+        ("(1", None),
+        ("1,5", None),
+        ("(" * 400 + "1", None),
+        ("9" * 600, None),
+    ],
+)
+def test_expressions(expression: str, value: float | None) -> None:
+    """MediaWiki's precedence; what is none has no value, and never raises."""
+    assert calculate(expression) == value
 
 
 def test_words_of_the_language() -> None:

@@ -22,6 +22,7 @@ from filters.wikipedia.sites import (
     load_site,
     normalise_template_name,
 )
+from filters.wikipedia.text import to_text
 
 # Section 2.5 of spec/sources.md, line by line: file and media names, then category names.
 NAMES = {
@@ -261,6 +262,26 @@ def test_a_user_adds_names_and_rules() -> None:
             "extra: templates: cannot read the pattern '{1} {a:b}': a field holds only names",
         ),
         (
+            {"templates": {"@wikitext {{{1}": ["a"]}},
+            "extra: templates: cannot read the definition '@wikitext {{{1}': unbalanced braces",
+        ),
+        (
+            {"country_templates": ["cod"]},
+            "extra: country_templates: unknown 'cod'. Did you mean 'code'?",
+        ),
+        (
+            {"definitions": {"dee": {}}},
+            "extra: definitions: no data for the Wikipedia 'dee'. Did you mean 'de'?",
+        ),
+        (
+            {"definitions": {"fr": {"@datte": ["a"]}}},
+            "extra: definitions: fr: unknown family '@datte'. Did you mean '@date'?",
+        ),
+        (
+            {"definitions": {"fr": ["a"]}},
+            'extra: definitions: fr: expected an object, found ["a"]',
+        ),
+        (
             {"templates": {"{1}": ["Abc"], "{2}": ["abc"]}},
             "extra: templates: 'abc' has two rules, '{1}' and '{2}'",
         ),
@@ -271,6 +292,48 @@ def test_errors_in_what_a_user_adds(extra: Any, message: str) -> None:
     with pytest.raises(ValueError, match="extra") as error:
         load_site("de", extra=extra)
     assert str(error.value) == message
+
+
+def test_an_alias_has_the_rule_of_its_template() -> None:
+    """By any spelling of the name; to what has no rule it is an error."""
+    site = load_site("de", extra={"templates": {"@same nowrap": ["zusammen"]}})
+    assert site.rule("Zusammen") == site.rule("Nowrap") is not None
+    with pytest.raises(ValueError, match="'Zusammen' cannot read as 'Nichts': that has no rule"):
+        load_site("de", extra={"templates": {"@same Nichts": ["zusammen"]}})
+
+
+def test_definitions_are_for_one_language_and_yield() -> None:
+    """They are for templates that nothing else has a rule for."""
+    extra = {
+        "templates": {"a {1}": ["Meine"]},
+        "definitions": {"de": {"b {1}": ["Meine", "Nowrap", "Lang-fr", "Neue"]}},
+    }
+    site = load_site("de", extra=extra)
+    texts = [site.rule(name).fill(Arguments([(None, "x")])) for name in ("Meine", "Neue")]  # type: ignore[union-attr]  # they are there
+    assert texts == ["a x", "b x"]
+    assert [site.rule(name) for name in ("Nowrap", "Lang-fr")] == [
+        load_site("de").rule(name) for name in ("Nowrap", "Lang-fr")
+    ]
+    assert load_site("fr", extra=extra).rule("Neue") is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "page", "text"),
+    [
+        ("\n{1}\n", "a {{x|b}} c\n{{x|d}}\ne", "a\nb\nc\nd\ne"),
+        ("\n\n{1}\n\n", "a {{x|b}} c", "a\n\nb\n\nc"),
+        ("\n* {#}", "a\n{{x|b|c}}", "a\nb\nc"),
+        ("{,}", "{{x|a||b}}", "a, b"),
+        ("* {1}", "a {{x|b}} c\n* {{x|d}}\n# e {{x|f}}", "a c\nd\ne f"),
+        ("* {1}", "a {{x|b\nc}} d\n* {{x|e\nf}} g", "a d\ne f g"),
+        ("* {1}", "{{nowrap|* {{x|b}}}}", "b"),
+        ("[{1}]", "a [{{x|b}}] {{x|c}}", "a [b] [c]"),
+    ],
+)
+def test_where_a_text_belongs(rule: str, page: str, text: str) -> None:
+    """On lines of its own, or in items of lists alone."""
+    site = load_site("en", extra={"templates": {rule: ["X"]}})
+    assert to_text(page, site).text == text
 
 
 def test_an_unknown_language_is_an_error() -> None:

@@ -235,7 +235,7 @@ def test_words_of_other_languages(lang: str, wikitext: str, text: str | None) ->
         ("ca", "segle|II|a|s", "segle II aC"),
         ("es", "siglo|V|a|s", "siglo V a. C."),
         ("es", "siglo|I|d", "I d. C."),
-        ("ca", "segle|XIII", "XIII"),
+        ("ca", "segle|XIII", "segle XIII"),
         ("es", "siglo|XX||s", "siglo XX"),
         ("pt", "séc|XIII", "século XIII"),
         ("it", "TA|3 km²", "3 km²"),
