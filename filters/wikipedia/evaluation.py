@@ -41,7 +41,8 @@ CONSTANTS: Final[Mapping[str, str]] = {
     "namespace": "",
     "namespacee": "",
     "namespacenumber": "0",
-    "ns:0": "",
+    "fullpagenamee": "",  # these are for addresses
+    "pagenamee": "",
     "subjectspace": "",
     "articlespace": "",
 }
@@ -138,6 +139,8 @@ class _Evaluation:
             function = self._site.magic_words.get(fold(word), fold(word))
             if function in CONDITIONS:
                 return self._condition(function, rest.strip(), call.parts[1:], given)
+            if function == "ns":  # the name of a namespace, which is none of an article's
+                return rest.strip().strip("0")
             if function in ADDRESSES:
                 return ("//" if function.endswith("url") else "") + "_".join(rest.split())
         return self._template(name, call.parts[1:], given)

@@ -6,7 +6,7 @@ clock, and what makes a table, a box or a notice, is refused, with a reason of a
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from filters.wikipedia.definitions import (
     Parameter,
     call_name,
     parse,
+    split_argument,
     walk,
     write,
 )
@@ -27,12 +28,14 @@ from filters.wikipedia.evaluation import ADDRESSES, CONDITIONS, CONSTANTS
 from filters.wikipedia.rules import WIKITEXT
 from filters.wikipedia.sites import Site, fold, normalise_template_name
 
-MAX_SOURCE_CHARS: Final = 20_000  # of a page; a longer one is no inline template
+MAX_SOURCE_CHARS: Final = 20_000  # without documentation; a longer one is no inline template
 MAX_RULE_CHARS: Final = 4_000
 MAX_CONSTANT_CHARS: Final = 300  # of one without parameters: a longer one is a list or a notice
 
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_ONLY: Final = re.compile(r"<onlyinclude\s*+>(.*?)</onlyinclude\s*+>", re.DOTALL | re.IGNORECASE)
+_ONLY: Final = re.compile(
+    r"<onlyinclude\s*+>(.*?)(?:</onlyinclude\s*+>|\Z)", re.DOTALL | re.IGNORECASE
+)
 _NOT_INCLUDED: Final = re.compile(
     r"<noinclude\s*+/>|<noinclude\s*+>.*?(?:</noinclude\s*+>|\Z)", re.DOTALL | re.IGNORECASE
 )
@@ -40,9 +43,13 @@ _INCLUDED: Final = re.compile(r"</?(?:includeonly|onlyinclude)\s*+/?>", re.IGNOR
 _CLOCK: Final = re.compile(r"(?:current|local)(?:day|dow|hour|month|time|week|year)|#timel?$")
 _PROJECT_KEYS: Final = (4, 12)  # namespaces of the project and its help in every siteinfo
 _PROJECT: Final = frozenset({"help", "project", "wikipedia", "wp"})
+# A row of a table whose start another template makes.
+_ROW: Final = re.compile(r"(?:\A|\n)[ \t]*(?:\|[-+}|\s]|!)")
+# Conditions, and how many arguments come before their branches.
+_BRANCHES: Final = {"#if": 0, "#ifeq": 1, "#iferror": 0, "#ifexpr": 0, "#ifexist": 0, "#switch": 0}
 # What shows nothing on a page: names as folded.
 _SILENT: Final = frozenset({"defaultsort", "displaytitle", "noexternallanglinks", "toc"})
-_KNOWN_FUNCTIONS: Final = frozenset({"formatnum", "lc", "lcfirst", "uc", "ucfirst"})
+_KNOWN_FUNCTIONS: Final = frozenset({"formatnum", "lc", "lcfirst", "ns", "uc", "ucfirst"})
 _KNOWN_WORDS: Final = frozenset(
     {"basepagename", "fullpagename", "pagename", "rootpagename", "sitename", "subpagename"}
 )
@@ -77,15 +84,18 @@ def reduce_definition(
     >>> reduce_definition("{{{1}}} km<noinclude>{{doc}}</noinclude>", load_site("en")).rule
     '{1} km'
     """
-    if len(source) > MAX_SOURCE_CHARS:
+    included = _included(source)
+    if len(included) > MAX_SOURCE_CHARS:
         return Refused("long")
     project = _PROJECT.union(fold((namespaces or {}).get(key, "")) for key in _PROJECT_KEYS) - {""}
     try:
-        text = strip_definition_tags(_included(source))
+        text = strip_definition_tags(included)
         nodes = _shown(_trimmed(parse(text)), site, project)
         calls = _calls(nodes, site)
     except DefinitionError as error:
         return Refused(str(error))
+    if any(isinstance(node, str) and _ROW.search(node) for node in nodes):
+        return Refused("table")
     written = write(nodes)
     if not written.strip():
         return Refused("shows nothing")
@@ -123,12 +133,8 @@ def _shown(nodes: Nodes, site: Site, project: frozenset[str]) -> Nodes:
                 out.append(
                     Parameter(name, None if default is None else _shown(default, site, project))
                 )
-            case Call(parts):
-                head, _, _ = write(call_name(node)).partition(":")
-                word = site.magic_words.get(fold(head), fold(head))
-                if word not in _SILENT:
-                    shown = tuple(_shown(part, site, project) for part in parts[1:])
-                    out.append(Call((_shown(call_name(node), site, project), *shown)))
+            case Call():
+                out += _shown_call(node, site, project)
             case Link(parts):
                 out += _label(parts, site, project)
     joined: list[Node] = []
@@ -140,11 +146,36 @@ def _shown(nodes: Nodes, site: Site, project: frozenset[str]) -> Nodes:
     return tuple(joined)
 
 
+def _shown_call(call: Call, site: Site, project: frozenset[str]) -> Nodes:
+    """Return a call with what its arguments show, or less where no argument decides."""
+    name = call_name(call)
+    head, _, _ = write(name).partition(":")
+    word = site.magic_words.get(fold(head), fold(head))
+    shown = tuple(_shown(part, site, project) for part in call.parts[1:])
+    if word in _SILENT or (word in _BRANCHES and not any(_results(word, shown))):
+        return ()
+    if word == "#ifexist" and len(shown) == 2 and shown[0] == shown[1]:
+        return shown[0]  # a link that shows the same without a page to go to
+    return (Call((_shown(name, site, project), *shown)),)
+
+
+def _results(word: str, arguments: tuple[Nodes, ...]) -> Iterator[str]:
+    """Yield the wikitext of each branch of a condition."""
+    for number, argument in enumerate(arguments[_BRANCHES[word] :]):
+        if word == "#switch":
+            case, result = split_argument(argument)
+            if case is not None or number == len(arguments) - 1:
+                yield write(result).strip()
+        else:
+            yield write(argument).strip()
+
+
 def _label(parts: tuple[Nodes, ...], site: Site, project: frozenset[str]) -> Nodes:
     target = parts[0]
     first = target[0] if target and isinstance(target[0], str) else ""
     prefix, colon, _ = first.partition(":")
-    if colon and fold(prefix) in site.file_names | site.category_names:
+    unlinked = site.file_names | site.category_names | site.language_codes
+    if colon and fold(prefix) in unlinked:
         return ()
     if colon and fold(prefix) in project:
         raise DefinitionError("notice")

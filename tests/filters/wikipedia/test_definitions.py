@@ -2,6 +2,8 @@
 """Templates by their definitions: how they are parsed, reduced to rules, and evaluated."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.wikipedia.definitions import (
     Call,
@@ -105,8 +107,13 @@ def test_a_substitution_is_a_call(prefix: str) -> None:
         ("{{#if:{{{1|}}}|a}}", "@wikitext {{#if:{{{1|}}}|a}}"),
         ("{{nowrap|{{{1}}}}}", "@wikitext {{nowrap|{{{1}}}}}"),
         ("* {{{1}}}", "@wikitext * {{{1}}}"),
+        ("{{{1}}}{{#if:{{{nocat|}}}||[[Category:X]]}}", "{1}"),
+        ("{{{1}}}{{#ifeq:{{NAMESPACE}}|{{ns:0}}|[[Category:X]]|}}[[fr:Modèle:X]]", "{1}"),
+        ("{{{1}}}{{#switch:{{{2}}}|a|b=[[Category:X]]|#default=}}", "{1}"),
+        ("{{#ifexist:{{{1}}}|[[X|{{{1}}}]]|{{{1}}}}}", "{1}"),
         ("\n{{{1}}}\n<noinclude>\ndoc</noinclude>", "{1}"),
         ("{{{1}}}<ref>{{{2}}}</ref><nowiki/>", "{1}"),
+        ("{{{1}}}<noinclude>" + "doc " * 9000, "{1}"),
         ("<span style='display:none'>0<span>1</span></span>{{{1}}}", "{1}"),
         ("<nowiki>{{{1}}}</nowiki>", ""),
     ],
@@ -126,6 +133,8 @@ def test_rules(source: str, rule: str) -> None:
         ("{{#if:a|{{#invoke:b|c}}}}", "Lua"),
         ("{|\n| {{{1}}}\n|}", "table"),
         ("<table><tr><td>{{{1}}}</td></tr></table>", "table"),
+        ("|-\n| {{{1}}} || {{{2}}}", "table"),
+        ("! scope=row {{!}} {{{1}}}", "table"),
         ("<div class='navbox'>{{{1}}}</div>", "box"),
         ("<div style='float:right'>{{{1}}}</div>", "box"),
         ("<sup class='noprint'>[citation needed]</sup>", "notice"),
@@ -168,6 +177,8 @@ def test_what_is_left_alone(source: str, reason: str) -> None:
         ("{{#switch:{{{1}}}|#default=D|c=C}}", "{{t|c}} {{t|e}}", "C D"),
         ("{{#switch:{{{1}}}|a=A|e|#default=D}}", "{{t|a}} {{t|e}} {{t|f}}", "A D D"),
         ("{{#iferror:{{{1}}}|bad}}", "{{t|good}}", "good"),
+        ("{{#ifeq:{{NAMESPACE}}|{{ns:0}}|a{{{1}}}|b}}", "{{t|x}}", "ax"),
+        ("{{#ifeq:{{NAMESPACE}}|{{ns:10}}|a|b{{{1}}}}}", "{{t|x}}", "bx"),
         ("{{uc:{{{1}}}}}{{lc:{{{1}}}}}", "{{t|aB}}", "ABab"),
         ("[[{{{1}}}|{{{2|{{{1}}}}}}]]", "{{t|A}} {{t|A|b}}", "A b"),
         ("[[{{{1}}}{{#if:{{{2|}}}|{{!}}{{{2}}}}}]]", "{{t|A}} {{t|A|b}}", "A b"),
@@ -288,3 +299,27 @@ def test_no_template_takes_forever(rules: dict[str, list[str]]) -> None:
     """A cycle that a user's file holds, or a text that grows, is given up and dropped."""
     site = load_site("en", extra={"definitions": {"en": rules}})
     assert to_text("a {{t|" + "x" * 5000 + "}} b", site).text == "a b"
+
+
+_PIECES = st.lists(
+    st.sampled_from(
+        [
+            *("{{", "}}", "{{{", "}}}", "|", "=", "[[", "]]", "1", "#if:", "#switch:", "#expr:"),
+            *("t", "\n* ", "<sup>", "</sup>", "<noinclude>", "</noinclude>", "</span>", " ", "-"),
+            "<span style='display:none'>",
+        ]
+    ),
+    max_size=30,
+)
+
+
+@given(_PIECES, _PIECES)
+def test_any_definition_is_reduced_or_refused(definition: list[str], use: list[str]) -> None:
+    """Nothing raises, whatever a wiki's writers leave; no marker stays in the text."""
+    outcome = reduce_definition("{{{1|a}}}" + "".join(definition), EN)
+    if isinstance(outcome, Definition):
+        site = load_site("en", extra={"definitions": {"en": {outcome.rule: ["T"]}}})
+        page = "x {{t|" + "".join(use).replace("{", "").replace("}", "") + "|b}} y"
+        text = to_text(page, site).text
+        assert text.startswith("x")
+        assert not any("\ufdd0" <= character <= "\ufdef" for character in text)
