@@ -16,6 +16,7 @@ _YEAR: Final = re.compile(r"\d{3,4}")
 _SMALL: Final = re.compile(r"\d{1,2}")
 _MONTH: Final = re.compile(r"\d{1,2}|[^\W\d_]{3,}\.?")
 _ISO: Final = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?")
+_NO: Final = frozenset({"", "n", "no", "0"})
 _MONTHS: Final = 12
 
 
@@ -26,7 +27,7 @@ def render_date(given: Arguments, site: Site) -> str:
     """
     values = given.positional
     weekday = bool(values and values[0]) and not _DIGIT.search(values[0]) and len(values) > 3
-    american = not given.get("df") and (site.lang == "en" or bool(given.get("mf")))
+    american = site.lang == "en" and given.get("df").lower() in _NO
     return _named(values[:3], site, american=american) or given.join(last=4 if weekday else 3)
 
 

@@ -196,6 +196,8 @@ def test_identifiers_and_works(lang: str, wikitext: str, text: str) -> None:
         ("hu", "{{dátum|2019|9|1}}, {{dátum|2019|9}}", "2019. szeptember 1., 2019. szeptember"),
         ("pl", "{{dts|2019-09-05}}, {{dts|2019-09}}", "5 września 2019, wrzesień 2019"),
         ("ru", "{{дата|1|5|1945}}", "1 мая 1945"),
+        ("ro", "{{birth date|1990|5|6|mf=y}}", "6 mai 1990"),
+        ("en", "{{birth date|1990|5|6|df=no}}, {{dob|1990|5|6|df=y}}", "May 6, 1990, 6 May 1990"),
         ("ca", "{{data|1|4|1945}}, {{data|1945|4}}", "1r d'abril de 1945, abril 1945"),
         ("en", "{{dts|2019|13|5}}, {{date|1|May}}", "2019 13 5, 1 May"),
     ],
