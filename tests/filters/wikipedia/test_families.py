@@ -69,6 +69,10 @@ def test_a_heading_keeps_its_list(lang: str) -> None:
         ("ru", "{{нихонго|а|漢|канdзи}}", "а (漢, канdзи)"),
         ("fr", "{{japonais|a|漢|kan}}", "a (漢, kan)"),
         ("en", "{{linktext|三|星}}", "三星"),
+        ("en", "{{key press|Ctrl|C}}, {{unichar|263A|SMILE}}", "Ctrl+C, U+263A SMILE"),
+        ("en", "{{abs|x}}, {{floor|y}}, {{mset|1|2}}, {{bra-ket|a|b}}", "|x|, ⌊y⌋, {1, 2}, ⟨a|b⟩"),
+        ("en", "A [{{IPAblink|p}}] and {{IPAslink|b}}", "A [p] and /b/"),
+        ("de", "{{Taste|Strg|C}}", "Strg+C"),
         ("en", "({{respell|bur|LIN}})", "(bur-LIN)"),
     ],
 )
