@@ -25,7 +25,6 @@ from filters.wikipedia.markers import (
     STRAY_TABLE,
     STRAY_TEMPLATE,
 )
-from filters.wikipedia.placed import place_templates
 from filters.wikipedia.sites import Site, fold
 
 _SCHEME: Final = (
@@ -70,7 +69,6 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
     """
     text = text.replace(BLOCK, "\n").replace("\xa0", " ").replace("&nbsp;", " ")
     text = text.replace("&#160;", " ").replace("&#32;", " ")
-    text = place_templates(text)
     if _STRAYS.search(text):
         text = _clear_strays(text, site)
     if "-{" in text:

@@ -51,7 +51,9 @@ class Renderer:
             del self.dropped[mark:]  # what stands in it was not dropped on its own account
             self.dropped.append(dropped_name(name, self.site))
             return REMOVED
-        # `[` before a text in brackets of its own makes no link of the two (`lay_out` takes one).
+        if text.startswith(IN_ITEM):  # whether it shows is not known yet (`place_templates`)
+            return IN_ITEM + dropped_name(name, self.site) + text
+        # `[` before a text in brackets of its own makes no link of the two.
         return (EMPTY + text if text.startswith("[") else text) or REMOVED
 
     def argument(self, parts: list[str]) -> str:

@@ -5,13 +5,14 @@ an item of a list, close to the number before it. Whether it is there shows in t
 """
 
 import re
+from functools import partial
 from typing import Final
 
-from filters.wikipedia.markers import EMPTY, FRESH_LINE, GLUE, IN_ITEM, REMOVED
+from filters.wikipedia.markers import BLOCK, EMPTY, FRESH_LINE, GLUE, IN_ITEM, REMOVED
 
-_FRESH_LINE: Final = re.compile(f"\n?{FRESH_LINE}++\n?")
-_GLUED: Final = re.compile(rf"(?<=\d)[ \t{REMOVED}]*+{GLUE}|{GLUE}")
-_ONLY_IN_ITEM: Final = re.compile(f"{IN_ITEM}([^{IN_ITEM}]*+){IN_ITEM}?")
+_GLUED: Final = re.compile(rf"(?<=\d)(?:[ \t\xa0{REMOVED}]|&nbsp;)*+{GLUE}|{GLUE}")
+# The name of the template, and its text.
+_ONLY_IN_ITEM: Final = re.compile(f"{IN_ITEM}([^{IN_ITEM}]*+){IN_ITEM}([^{IN_ITEM}]*+){IN_ITEM}?")
 _TWICE_BRACKETED: Final = re.compile(rf"\[{EMPTY}(\[[^\[\]\n]*+\])\]")
 # `$5 (${{Inflation|…}} today)`: without its amount, which is another every day, it says nothing.
 _BRACKETED_WORDS: Final = re.compile(r"\(([^()\n\d]*+)\)")
@@ -19,24 +20,45 @@ _SIGNS: Final = "$£€¥₹"
 _LIST_MARKS: Final = frozenset("*#:;")
 
 
-def place_templates(text: str) -> str:
-    """Return a rendered page with the texts of templates put where they belong."""
-    if FRESH_LINE in text:
-        text = _FRESH_LINE.sub("\n", text)
+def place_templates(text: str) -> tuple[str, list[str]]:
+    """Put the texts of templates where they belong.
+
+    Args:
+        text: a rendered page, before it is laid out.
+
+    Returns:
+        the page, and the names of the templates that show nothing where they are.
+    """
+    dropped: list[str] = []
+    if FRESH_LINE in text or IN_ITEM in text:
+        text = _with_fresh_lines(text.replace(BLOCK, "\n"))
     if GLUE in text:
         text = _GLUED.sub("", text)
     if IN_ITEM in text:
-        text = "\n".join(map(_only_in_items, text.split("\n")))
+        text = _ONLY_IN_ITEM.sub(partial(_only_in_item, dropped), text).replace(IN_ITEM, "")
     if f"[{EMPTY}[" in text:
         text = _TWICE_BRACKETED.sub(r"\1", text)
     if _lacks_amount(text):
         text = _BRACKETED_WORDS.sub(_with_amount, text)
-    return text
+    return text, dropped
 
 
-def _only_in_items(line: str) -> str:
+def _with_fresh_lines(text: str) -> str:
+    """Break lines at the marks, where there is no line break already."""
+    pieces = [piece for piece in text.split(FRESH_LINE) if piece]
+    for number in range(1, len(pieces)):
+        pieces[number - 1] = pieces[number - 1].removesuffix("\n")
+        pieces[number] = pieces[number].removeprefix("\n")
+    return "\n".join(pieces)
+
+
+def _only_in_item(dropped: list[str], match: re.Match[str]) -> str:
     """Keep what shows only in an item of a list, or leave a gap for it."""
-    return _ONLY_IN_ITEM.sub(r"\1" if line[:1] in _LIST_MARKS else REMOVED, line)
+    line = match.string.rfind("\n", 0, match.start()) + 1
+    if match.string[line] in _LIST_MARKS:
+        return match[2]
+    dropped.append(match[1])
+    return REMOVED
 
 
 def _with_amount(match: re.Match[str]) -> str:

@@ -19,6 +19,7 @@ from filters.wikipedia.layout import lay_out
 from filters.wikipedia.markers import clean_input, restore_verbatim
 from filters.wikipedia.nodes import Renderer, RenderTemplate
 from filters.wikipedia.parser import parse_with_mwparserfromhell
+from filters.wikipedia.placed import place_templates
 from filters.wikipedia.scanner import balance, scan
 from filters.wikipedia.sites import Site
 from filters.wikipedia.tags import strip_tags
@@ -82,11 +83,12 @@ def to_text(
         else:
             rendered, renderer = parsed
             path = "parser"
+    rendered, unplaced = place_templates(rendered)
     sections = frozenset(name.casefold() for name in options.drop_sections)
     body = restore_verbatim(lay_out(rendered, site, sections), verbatim)
     if body and options.include_title and title:
         body = f"{title}\n\n{body}"
-    return Rendered(body, Counter(renderer.dropped), path)
+    return Rendered(body, Counter(renderer.dropped + unplaced), path)
 
 
 def _parse(parse: Parse | None, text: str, renderer: Renderer) -> tuple[str, Renderer] | None:

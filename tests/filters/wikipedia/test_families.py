@@ -85,6 +85,7 @@ def test_words_and_signs(lang: str, wikitext: str, text: str) -> None:
     ("lang", "wikitext", "text"),
     [
         ("en", "about 4.6{{e|9}} years, 6 {{ e |-24 }} g", "about 4.6×10⁹ years, 6×10⁻²⁴ g"),
+        ("ru", "6,022&nbsp;{{e|23}} моль", "6,022×10²³ моль"),
         ("uk", "1,66 {{e|-24}} г та {{10^|7}}", "1,66×10⁻²⁴ г та 10⁷"),
         ("ru", "10{{esp|−7}}", "10⁻⁷"),
         ("it", "10{{apici|9}} e 5{{apici|a}}", "10⁹ e 5a"),
@@ -176,6 +177,14 @@ def test_names_of_countries(lang: str) -> None:
 def test_identifiers_and_works(lang: str, wikitext: str, text: str) -> None:
     """A work that is cited has its title in a list, and says nothing in running text."""
     assert text_of(lang, wikitext) == text
+
+
+def test_a_work_that_shows_nothing_is_counted() -> None:
+    """As dropped, where it stands in running text; in a list it is rendered."""
+    cited = "{{cite_web|title=A}}"
+    rendered = to_text(f"Text.{cited}\n* {cited}\n<div>{cited}</div>", load_site("en"))
+    assert rendered.text == "Text.\nA"
+    assert rendered.dropped == {"Cite web": 2}
 
 
 @pytest.mark.parametrize(

@@ -324,6 +324,7 @@ def test_definitions_are_for_one_language_and_yield() -> None:
         ("\n\n{1}\n\n", "a {{x|b}} c", "a\n\nb\n\nc"),
         ("\n* {#}", "a\n{{x|b|c}}", "a\nb\nc"),
         ("{,}", "{{x|a||b}}", "a, b"),
+        ("\n{1}\n", "{{x|a}}{{x|b}}\n\n{{x|{{x|c}}}}", "a\nb\n\nc"),
         ("* {1}", "a {{x|b}} c\n* {{x|d}}\n# e {{x|f}}", "a c\nd\ne f"),
         ("* {1}", "a {{x|b\nc}} d\n* {{x|e\nf}} g", "a d\ne f g"),
         ("* {1}", "{{nowrap|* {{x|b}}}}", "b"),
