@@ -21,13 +21,14 @@ from filters.wikipedia.reduction import Definition, Refused, reduce_definition
 from filters.wikipedia.resolution import Outcome, follow, resolve
 from filters.wikipedia.rules import SAME
 from filters.wikipedia.sites import TEMPLATE, Site, is_redirect, load_site, normalise_template_name
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.engine.settings import setting
 from pipelines.engine.units import Unit
 from pipelines.readers.rows import BadRow
 from pipelines.storage import files as storage
 from pipelines.wikipedia.dumps import find_units
-from pipelines.wikipedia.records import Page, SiteInfo, read_pages
+from pipelines.wikipedia.export import SiteInfo
+from pipelines.wikipedia.records import Page, read_pages
 
 _WHOLE = 1 << 62  # bytes of a unit: dumps are not cut here
 _USE = re.compile(r"\{\{([^{}|\[\]<>]{1,200})")

@@ -20,7 +20,8 @@ from pipelines.samples.dumps import (
     page_xml,
     whole_xml,
 )
-from pipelines.wikipedia.records import Page, SiteInfo, read_pages, read_siteinfo
+from pipelines.wikipedia.export import SiteInfo
+from pipelines.wikipedia.records import Page, read_pages, read_siteinfo
 
 PAGES = [
     WikiPage(12, "Anarchism", "'''Anarchism''' & <ref>order</ref>\n\n== \u00dcber ==\n\U0001f600"),

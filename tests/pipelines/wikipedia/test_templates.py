@@ -9,7 +9,7 @@ import pytest
 
 from filters.wikipedia.sites import LANGUAGES, load_site
 from pipelines.__main__ import main
-from pipelines.engine.runs import RunError
+from pipelines.engine.errors import RunError
 from pipelines.samples.dumps import NAMESPACES, WikiPage
 from pipelines.wikipedia.templates import TemplatesConfig, make_rules
 from tests.pipelines.wikipedia.wikipedia_dumps import write_dump
