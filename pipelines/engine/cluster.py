@@ -3,7 +3,7 @@
 import logging
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -14,13 +14,12 @@ from pipelines.engine.errors import RunError
 from pipelines.engine.graph import Worker, build
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.twins import TwinCheck
-from pipelines.storage.files import StorageError
+from pipelines.storage.files import StorageError, is_local
 from tokenizer.strict import nearest
 
 _OUR_ERROR = re.compile(
     r"(?:RunError|MachineError|StorageError|UnreadableFile): (.*?)(?= \[while running|\n|$)"
 )
-_NOT_LOCAL = ("Dataflow", "Portable", "Spark", "Flink")
 # Set for every runner, unless the user's flags say otherwise.
 _DEFAULTS = {
     # One unit at a time in a process: a unit may take a gigabyte, and Python has one lock.
@@ -59,6 +58,29 @@ def options_of(beam_flags: Sequence[str], workers: int) -> PipelineOptions:
     if unknown and "Portable" not in runner:
         raise RunError(f"unknown Beam flag --{unknown[0]}{nearest(unknown[0], known)}")
     return options
+
+
+def check_paths(beam_flags: Sequence[str], run: str, inputs: Iterable[str]) -> None:
+    """Refuse local paths for machines that cannot see them.
+
+    Workers of Dataflow see no disk of this machine. Those of Spark and Flink may share one, so a
+    path that they do not see is found out when a worker first looks at the run directory.
+
+    Raises:
+        RunError: a path is local; the message says which.
+    """
+    if "Dataflow" not in _value_of(beam_flags, "--runner"):
+        return
+    if is_local(run):
+        raise RunError(
+            f"--run={run}: workers of Dataflow do not see this machine's disk. Name a directory on "
+            "a store, such as gs://BUCKET/runs/NAME."
+        )
+    if local := next((path for path in inputs if is_local(path)), ""):
+        raise RunError(
+            f"--input {local}: workers of Dataflow do not see this machine's disk. Copy the inputs "
+            "to a store, and name them there."
+        )
 
 
 def _value_of(flags: Sequence[str], name: str) -> str:

@@ -52,6 +52,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         # What the run reads, as found: resuming over other inputs is refused.
         "input": input_facts(planned.units),
     }
+    check_places(launch, run, planned.units)
     with RunLock(run, note=source.name) as lock:
         if run.start(config):
             return Ledger.from_json(run.stats())
@@ -129,6 +130,19 @@ def check_flags(launch: Launch) -> None:
         from pipelines.engine.cluster import options_of  # noqa: PLC0415 - Beam takes a second to import
 
         options_of(launch.beam_flags, launch.workers)
+
+
+def check_places(launch: Launch, run: Run, units: Iterable[Unit]) -> None:
+    """Refuse paths that the workers of a cluster cannot see.
+
+    Raises:
+        RunError: the run directory or an input is local, and the workers are elsewhere.
+    """
+    if launch.beam_flags:
+        from pipelines.engine.cluster import check_paths  # noqa: PLC0415 - as above
+
+        inputs = (part.path for unit in units for part in unit.parts)
+        check_paths(launch.beam_flags, run.path, inputs)
 
 
 def _run_on_beam(schedule: Schedule, launch: Launch, twins: TwinCheck) -> None:

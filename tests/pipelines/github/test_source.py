@@ -5,6 +5,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines.__main__ import main
@@ -212,3 +214,18 @@ def test_a_token_counter_belongs_to_redpajama(
     flags = ["--input", str(tmp_path), "--run", str(tmp_path / "run"), "--token-counter", "m"]
     assert main(["github", *flags]) == 1
     assert "belongs to --profile redpajama" in capsys.readouterr().err
+
+
+def test_a_table_that_cannot_be_read_is_a_failed_file_also_where_stages_read_it(
+    tmp_path: Path,
+) -> None:
+    """Its paths are times: the file fails within the budget, and the others are curated."""
+    inputs = write_tables(tmp_path / "in")
+    odd = tmp_path / "in" / "files-9.parquet"
+    table = pq.read_table(next(path for path in inputs if "files" in path))
+    times = pa.array([0] * table.num_rows, pa.timestamp("s"))
+    pq.write_table(table.set_column(table.column_names.index("path"), "path", times), odd)
+    assert curate(tmp_path / "run", [*inputs, str(odd)]) == 0
+    stats = json.loads((tmp_path / "run" / "stats.json").read_text("utf-8"))
+    assert list(stats["failed_files"]) == [str(odd)]
+    assert texts(tmp_path / "run")
