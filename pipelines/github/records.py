@@ -231,22 +231,19 @@ def _require(export: Export, name: str, needed: Sequence[str]) -> None:
 
 def _checked(row: RawRow) -> Values | BadRow:
     """Return the values of a row, if those that must be texts are."""
-    found = values_of(row)
+    data = row.data
+    found = (data, row.replaced) if isinstance(data, tuple) else values_of(row)
     if isinstance(found, BadRow):
         return found
     values, _ = found
     for place, is_needed in row.layout.texts_at:
         value = values[place]
-        if isinstance(value, str):
-            if value or not is_needed:
-                continue
-            reason = "missing_field"
-        elif value is None:
-            if not is_needed:
-                continue
-            reason = "missing_field"
-        else:
-            reason = "wrong_type"
+        if value and isinstance(value, str):
+            continue
+        is_missing = value is None or value == ""
+        if is_missing and not is_needed:
+            continue
+        reason = "missing_field" if is_missing else "wrong_type"
         columns = row.layout.columns
         return BadRow(row.row, reason, f"{columns[place]}: {show(columns, values)}")
     return found
@@ -262,8 +259,8 @@ def _flag(value: Any) -> bool:
 
 def _integer(value: Any) -> int | None:
     """Read an INT64, which JSON has as a string; None for what is none."""
-    if value is None:
-        return None
+    if type(value) is int:
+        return value if value in INT64 else None
     if isinstance(value, str) and INTEGER.fullmatch(value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():

@@ -337,6 +337,8 @@ def _second_header(header: bytes) -> int:
     It begins in the middle of a line there; a value that quotes "WARC/1.0" looks the same, but no
     second WARC-Type follows it.
     """
+    if header.find(VERSION, 1) < 0:
+        return 0
     match = HEADER.search(header, 1)
     start = match.start(1) if match else len(header)
     return start if TYPE.search(header, start) and TYPE.search(header, 0, start) else 0

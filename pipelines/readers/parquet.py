@@ -62,6 +62,10 @@ class ParquetRows:
         except Exception as error:  # noqa: BLE001 -- a damaged footer fails in many ways
             unreadable(source, name, "the Parquet footer is damaged: fetch the file again", error)
         self.columns = frozenset(self._kinds)
+        self._places: dict[str, list[int]] = {column: [] for column in self.columns}
+        for place in range(len(self._file.schema)):
+            column = self._file.schema.column(place).path.split(".")[0]
+            self._places.setdefault(column, []).append(place)
 
     def rows(self, layout: Layout) -> Iterator[RawRow | BadRow]:
         """Yield the rows; a damaged row group ends the file.
@@ -81,9 +85,9 @@ class ParquetRows:
         group = 0
         try:
             for group in range(self._file.num_row_groups):
-                for rows in self._group_rows(group, number, layout):
+                for size, rows in self._group_rows(group, number, layout):
                     yield from rows
-                    number += len(rows)
+                    number += size
         except Exception as error:  # noqa: BLE001 -- Arrow raises its own, OSError, MemoryError ...
             self._source.raise_own_error()
             lost = self._file.metadata.num_rows - number
@@ -92,8 +96,8 @@ class ParquetRows:
 
     def _group_rows(
         self, group: int, number: int, layout: Layout
-    ) -> Iterator[list[RawRow | BadRow]]:
-        """Yield the rows of a group, batch by batch; ``number`` is that of the first."""
+    ) -> Iterator[tuple[int, Iterator[RawRow | BadRow]]]:
+        """Yield the batches of a group and their sizes; ``number`` is that of the first row."""
         presence = {
             column: known
             for column, rule in layout.unread.items()
@@ -102,28 +106,27 @@ class ParquetRows:
         fetched = [c for c in layout.columns if c in self.columns and c not in presence]
         # Without a column there would be no rows to count.
         fetched = fetched or [min(self.columns - presence.keys())]
-        if problem := self._too_large(group, fetched):
+        size = self._batch_size(group, fetched)
+        if isinstance(size, str):
             rows = self._file.metadata.row_group(group).num_rows
             for start in range(0, rows, MAX_BATCH_ROWS):
                 numbers = range(number + start, number + min(start + MAX_BATCH_ROWS, rows))
-                yield [BadRow(place, "too_large", problem) for place in numbers]
+                yield len(numbers), map(BadRow, numbers, repeat("too_large"), repeat(size))
             return
         start = 0
-        for batch in self._file.iter_batches(
-            self._batch_rows(group, fetched), [group], columns=fetched, use_threads=False
-        ):
+        for batch in self._file.iter_batches(size, [group], columns=fetched, use_threads=False):
             numbers = range(number + start, number + start + batch.num_rows)
-            yield self._batch_rows_of(batch, start, numbers, layout, presence)
+            yield len(numbers), self._rows_of(batch, start, numbers, layout, presence)
             start += batch.num_rows
 
-    def _batch_rows_of(
+    def _rows_of(
         self,
         batch: pa.RecordBatch,
         start: int,
         numbers: range,
         layout: Layout,
         presence: dict[str, Presence],
-    ) -> list[RawRow | BadRow]:
+    ) -> Iterator[RawRow | BadRow]:
         """Convert a batch, which begins at row ``start`` of its group."""
         large: dict[int, str] = {}  # place in the batch -> column
         if batch.nbytes > MAX_ROW_BYTES:
@@ -139,22 +142,24 @@ class ParquetRows:
                 values.append(_marks(batch.column(column)))
             else:
                 values.append(_values(batch.column(column), replaced))
-        rows = list(map(RawRow, numbers, repeat(layout), zip(*values, strict=True)))
-        for place, count in replaced.items():
-            rows[place].replaced = count
-        if not large:
-            return cast(list[RawRow | BadRow], rows)
-        found: list[RawRow | BadRow] = [*rows]
+        rows = map(RawRow, numbers, repeat(layout), zip(*values, strict=True))
+        if not large and not replaced:  # nearly always, and faster than a list
+            return cast(Iterator[RawRow | BadRow], rows)
+        found: list[RawRow | BadRow] = []
+        for place, row in enumerate(rows):
+            row.replaced = replaced.get(place, 0)
+            found.append(row)
         for place, column in large.items():
             detail = f"{column} of over {MAX_ROW_BYTES} bytes"
             found[place] = BadRow(numbers[place], "too_large", detail)
-        return found
+        return iter(found)
 
     def _presence(self, group: int, column: str, rule: NullRule) -> Presence | None:
         """Tell where a text column has a value without fetching it, or None."""
         if not _is_text(self._kinds[column]):
             return None
-        chunk = self._chunk(group, column)
+        chunks = self._chunks(group, [column])
+        chunk = chunks[0] if len(chunks) == 1 else None
         if chunk is None or chunk.statistics is None or not chunk.statistics.has_null_count:
             return None
         nulls = chunk.statistics.null_count
@@ -173,35 +178,29 @@ class ParquetRows:
             return None
         return lambda start, size: told[start : start + size]
 
-    def _chunk(self, group: int, column: str) -> Any:
-        return next((c for c in self._chunks(group) if c.path_in_schema == column), None)
-
-    def _chunks(self, group: int, columns: Sequence[str] | None = None) -> list[Any]:
+    def _chunks(self, group: int, columns: Sequence[str]) -> list[Any]:
+        """Return the chunks of some columns; where these stand, the schema says."""
         metadata = self._file.metadata.row_group(group)
-        chunks = map(metadata.column, range(metadata.num_columns))
-        return [c for c in chunks if columns is None or c.path_in_schema.split(".")[0] in columns]
+        return [metadata.column(place) for c in columns for place in self._places[c]]
 
-    def _too_large(self, group: int, columns: Sequence[str]) -> str:
-        """Say why the rows of a group are not decoded, "" if they are."""
-        rows = max(self._file.metadata.row_group(group).num_rows, 1)
+    def _batch_size(self, group: int, columns: Sequence[str]) -> int | str:
+        """Return how many rows of a group to decode at once, or why none of them is decoded."""
+        metadata = self._file.metadata.row_group(group)
+        rows = max(metadata.num_rows, 1)
+        size = 0
+        batch = min(rows, MAX_BATCH_ROWS)
         for chunk in self._chunks(group, columns):
-            if chunk.total_uncompressed_size > MAX_ROW_BYTES * max(rows, 4):
+            bytes_ = chunk.total_uncompressed_size
+            size += bytes_
+            if bytes_ > MAX_ROW_BYTES * max(rows, 4):
                 return f"{chunk.path_in_schema} of over {MAX_ROW_BYTES} bytes on average"
             if chunk.num_values > MAX_VALUES_PER_ROW * max(rows, 100):
                 return f"{chunk.path_in_schema} of over {MAX_VALUES_PER_ROW} values on average"
-        return ""
-
-    def _batch_rows(self, group: int, columns: Sequence[str]) -> int:
-        chunks = self._chunks(group, columns)
-        size = sum(chunk.total_uncompressed_size for chunk in chunks)
-        rows = BATCH_BYTES * max(self._file.metadata.row_group(group).num_rows, 1) // max(size, 1)
-        rows = min(rows, MAX_BATCH_ROWS)
-        for chunk in chunks:
-            if chunk.has_dictionary_page and rows * chunk.total_uncompressed_size > MAX_BATCH_BYTES:
-                size = self._dictionary_bytes(chunk)
-                few = ORDINARY_ROWS if size <= ORDINARY_DICTIONARY_BYTES else 1
-                rows = min(rows, max(MAX_BATCH_BYTES // size, few))
-        return max(int(rows), 1)
+            if batch * bytes_ > MAX_BATCH_BYTES and chunk.has_dictionary_page:
+                longest = self._dictionary_bytes(chunk)
+                few = ORDINARY_ROWS if longest <= ORDINARY_DICTIONARY_BYTES else 1
+                batch = min(batch, max(MAX_BATCH_BYTES // longest, few))
+        return int(max(min(batch, BATCH_BYTES * rows // max(size, 1)), 1))
 
     def _dictionary_bytes(self, chunk: Any) -> int:
         """Return the size of a dictionary, which is no less than that of its longest text.

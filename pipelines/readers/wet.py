@@ -129,7 +129,7 @@ def wet_page(record: Record, *, line_based: bool = False) -> WetPage | BadRow:
     text, replaced = decode(record.block)
     if line_based:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text.count("\n") > MAX_PAGE_LINES:
+    if len(text) > MAX_PAGE_LINES and text.count("\n") > MAX_PAGE_LINES:
         return BadRow(row, "too_large", f"over {MAX_PAGE_LINES} lines: {clip(url)}")
     title, text = split_title(text, runs_on=record.runs_on)
     if not title and not text.strip():
