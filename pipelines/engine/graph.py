@@ -128,8 +128,10 @@ class RunUnit(beam.DoFn):
             step.set_aside(workspace, unit, workspace.why_set_aside(unit.name))
             return
         verdicts = {topic.name: topic.read(bodies.get(topic.name, [])) for topic in step.wants}
-        step.work(workspace, unit, verdicts)
-        workspace.forgive(unit.name)
+        try:
+            step.work(workspace, unit, verdicts)
+        finally:  # an error is told and is not the unit's: only a death leaves its mark
+            workspace.forgive(unit.name)
 
 
 @beam.typehints.with_input_types(str, bytes_by_scope=Iterable[tuple[int, int]])
