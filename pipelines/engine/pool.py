@@ -6,7 +6,7 @@ the largest first. Claims and verdicts go through files (``workspace``), so the 
 does not grow with the data.
 
 A worker that dies is replaced and its unit is tried once more. A unit that has taken two workers
-with it is set aside: it counts as a failed file, by name.
+with it in one step is set aside, there and in all later steps: it counts as a failed file, by name.
 """
 
 import contextlib
@@ -45,6 +45,7 @@ class Task:
     name: str  # for messages
     size: int  # the larger ones go first
     buckets: dict[str, int]  # topic -> buckets of each of its scopes
+    deaths: int = 0  # of workers, by the unit
     aside: str = ""  # why the unit is set aside
 
 
@@ -63,7 +64,6 @@ def run_locally(
         RunError: a unit failed for want of something, or the pool cannot go on.
     """
     buckets: dict[str, int] = {}
-    aside = schedule.workspace.attempts()
     with _Pool(schedule, workers, say, log) as pool:
         for number, step in enumerate(schedule.steps):
             if isinstance(step, UnitStep):
@@ -72,7 +72,8 @@ def run_locally(
                     Task(number, numbers[unit.name], unit.name, unit.size, buckets)
                     for unit in schedule.waiting(step)
                 ]
-                pool.run([_with_fate(task, aside, schedule) for task in tasks])
+                deaths = schedule.workspace.attempts()  # in earlier steps and attempts
+                pool.run([_with_fate(task, deaths, schedule) for task in tasks])
             else:
                 topic = step.topic.name
                 bytes_by_scope = schedule.claim_bytes(topic)
@@ -89,8 +90,9 @@ def run_locally(
                 )
 
 
-def _with_fate(task: Task, aside: dict[str, int], schedule: Schedule) -> Task:
-    if aside.get(task.name, 0) < MAX_DEATHS:
+def _with_fate(task: Task, deaths: dict[str, int], schedule: Schedule) -> Task:
+    task = replace(task, deaths=deaths.get(task.name, 0))
+    if task.deaths < MAX_DEATHS:
         return task
     return replace(task, aside=schedule.workspace.why_set_aside(task.name))
 
@@ -268,9 +270,11 @@ class _Pool:
         except (EOFError, OSError):
             worker.process.join()
             return False
-        worker.task = None
+        task, worker.task = worker.task, None
         if answer:
             raise RunError(answer)
+        if task and task.deaths and not task.aside:  # it came to its end: memory was short, say
+            self._schedule.workspace.forgive(task.name)
         return True
 
     def _mourn(self, worker: _Worker) -> Task | None:
@@ -295,6 +299,6 @@ class _Pool:
         deaths = self._schedule.workspace.blame(task.name, how)
         if deaths < MAX_DEATHS:
             self._say(f"a worker died ({how}) at {task.name}: trying it once more")
-            return task
+            return replace(task, deaths=deaths)
         self._say(f"{task.name} has killed {deaths} workers: it is set aside as a failed file")
         return replace(task, aside=self._schedule.workspace.why_set_aside(task.name))

@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 
 from pipelines.engine.claim_files import Block, edges_of, write_claims
 from pipelines.engine.documents import KEY_BYTES
+from pipelines.engine.errors import RunError
 from pipelines.engine.packing import pack, unpack, words_of
 from pipelines.engine.passes import Context, every_unit
 from pipelines.engine.steps import GroupStep, Step, Topic, UnitStep, Verdicts
@@ -115,6 +116,27 @@ def claim(phase: Claims, workspace: Workspace, unit: Unit, verdicts: Verdicts) -
 def claim_nothing(topic: str, workspace: Workspace, unit: Unit, _why: str) -> None:
     """Leave the mark of a unit that cannot be run."""
     workspace.write_no_claims(topic, unit.name)
+
+
+def refuse_to_set_aside(doing: str, workspace: Workspace, unit: Unit, why: str) -> None:
+    """Refuse to go on without a unit whose absence no ledger would show; forget its deaths.
+
+    The same command then tries it again, perhaps with more memory.
+
+    Args:
+        doing: what the worker was at, as a clause after "while".
+        workspace: of the run.
+        unit: that cannot be run.
+        why: what happened to it.
+
+    Raises:
+        RunError: always.
+    """
+    workspace.forgive(unit.name)
+    raise RunError(
+        f"{unit.name} ({unit.path}): {why} while {doing}, perhaps for want of memory. Run the same "
+        "command again with fewer --workers, or on a machine with more memory."
+    )
 
 
 def decide_group(

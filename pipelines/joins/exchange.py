@@ -18,7 +18,7 @@ from pipelines.engine.passes import Context, every_unit
 from pipelines.engine.steps import GroupStep, Step, Topic, UnitStep, Verdicts
 from pipelines.engine.units import Unit
 from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, Workspace
-from pipelines.joins.claims import claim_nothing
+from pipelines.joins.claims import refuse_to_set_aside
 
 _SHIFT = np.uint64(64 - (MAX_BUCKETS.bit_length() - 1))
 
@@ -65,7 +65,7 @@ class Exchange:
                 CLAIMS_SUFFIX,
                 units,
                 partial(give, self.topic, self.emit),
-                partial(claim_nothing, self.topic),
+                partial(refuse_to_set_aside, "its records were given to their groups"),
                 claims=self.topic,
             ),
             GroupStep(

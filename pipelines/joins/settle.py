@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 from filters.verdict import Verdict, drop
 from pipelines.engine.claim_files import write_claims
 from pipelines.engine.documents import DOCUMENT_SCHEMA, Document, document_of, meta_json, read_rows
-from pipelines.engine.errors import RunError
 from pipelines.engine.ledger import Ledger, StageTally
 from pipelines.engine.output import CLAIM_SCHEMA, StagedClaim, Terms, UnitOutput
 from pipelines.engine.passes import Context, every_unit
@@ -32,12 +31,12 @@ from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, Workspace
 from pipelines.joins.claims import (
     LocalWinners,
     RowVerdicts,
-    claim_nothing,
     decide_group,
     deciding,
     first_wins,
     local_winners,
     readable,
+    refuse_to_set_aside,
 )
 from pipelines.storage import files as storage
 
@@ -93,7 +92,7 @@ class Settle:
                     CLAIMS_SUFFIX,
                     guests,
                     partial(claim_of_earlier_run, self),
-                    partial(claim_nothing, name),
+                    partial(refuse_to_set_aside, "the claims of an earlier run were read"),
                     claims=name,
                 )
             )
@@ -112,7 +111,7 @@ class Settle:
                 ".json",
                 units,
                 partial(settle_unit, self, context.terms),
-                refuse_to_set_aside,
+                partial(settle_without, self, context.terms),
                 [self.topic],
             ),
         ]
@@ -133,16 +132,15 @@ def claim_of_earlier_run(
     write_claims(path, unit.name, unit.name, [local_winners(table)])
 
 
-def refuse_to_set_aside(_workspace: Workspace, unit: Unit, why: str) -> None:
-    """Refuse to lose documents that are staged already.
+def settle_without(phase: Settle, terms: Terms, workspace: Workspace, unit: Unit, why: str) -> None:
+    """Commit a unit that was set aside before it staged a document; refuse to lose staged ones.
 
     Raises:
-        RunError: always.
+        RunError: it has staged documents.
     """
-    raise RunError(
-        f"{unit.name}: {why} while its staged documents were copied, perhaps for want of memory. "
-        "Run the same command again with fewer --workers, or on a machine with more memory."
-    )
+    if storage.exists(workspace.run.at("staged", f"{unit.name}.parquet")):
+        refuse_to_set_aside("its staged documents were copied", workspace, unit, why)
+    settle_unit(phase, terms, workspace, unit, {})
 
 
 def _staged_claims(workspace: Workspace, unit: str) -> LocalWinners:
