@@ -1,5 +1,6 @@
 """What a run was asked to do, as JSON: written once, compared when the command is run again."""
 
+import contextlib
 import json
 import platform
 import unicodedata
@@ -17,33 +18,24 @@ def to_bytes(value: Any) -> bytes:
     return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
-# Of these the bytes of documents depend: how they are read, scored, compressed and written.
-_PACKAGES = (
-    "fasttext-wheel",
-    "fastwarc",
-    "kenlm",
-    "mwparserfromhell",
-    "numpy",
-    "pyarrow",
-    "resiliparse",
-    "sentencepiece",
+# Packages that decode, cut, score or write text, so that another version may give other bytes.
+BYTES_DEPEND_ON = (
+    *("fastavro", "fasttext-wheel", "fastwarc", "kenlm", "mwparserfromhell", "numpy", "pyarrow"),
+    *("resiliparse", "sentencepiece", "tldextract", "trafilatura"),
 )
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that can change the bytes of a run."""
-    try:
-        corpusmill = metadata.version("corpusmill")
-    except metadata.PackageNotFoundError:
-        corpusmill = "source tree"
-    python = ".".join(platform.python_version_tuple()[:2])
-    packages = {name: metadata.version(name) for name in _PACKAGES}
-    return {
-        "corpusmill": corpusmill,
-        "python": python,
-        "unicode": unicodedata.unidata_version,
-        **packages,
-    }
+    """Return the versions that can change the bytes of a run.
+
+    A package that is not installed is left out: it changes nothing where nobody has it.
+    """
+    found = {"corpusmill": "source tree"}
+    for name in ("corpusmill", *BYTES_DEPEND_ON):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    major, minor, _ = platform.python_version_tuple()
+    return {**found, "python": f"{major}.{minor}", "unicode": unicodedata.unidata_version}
 
 
 def _differences(old: Any, new: Any, path: str = "") -> Iterable[str]:
