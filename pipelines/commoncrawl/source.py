@@ -33,7 +33,7 @@ from pipelines.commoncrawl.review import review
 from pipelines.commoncrawl.stages import page_stages, reference_stage
 from pipelines.commoncrawl.units import find_units, order_of, scope_of
 from pipelines.engine.config import tell_differences
-from pipelines.engine.errors import MachineError
+from pipelines.engine.errors import MachineError, RunError, one_line
 from pipelines.engine.passes import Write
 from pipelines.engine.plan import Inputs
 from pipelines.engine.source import Phase, Source
@@ -68,7 +68,8 @@ def phases(config: CommonCrawlConfig, _units: Sequence[Unit]) -> list[Phase]:
         "clean" if config.settles else "write",
         config.reader.records,
         config.reader.converter,
-        partial(page_stages, config, PARAGRAPHS),
+        # Named here, by the launcher: a worker that lacks one of them must not score without it.
+        partial(page_stages, config, PARAGRAPHS, frozenset(config.language_models.languages())),
         wants=[PARAGRAPHS],
         staged=pages_meet.staged if config.settles else None,
     )
@@ -105,7 +106,12 @@ def check_worker(config: CommonCrawlConfig, facts: Mapping[str, Any]) -> None:
     Raises:
         MachineError: a model is missing here, or is another one.
     """
-    here = model_facts(config)["model_hashes"]
+    for language in facts["model_hashes"]["language_models"]:
+        config.language_models.needed(language)
+    try:
+        here = model_facts(config)["model_hashes"]
+    except (OSError, RunError) as error:
+        raise MachineError(one_line(error, config.models)) from error
     if told := tell_differences(facts["model_hashes"], here):
         raise MachineError(
             f"this worker has other models than the launcher ({told}). Put the launcher's models "

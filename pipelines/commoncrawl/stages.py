@@ -22,9 +22,20 @@ REFERENCE_STAGE = "commoncrawl.reference"
 
 
 def page_stages(
-    config: CommonCrawlConfig, paragraphs_topic: Topic, _unit: Unit, verdicts: Verdicts
+    config: CommonCrawlConfig,
+    paragraphs_topic: Topic,
+    scored: frozenset[str],
+    _unit: Unit,
+    verdicts: Verdicts,
 ) -> Sequence[Stage]:
-    """Return the stages of a page, cheap ones first, in the order of CCNet (3)."""
+    """Return the stages of a page, cheap ones first, in the order of CCNet (3).
+
+    Args:
+        config: the settings.
+        paragraphs_topic: of the verdicts on paragraphs.
+        scored: languages that have a model, as the run was planned.
+        verdicts: what was decided for the unit.
+    """
     models = config.language_models
     stages: list[Stage] = [
         Keep("commoncrawl.length", partial(check_length, min_characters=config.min_chars)),
@@ -43,7 +54,7 @@ def page_stages(
         keep=None if config.every_language else frozenset(config.languages),
         min_score=config.min_language_score,
     )
-    measure = partial(measure_perplexity, models=models, per_line=config.per_line)
+    measure = partial(measure_perplexity, models=models, scored=scored, per_line=config.per_line)
     stages += [
         IdentifyLanguage(
             config.langid_path, "delete" if config.cc_net else "space", config.langid_chars or None
@@ -148,13 +159,16 @@ def check_language(
 
 
 def measure_perplexity(
-    text: str, language: str, *, models: LanguageModels, per_line: bool
+    text: str, language: str, *, models: LanguageModels, scored: frozenset[str], per_line: bool
 ) -> float | None:
-    """Return the perplexity of a page, None if there is no model for its language (6.3)."""
-    ngrams = models.ngrams(language)
-    if not ngrams:
+    """Return the perplexity of a page, None if there is no model for its language (6.3).
+
+    Raises:
+        MachineError: there was one when the run was planned, and this machine lacks it.
+    """
+    if language not in scored:
         return None
-    model = language_model(models.pieces(language), ngrams)
+    model = language_model(*models.needed(language))
     return model.perplexity(text, per_line=per_line)
 
 

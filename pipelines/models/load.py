@@ -44,6 +44,21 @@ class LanguageModels:
                 return str(Path(self.folder) / name)
         return ""
 
+    def needed(self, language: str) -> tuple[str, str]:
+        """Return the paths of a language's two models, which the run was planned with.
+
+        Raises:
+            MachineError: one of them is not on this machine.
+        """
+        pieces, ngrams = self.pieces(language), self.ngrams(language)
+        if not ngrams or not Path(pieces).is_file():
+            raise MachineError(
+                f"{self.folder}: no {language}.sp.model with {language}.arpa.bin on this machine. "
+                "Put the launcher's models at the same paths on all workers, and run the same "
+                "command again."
+            )
+        return pieces, ngrams
+
     @property
     def table(self) -> str:
         """Path of the cutoff table."""
