@@ -20,6 +20,11 @@ from tokenizer.strict import nearest
 _OUR_ERROR = re.compile(
     r"(?:RunError|MachineError|StorageError|UnreadableFile): (.*?)(?= \[while running|\n|$)"
 )
+# A line of a Java stack trace, which says where and not what: "at a.b.C.d(E.java:5)", "... 3 more".
+_JAVA_FRAME = re.compile(
+    r"\s*(?:at )?[\w.$/<>@-]+\([^()]*\)\s*|\s*\.\.\. \d+ (?:more|common frames.*)"
+)
+_TOLD_CHARS = 240  # of what a runner has to say
 # Set for every runner, unless the user's flags say otherwise.
 _DEFAULTS = {
     # One unit at a time in a process: a unit may take a gigabyte, and Python has one lock.
@@ -128,10 +133,9 @@ def run_on_beam(
             if ours := _OUR_ERROR.search(str(error)):
                 raise RunError(ours.group(1)) from error
             logger.exception("the pipeline failed")
-            what = str(error).strip().splitlines() or [type(error).__name__]
             raise RunError(
-                f"the runner failed ({what[-1][:200]}; its log: {log.name}). Run the same command "
-                "again to resume."
+                f"the runner failed ({what_failed(error)}; its log: {log.name}). Run the same "
+                "command again to resume."
             ) from error
         finally:
             logger.removeHandler(handler)
@@ -141,6 +145,17 @@ def run_on_beam(
             f"the runner ended as {state} (its log: {log.name}). Run the same command again to "
             "resume."
         )
+
+
+def what_failed(error: BaseException) -> str:
+    """Return the line of a runner's error that says what went wrong: the last that is no frame.
+
+    >>> what_failed(RuntimeError("job-1 FAILED: no memory" + chr(10) + "at a.B.c(B.java:5)"))
+    'job-1 FAILED: no memory'
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    said = [line.strip() for line in lines if not _JAVA_FRAME.fullmatch(line)]
+    return (said[-1] if said else type(error).__name__)[:_TOLD_CHARS]
 
 
 def _cancel(result: Any) -> None:

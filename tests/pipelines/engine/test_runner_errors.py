@@ -1,0 +1,34 @@
+"""What a user is told when a runner fails: one line that says what, not where."""
+
+import pytest
+
+from pipelines.engine.cluster import what_failed
+
+SPARK = """Pipeline job-1 FAILED: org.apache.spark.SparkException: Only one SparkContext
+org.apache.spark.api.java.JavaSparkContext.<init>(JavaSparkContext.scala:58)
+java.base/java.util.concurrent.ThreadPoolExecutor$Worker.run(ThreadPoolExecutor.java:635)
+java.base/java.lang.Thread.run(Thread.java:840)"""
+CAUSED = """java.lang.RuntimeException: stage 3 failed
+\tat org.apache.beam.runners.Fn.call(Fn.java:57)
+Caused by: java.io.IOException: connection reset (peer)
+\tat java.base/java.lang.Thread.run(Thread.java:840)
+\t... 3 more
+"""
+PYTHON = """Traceback (most recent call last):
+  File "worker.py", line 3, in run
+ValueError: no such bundle"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (SPARK, SPARK.splitlines()[0]),
+        (CAUSED, "Caused by: java.io.IOException: connection reset (peer)"),
+        (PYTHON, "ValueError: no such bundle"),
+        ("", "RuntimeError"),
+        ("\tat a.B.c(B.java:5)", "RuntimeError"),
+    ],
+)
+def test_the_line_that_says_what_failed_is_told(text: str, line: str) -> None:
+    """Frames of Java's stack come after it, and are none."""
+    assert what_failed(RuntimeError(text)) == line
