@@ -220,6 +220,12 @@ class RunLock:
         Raises:
             RunError: another launcher has taken the run over, since this one was not heard of.
         """
+        if self._mine is None:  # the run is complete: nobody locks it
+            return
+        if not self._taken_by:
+            holder = read_lock(self.run)
+            if holder is None or holder.token != self._mine.token:
+                self._taken_by = str(holder or "another command, which has ended")
         if self._taken_by:
             raise RunError(
                 f"{self.run.path} was taken over by {self._taken_by}, since this command was not "

@@ -1,12 +1,16 @@
 """Two commands on one run directory, as real processes (F15)."""
 
+import json
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 import pytest
 
+from pipelines.engine.lock import STALE_SECONDS
+from pipelines.engine.verify import verify
 from tests.faults.kills import Subject, content
 from tests.faults.subjects import SUBJECTS
 
@@ -76,6 +80,37 @@ def test_a_second_launcher_is_refused_while_the_first_works(
     first.communicate(timeout=SECONDS)
     assert first.returncode == 0
     assert content(run) == whole
+
+
+def test_a_launcher_that_slept_leaves_the_run_to_the_one_that_took_it_over(
+    tmp_path: Path, subject: Subject, whole: dict[str, bytes]
+) -> None:
+    """As a laptop that was closed for a while: it is told, and does not finish the run again.
+
+    It may leave claims beside the complete run, which nobody reads.
+    """
+    run = tmp_path / "run"
+    first = subject.start(run, [], 1)
+    _wait_for(first, run / "config.json")
+    process = psutil.Process(first.pid)
+    process.suspend()
+    try:
+        long_ago = (datetime.now(UTC) - timedelta(seconds=2 * STALE_SECONDS)).isoformat()
+        lock = json.loads((run / "LOCK").read_text()) | {"renewed": long_ago}
+        (run / "LOCK").write_text(json.dumps(lock))
+        second = subject.start(run, [], 1)
+        error = second.communicate(timeout=SECONDS)[1]
+    finally:
+        process.resume()
+    assert second.returncode == 0, error
+    assert "which has not been heard of for 10 minutes" in error
+    error = first.communicate(timeout=SECONDS)[1]
+    assert first.returncode == 1
+    (line,) = (line for line in error.splitlines() if not line.startswith("WARNING:"))
+    assert line.startswith("error: ")
+    found = content(run)
+    assert {name: found.get(name) for name in whole} == whole
+    assert verify(str(run)) == []
 
 
 def test_the_command_goes_on_at_once_after_its_launcher_was_killed(

@@ -175,6 +175,19 @@ def test_a_launcher_whose_lock_was_taken_is_told(run: Run, monkeypatch: pytest.M
     assert read_lock(run) == other
 
 
+def test_a_launcher_looks_for_its_lock_before_it_finishes(run: Run) -> None:
+    """Also where no renewal has come since: another's lock, or none since the other has ended."""
+    with RunLock(run) as held:
+        held_by(run, host="other", token="another")  # noqa: S106 -- no password
+        with pytest.raises(RunError, match=r"was taken over by process \d+ on other"):
+            held.check()
+    storage.remove([run.at("LOCK")])
+    with RunLock(run) as held:
+        storage.remove([run.at("LOCK")])
+        with pytest.raises(RunError, match="was taken over by another command, which has ended"):
+            held.check()
+
+
 @pytest.mark.parametrize(
     "content",
     [
