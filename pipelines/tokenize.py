@@ -241,9 +241,10 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         layout.shards,
     )
     planned = plan_of(Terms(sources[0], RejectPolicy()), Inputs(units), [phase])
-    with RunLock(run, note="tokenize"):
+    with RunLock(run, note="tokenize") as lock:
         run.start(resolved)
         execute(planned, run, launch, TwinCheck(config, resolved, check_worker))
+        lock.check()
         manifest = _commit(run, resolved, tokenizer, config, fraction)
         Workspace.beside(run).clear()
         return manifest
@@ -274,6 +275,7 @@ def _commit(
     fraction: float,
 ) -> Manifest:
     """Write the manifest over the sidecars of the shards."""
+    storage.sweep(run.path)  # what a worker that died had begun to write
     sidecars = run.sidecars().items()
     shards = [build(ShardInfo, sidecar, name) for name, sidecar in sidecars if sidecar]
     manifest = Manifest(

@@ -7,6 +7,7 @@ exit code 1 if a run differs from the undisturbed one.
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 from collections import defaultdict
@@ -78,6 +79,7 @@ def table(faults: Sequence[Fault]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Disturb the sources that were asked for; return the exit code."""
     how = parse(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # services end with it
     faults: list[Fault] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))

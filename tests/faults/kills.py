@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[2]
-RUN_SECONDS = 400  # of one command, on a machine that others use too
+RUN_SECONDS = 200  # of one command; one that hangs longer is killed, and given again
 MAX_TRIES = 4  # of the command, after a kill
 MAX_MISSES = 8  # kills that came too late, of one fault
 POLL_SECONDS = 0.01
@@ -109,19 +109,23 @@ def kill_launcher(command: "subprocess.Popen[str]", _rng: random.Random) -> bool
     return True
 
 
-def kill_child_of(pid: int, rng: random.Random, *, since: float = 0.0) -> bool:
+def kill_child_of(
+    pid: int, rng: random.Random, *, since: float = 0.0, min_age: float = 0.0
+) -> bool:
     """Kill one of the processes that a process has started.
 
     Args:
         pid: of the process that has started them.
         rng: chooses one.
         since: those alone that began after this time, in seconds since the epoch.
+        min_age: those alone that are so many seconds old.
     """
     with suppress(psutil.NoSuchProcess):
         alive = [
             child.pid
             for child in psutil.Process(pid).children(recursive=True)
-            if child.status() != psutil.STATUS_ZOMBIE and child.create_time() >= since
+            if child.status() != psutil.STATUS_ZOMBIE
+            and since <= child.create_time() <= time.time() - min_age
         ]
         if alive:
             os.kill(rng.choice(sorted(alive)), signal.SIGKILL)

@@ -10,6 +10,9 @@ from tests.faults.kills import Target, kill_child_of, kill_launcher
 from tests.faults.spark_cluster import JOBS, POOL, WORKER, SparkCluster
 
 DOWN_SECONDS = 3  # before an operator starts a service again
+# Beam's job server waits without end for an SDK worker that dies before it has said hello
+# (seen with 2.62): a job that hangs so is stopped with Ctrl-C, and the command given again.
+HELLO_SECONDS = 6
 
 
 def spark_targets(cluster: SparkCluster) -> list[Target]:
@@ -19,7 +22,7 @@ def spark_targets(cluster: SparkCluster) -> list[Target]:
         if command.poll() is not None:
             return False
         begun = psutil.Process(command.pid).create_time()  # others served an earlier run
-        return kill_child_of(cluster.pid(POOL), rng, since=begun)
+        return kill_child_of(cluster.pid(POOL), rng, since=begun, min_age=HELLO_SECONDS)
 
     return [
         Target("launcher", kill_launcher),

@@ -118,6 +118,22 @@ def test_no_tokens_are_lost_with_a_unit_that_killed_two_workers(
     assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 
+def test_what_a_worker_had_begun_to_write_when_it_died_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of shards as of a run: the finished directory holds nothing else."""
+    subject = SUBJECTS["tokenize"](tmp_path / "in", None, small=True)
+    out, commit = tmp_path / "out", tokenize._commit
+
+    def commit_beside_a_leaving(*arguments: Any) -> Any:
+        (out / ".tmp-half").write_bytes(b"half")
+        return commit(*arguments)
+
+    monkeypatch.setattr(tokenize, "_commit", commit_beside_a_leaving)
+    assert main([*subject.words, "--quiet", "--out", str(out)]) == 0
+    assert not list(out.rglob(".tmp-*"))
+
+
 def test_errors_on_a_cluster_are_not_deaths(tmp_path: Path) -> None:
     """However often a runner tries a unit on a full disk, the unit is not set aside."""
     aside = []
