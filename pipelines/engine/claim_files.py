@@ -11,6 +11,7 @@ The file is also the marker that the unit is through its pass; its footer tells 
 
 import json
 import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,6 +28,7 @@ BUCKET_BYTES = 128_000_000  # claims that are decided together; deciding takes 4
 MAX_BUCKETS = 1 << 16
 _TAIL = struct.Struct("<I4s")  # bytes of the footer, magic
 _MAGIC = b"CLM1"
+_PART = struct.Struct("<II")  # of a message: bytes of its head, bytes of its table
 _TAIL_BYTES = 1 << 16  # read at once from the end of a file: most footers are shorter
 
 
@@ -96,6 +98,7 @@ class ClaimsFile:
         self.unit: str = facts["unit"]
         self.order: str = facts["order"]
         self.bytes: int = facts["bytes"]
+        self.rows: int = facts["rows"]
         self._chunks = [unpack(data.slice(at, size)) for at, size in facts["chunks"]]
         self._edges: tuple[int, list[npt.NDArray[np.int64]]] = (0, [])
 
@@ -120,12 +123,16 @@ class ClaimsFile:
                 tables.append(chunk.slice(start, end - start))
         return Block(self.unit, self.order, tables) if tables else None
 
+    def filled(self, buckets: int) -> npt.NDArray[np.bool_]:
+        """Tell in which of so many buckets the unit claims."""
+        filled = np.zeros(buckets, bool)
+        for edges in self._cut(buckets):
+            filled |= edges[1:] > edges[:-1]
+        return filled
+
     def blocks(self, buckets: int) -> Iterator[tuple[int, Block]]:
         """Yield what the unit claims in each bucket, with its number, leaving out empty ones."""
-        held = np.zeros(buckets, bool)
-        for edges in self._cut(buckets):
-            held |= edges[1:] > edges[:-1]
-        for bucket in map(int, np.flatnonzero(held)):
+        for bucket in map(int, np.flatnonzero(self.filled(buckets))):
             if block := self.block(bucket, buckets):
                 yield bucket, block
 
@@ -158,14 +165,23 @@ def claim_bytes(path: str) -> int:
 
 
 def pack_blocks(blocks: Iterable[Block]) -> bytes:
-    """Return the blocks of several units, all of one bucket, as one message."""
-    out = bytearray()
+    """Return the blocks of several units, all of one bucket, as one message.
+
+    The claims of all units are one table, so that a unit with a few claims in the bucket costs
+    little more than these. What units claim on a topic has one schema; a part of the message is
+    made for each, should there be several.
+    """
+    found: dict[pa.Schema, list[tuple[Block, pa.Table]]] = {}
     for block in blocks:
         for table in block.tables:
-            packed = pack(table, compress=True)
-            head = f"{block.unit}\0{block.order}".encode()
-            out += struct.pack("<HI", len(head), len(packed)) + head
-            out += bytes(-len(out) % ALIGNMENT) + packed
+            found.setdefault(table.schema, []).append((block, table))
+    out = bytearray()
+    for parts in found.values():
+        heads = [f"{block.unit}\0{block.order}\0{table.num_rows}" for block, table in parts]
+        head = zlib.compress("\n".join(heads).encode())
+        packed = pack(pa.concat_tables(table for _, table in parts), compress=True)
+        out += _PART.pack(len(head), len(packed)) + head
+        out += bytes(-len(out) % ALIGNMENT) + packed
     return bytes(out)
 
 
@@ -176,13 +192,18 @@ def unpack_blocks(messages: Iterable[bytes]) -> list[Block]:
         data = pa.py_buffer(message)
         at = 0
         while at < len(message):
-            head, size = struct.unpack_from("<HI", message, at)
-            at += 6
-            unit, _, order = message[at : at + head].decode().partition("\0")
-            at += head
+            head_bytes, size = _PART.unpack_from(message, at)
+            at += _PART.size
+            head = zlib.decompress(message[at : at + head_bytes]).decode()
+            at += head_bytes
             at += -at % ALIGNMENT
-            tables.setdefault((unit, order), []).append(unpack(data.slice(at, size)))
+            table = unpack(data.slice(at, size))
             at += size
+            start = 0
+            for line in head.split("\n"):
+                unit, order, rows = line.split("\0")
+                tables.setdefault((unit, order), []).append(table.slice(start, int(rows)))
+                start += int(rows)
     return [Block(unit, order, found) for (unit, order), found in sorted(tables.items())]
 
 

@@ -10,15 +10,16 @@ units cut their claims into buckets, each bucket is decided, and the verdicts re
 """
 
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 
 from pipelines.engine.claim_files import (
     MAX_BUCKETS,
-    Block,
     ClaimsFile,
     claim_bytes,
     pack_blocks,
@@ -33,9 +34,13 @@ from pipelines.engine.workspace import Workspace
 from pipelines.storage import files as storage
 
 UNIT_TOPIC = "unit"  # of the message that carries the unit itself
-UNITS_PER_BATCH = 64  # that cut their claims together, so that messages are not tiny
-BATCHES = 256  # and more, where there are few units, so that many workers share them
-HELD_BYTES = 64_000_000  # of claims that a batch holds back before it sends them
+UNITS_PER_BLOCK = 1000  # that lie in the graph compressed together, thirty bytes for each
+# Of the units of a scope, at most: enough for many workers, and few enough that the claims of a
+# batch fill its messages. A bucket of the largest scope has 64 to 128 MB of claims, so a message
+# with what a batch of it has there is of 250 kB or more.
+BATCHES = 256
+KEYS_PER_MESSAGE = 2000  # a batch sends what it holds once its messages are as long, on average
+HELD_BYTES = 256_000_000  # or once it holds so many bytes of claims
 MAX_ATTEMPTS = 3  # of a unit whose worker does not live to its end
 
 Addressed = tuple[str, bytes]  # (unit name, message)
@@ -157,25 +162,42 @@ class CutClaims(beam.DoFn):
         """
         scope, *names = element.split("\n")
         buckets = buckets_of(self.groups, [size for _, size in bytes_by_scope])
-        held: dict[int, list[Block]] = {}
-        size = 0
+        held = _Held(buckets)
         for name in names:
             path = self.worker.workspace.claims_path(self.topic, name)
-            if not storage.exists(path):
-                continue
-            claims = ClaimsFile.open(path)
-            for bucket, block in claims.blocks(buckets):
-                held.setdefault(bucket, []).append(block)
-            size += claims.bytes
-            if size >= HELD_BYTES:
-                yield from self._packed(int(scope), held)
-                held, size = {}, 0
-        yield from self._packed(int(scope), held)
+            if storage.exists(path):
+                held.add(ClaimsFile.open(path))
+                if held.enough():
+                    yield from held.packed(int(scope))
+                    held = _Held(buckets)
+        yield from held.packed(int(scope))
 
-    @staticmethod
-    def _packed(scope: int, held: dict[int, list[Block]]) -> Iterator[Grouped]:
-        for bucket, blocks in held.items():
-            yield scope * MAX_BUCKETS + bucket, pack_blocks(blocks)
+
+class _Held:
+    """The claims of some units of a scope, held back until they fill their messages."""
+
+    def __init__(self, buckets: int) -> None:
+        self._buckets = buckets
+        self._files: list[ClaimsFile] = []
+        self._filled = np.zeros(buckets, bool)
+        self._bytes = self._rows = 0
+
+    def add(self, claims: ClaimsFile) -> None:
+        self._files.append(claims)
+        self._filled |= claims.filled(self._buckets)
+        self._bytes += claims.bytes
+        self._rows += claims.rows
+
+    def enough(self) -> bool:
+        """Tell whether the messages are long enough, on average, or memory wants it."""
+        messages = int(np.count_nonzero(self._filled))
+        return self._rows >= KEYS_PER_MESSAGE * messages or self._bytes >= HELD_BYTES
+
+    def packed(self, scope: int) -> Iterator[Grouped]:
+        """Yield one message for each bucket in which a unit claims."""
+        for bucket in map(int, np.flatnonzero(self._filled)):
+            blocks = (claims.block(bucket, self._buckets) for claims in self._files)
+            yield scope * MAX_BUCKETS + bucket, pack_blocks(filter(None, blocks))
 
 
 @beam.typehints.with_input_types(tuple[int, Iterable[bytes]])
@@ -235,8 +257,11 @@ def _unit_step(
     if not units:
         return None
     label = step.title
-    packed = [(unit.name, message(UNIT_TOPIC, unit.pack())) for unit in _largest_first(units)]
-    arrivals = [root | f"{label}: units" >> beam.Create(packed).with_output_types(Addressed)]
+    arrivals = [
+        root
+        | f"{label}: units" >> beam.Create(list(_blocks_of(units))).with_output_types(bytes)
+        | f"{label}: one by one" >> beam.FlatMap(_units_of).with_output_types(Addressed)
+    ]
     arrivals += [verdicts[topic.name] for topic in step.wants if topic.name in verdicts]
     return (
         arrivals
@@ -246,8 +271,21 @@ def _unit_step(
     )
 
 
-def _largest_first(units: Sequence[Unit]) -> list[Unit]:
-    return sorted(units, key=lambda unit: (-unit.size, unit.name))
+def _blocks_of(units: Sequence[Unit]) -> Iterator[bytes]:
+    """Yield units as they lie in the graph, compressed by the thousand, the largest first.
+
+    A runner takes a graph of some megabytes (Dataflow: 10 MB), and a dump has 90,000 units.
+    """
+    ordered = sorted(units, key=lambda unit: (-unit.size, unit.name))
+    for at in range(0, len(ordered), UNITS_PER_BLOCK):
+        packed = b"\n".join(unit.pack() for unit in ordered[at : at + UNITS_PER_BLOCK])
+        yield zlib.compress(packed, 9)
+
+
+def _units_of(block: bytes) -> Iterator[Addressed]:
+    """Yield each unit of a block as a message to itself."""
+    for packed in zlib.decompress(block).split(b"\n"):
+        yield Unit.unpack(packed).name, message(UNIT_TOPIC, packed)
 
 
 def _group_step(
@@ -274,7 +312,7 @@ def _group_step(
     batches = [
         "\n".join([str(scope), *names[at : at + batch]])
         for scope, names in sorted(claimants.items())
-        for batch in [_batch_size(len(names))]
+        for batch in [batch_size(len(names))]
         for at in range(0, len(names), batch)
     ]
     cut = (
@@ -298,5 +336,6 @@ def _total(scope: int, sizes: Iterable[int]) -> tuple[int, int]:
     return scope, sum(sizes)
 
 
-def _batch_size(units: int) -> int:
-    return max(1, min(UNITS_PER_BATCH, units // BATCHES))
+def batch_size(units: int) -> int:
+    """Return how many of the units of a scope cut their claims together."""
+    return -(-units // BATCHES)
