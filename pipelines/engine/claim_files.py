@@ -14,7 +14,6 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -205,13 +204,3 @@ def unpack_blocks(messages: Iterable[bytes]) -> list[Block]:
                 tables.setdefault((unit, order), []).append(table.slice(start, int(rows)))
                 start += int(rows)
     return [Block(unit, order, found) for (unit, order), found in sorted(tables.items())]
-
-
-def edges_of(units: Sequence[str]) -> list[tuple[int, int]]:
-    """Return where each run of equal names begins and ends.
-
-    >>> edges_of(["a", "a", "b"])
-    [(0, 2), (2, 3)]
-    """
-    starts = [i for i in range(len(units)) if i == 0 or units[i] != units[i - 1]]
-    return list(pairwise([*starts, len(units)]))

@@ -37,8 +37,8 @@ from pipelines.joins.claims import (
     LocalWinners,
     RowVerdicts,
     digest_key,
-    in_order,
     local_winners,
+    order_of,
     readable,
 )
 from pipelines.readers.rows import BadRow
@@ -47,6 +47,7 @@ STAGE = "github.blob"
 _ROWS_PER_CHUNK = 50_000  # claims that are Python objects at a time
 _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows
 _STATES = ("", "binary", "no_content")  # of a blob: there, binary, or NULL for its size
+_OUTCOMES = (*_STATES, "taken", "wins", "duplicate")  # of a claim, among those on its blob
 _PAYLOAD = ("ref", "mode", "license", "languages")  # what a document learns from its file
 _CLAIM = pa.schema(
     [
@@ -238,36 +239,38 @@ def decide_blobs(claims: pa.Table) -> pa.Table:
         for every file ``outcome`` (wins, duplicate, binary, no_content), ``copies`` and ``winner``
         (rank); for the row of contents that is taken ``outcome`` "taken" and the winner's payload.
     """
-    table, starts = in_order(claims, "rank", "state")  # files by rank, then contents by state
-    n = table.num_rows
-    group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, n]))
-    is_file = table["rank"].is_valid().to_numpy()
+    order, starts = order_of(claims, "rank", "state")  # files by rank, then contents by state
+    group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(order)]))
+    is_file = claims["rank"].is_valid().to_numpy()[order]
     nowhere = _STATES.index("no_content")
-    state = table["state"].fill_null(nowhere).to_numpy().astype(np.int64)
-    best = np.minimum.reduceat(state, starts)[group]
-    files = np.where(is_file, table["count"].fill_null(0).to_numpy(), 0)
-    copies = np.add.reduceat(files, starts)[group]
+    state = claims["state"].fill_null(nowhere).to_numpy()[order]
+    best = np.minimum.reduceat(state, starts)[group] if len(starts) else state
+    files = np.where(is_file, claims["count"].fill_null(0).to_numpy()[order], 0)
+    copies = np.add.reduceat(files, starts)[group] if len(starts) else files
 
-    first = np.zeros(n, bool)
+    first = np.zeros(len(order), bool)
     first[starts] = True
     holds = ~is_file & (state == 0)
     first_holder = holds & ~np.r_[False, holds[:-1] & (group[1:] == group[:-1])]
     taken = first_holder & (copies > 0)
     outcome = np.select(
-        [taken, is_file & (best > 0), is_file & first, is_file],
-        ["taken", np.array(_STATES)[best], "wins", "duplicate"],
-        "not asked for",
+        [taken, is_file & (best > 0), is_file & first],
+        [_OUTCOMES.index("taken"), best, _OUTCOMES.index("wins")],
+        _OUTCOMES.index("duplicate"),
     )
-    winners = starts[group]
-    learned = pa.array(winners, mask=~taken)  # files know their own payload
-    verdicts = pa.table(
+    told = np.flatnonzero(is_file | taken)
+    rows = pa.array(order[told])
+    winners = order[starts[group[told]]]
+    learned = pa.array(winners, mask=~taken[told])  # files know their own payload
+    return pa.table(
         {
-            "unit": table["unit"],
-            "row": table["row"],
-            "outcome": outcome.tolist(),
-            "copies": copies,
-            "winner": table["rank"].take(pa.array(winners)),
-            **{name: table[name].cast(_CLAIM.field(name).type).take(learned) for name in _PAYLOAD},
+            "unit": claims["unit"].take(rows),
+            "row": claims["row"].take(rows),
+            "outcome": pa.DictionaryArray.from_arrays(
+                pa.array(outcome[told].astype(np.int32)), list(_OUTCOMES)
+            ),
+            "copies": copies[told],
+            "winner": claims["rank"].take(pa.array(winners)),
+            **{name: claims[name].take(learned) for name in _PAYLOAD},
         }
     )
-    return verdicts.filter(pa.array(is_file | taken))

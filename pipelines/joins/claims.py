@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engine.claim_files import Block, edges_of, write_claims
+from pipelines.engine.claim_files import Block, write_claims
 from pipelines.engine.documents import KEY_BYTES
 from pipelines.engine.errors import RunError
 from pipelines.engine.packing import pack, unpack, words_of
@@ -151,7 +151,7 @@ def deciding(decide: Callable[[pa.Table], pa.Table]) -> Decide:
 
     Args:
         decide: a pure function from the claims of a group, with the ``unit`` of each, to verdicts
-            with ``unit`` and ``row``.
+            with ``unit`` and ``row``. A unit is a number here, its place in the order of names.
     """
     return partial(decide_table, decide)
 
@@ -160,21 +160,26 @@ def decide_table(
     decide: Callable[[pa.Table], pa.Table], blocks: Sequence[Block]
 ) -> Iterator[tuple[str, bytes]]:
     """Decide the claims of a group as one table; yield one message for each unit."""
-    verdicts = decide(claims_of(blocks))
-    verdicts = verdicts.take(
-        pc.sort_indices(verdicts, [("unit", "ascending"), ("row", "ascending")])
-    )
-    units = verdicts["unit"].to_pylist()
+    blocks = sorted(blocks, key=lambda block: block.unit)
+    verdicts = decide(_one_table(blocks, [np.int32(place) for place in range(len(blocks))]))
+    places = verdicts["unit"].to_numpy()
+    order = np.lexsort((verdicts["row"].to_numpy(), places))
     verdicts = verdicts.drop_columns(["unit"])
-    for start, end in edges_of(units):
-        yield units[start], pack(verdicts.slice(start, end - start), compress=True)
+    ends = np.searchsorted(places[order], np.arange(len(blocks)), side="right")
+    for block, rows in zip(blocks, np.split(order, ends[:-1]), strict=True):
+        if len(rows):
+            yield block.unit, pack(verdicts.take(pa.array(rows)), compress=True)
 
 
 def claims_of(blocks: Sequence[Block]) -> pa.Table:
     """Return the claims of all blocks as one table, each with the name of its ``unit``."""
+    return _one_table(blocks, [block.unit for block in blocks])
+
+
+def _one_table(blocks: Sequence[Block], units: Sequence[Any]) -> pa.Table:
     tables = [
-        table.append_column("unit", pa.repeat(block.unit, table.num_rows))
-        for block in blocks
+        table.append_column("unit", pa.repeat(unit, table.num_rows))
+        for block, unit in zip(blocks, units, strict=True)
         for table in block.tables
     ]
     return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
@@ -199,17 +204,28 @@ def readable(rank: bytes) -> str:
     return rank.decode("utf-8", "replace").replace("\0", "/")
 
 
-def in_order(claims: pa.Table, *before: str) -> tuple[pa.Table, npt.NDArray[np.int64]]:
-    """Sort claims by key, then the columns named, then the locator; return the start of each key.
+def order_of(claims: pa.Table, *before: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Order claims by key, then the columns named, then the locator.
+
+    The claims themselves stay where they are: a bucket of them is large.
 
     Returns:
-        the sorted table, and the index of the first claim of every key, ascending.
+        the rows of the table in that order, and where in it each key begins, ascending.
     """
     columns = ["key", *before, *(["unit"] if "unit" in claims.column_names else []), "row"]
-    claims = claims.take(pc.sort_indices(claims, [(column, "ascending") for column in columns]))
-    words = words_of(claims["key"])
-    new = np.r_[True, (words[1:] != words[:-1]).any(axis=1)] if len(words) else np.zeros(0, bool)
-    return claims, np.flatnonzero(new)
+    keys = [(column, "ascending") for column in columns]
+    order = pc.sort_indices(claims, keys).to_numpy().astype(np.int64, copy=False)
+    return order, np.flatnonzero(_begins(words_of(claims["key"]), order))
+
+
+def _begins(words: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Tell which claims, in order of their keys, are the first of their key."""
+    begins = np.zeros(len(order), bool)
+    begins[:1] = True
+    for column in range(words.shape[1]):  # one after the other: they are large
+        word = words[order, column]
+        begins[1:] |= word[1:] != word[:-1]
+    return begins
 
 
 def look_up(claims: pa.Table, *, facts: Sequence[str]) -> pa.Table:
@@ -221,16 +237,32 @@ def look_up(claims: pa.Table, *, facts: Sequence[str]) -> pa.Table:
     Returns:
         the locator of every asking claim and the facts of its key, null where nothing was stated.
     """
-    answers: dict[str, Any] = {}
+    group = _numbers_of_keys(claims)
+    asking = claims["asks"].to_numpy().nonzero()[0]
+    answers = {name: claims[name].take(pa.array(asking)) for name in ("unit", "row")}
     for fact in facts:
-        table, starts = in_order(claims, fact)  # nulls sort last: the first claim of a key knows
-        lengths = np.diff(np.r_[starts, table.num_rows])
-        known = table[fact].take(pa.array(np.repeat(starts, lengths)))
-        asking = table.set_column(table.schema.get_field_index(fact), fact, known)
-        asking = asking.filter(asking["asks"])
-        asking = asking.sort_by([("unit", "ascending"), ("row", "ascending")])
-        answers |= {name: asking[name] for name in ("unit", "row", fact)}
+        stated = claims[fact].is_valid().to_numpy().nonzero()[0]
+        statements = pa.table({"key": group[stated], "fact": claims[fact].take(pa.array(stated))})
+        best = pc.sort_indices(statements, [("key", "ascending"), ("fact", "ascending")])
+        ordered = stated[best.to_numpy()]
+        keys, first = np.unique(group[ordered], return_index=True)
+        place = np.full(int(group.max(initial=-1)) + 1, -1, np.int32)
+        place[keys] = np.arange(len(keys))
+        known = place[group[asking]]
+        answers[fact] = pa.DictionaryArray.from_arrays(  # many ask for one repository
+            pa.array(known, mask=known < 0),
+            claims[fact].take(pa.array(ordered[first])).combine_chunks(),
+        )
     return pa.table(answers)
+
+
+def _numbers_of_keys(claims: pa.Table) -> npt.NDArray[np.int64]:
+    """Return for each claim the number of its key among the keys, in their order."""
+    words = words_of(claims["key"])
+    order = np.lexsort(words.T[::-1])
+    numbers = np.empty(len(words), np.int64)
+    numbers[order] = np.cumsum(_begins(words, order)) - 1
+    return numbers
 
 
 def first_wins(claims: pa.Table) -> pa.Table:
@@ -243,21 +275,22 @@ def first_wins(claims: pa.Table) -> pa.Table:
         for every claim its locator, ``wins``, ``copies`` (the counts of its key, summed), and
         ``winner`` and ``winner_row``: rank and row of the claim that won its key.
     """
-    table, starts = in_order(claims, "rank")
-    lengths = np.diff(np.r_[starts, table.num_rows])
-    counts = table["count"].to_numpy()
+    order, starts = order_of(claims, "rank")
+    lengths = np.diff(np.r_[starts, len(order)])
+    counts = claims["count"].to_numpy()[order]
     copies = np.add.reduceat(counts, starts) if len(starts) else counts
-    wins = np.zeros(table.num_rows, bool)
+    wins = np.zeros(len(order), bool)
     wins[starts] = True
-    winners = pa.array(np.repeat(starts, lengths))
-    locator = {name: table[name] for name in ("unit", "row") if name in table.column_names}
+    rows = pa.array(order)
+    winners = pa.array(np.repeat(order[starts], lengths))
+    locator = {name: claims[name] for name in ("unit", "row") if name in claims.column_names}
     return pa.table(
         {
-            **locator,
+            **{name: column.take(rows) for name, column in locator.items()},
             "wins": wins,
             "copies": np.repeat(copies, lengths),
-            "winner": table["rank"].take(winners),
-            "winner_row": table["row"].take(winners),
+            "winner": claims["rank"].take(winners),
+            "winner_row": claims["row"].take(winners),
         }
     )
 

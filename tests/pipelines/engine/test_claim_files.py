@@ -12,7 +12,6 @@ from pipelines.engine.claim_files import (
     ClaimsFile,
     bucket_count,
     claim_bytes,
-    edges_of,
     pack_blocks,
     unpack_blocks,
     write_claims,
@@ -80,8 +79,3 @@ def test_messages_hold_the_blocks_of_several_units(tmp_path: Path) -> None:
 def test_the_number_of_buckets_follows_from_the_claims(size: int, buckets: int) -> None:
     """A power of two, of 128 MB each, at most 2^16."""
     assert bucket_count(size) == buckets
-
-
-def test_no_runs_of_names() -> None:
-    """Of nothing there are none."""
-    assert edges_of([]) == []
