@@ -121,3 +121,27 @@ def many_per_unit(
         )
         for number, group in enumerate(grouped())
     ]
+
+
+def ranges_of(
+    sizes: Sequence[tuple[int, int]], max_rows: int, max_bytes: int
+) -> list[tuple[int, int]]:
+    """Cut a row of pieces into ranges (first, end), each as long as it may be.
+
+    Args:
+        sizes: rows and bytes of each piece.
+        max_rows: of a range, at most, unless it is a single piece.
+        max_bytes: of a range, likewise.
+
+    >>> ranges_of([(4, 1), (4, 1), (4, 1)], max_rows=9, max_bytes=9)
+    [(0, 2), (2, 3)]
+    """
+    ranges: list[tuple[int, int]] = []
+    start = rows = size = 0
+    for number, (more_rows, more_size) in enumerate(sizes):
+        if number > start and (rows + more_rows > max_rows or size + more_size > max_bytes):
+            ranges.append((start, number))
+            start, rows, size = number, 0, 0
+        rows += more_rows
+        size += more_size
+    return [*ranges, (start, len(sizes))] if sizes else []

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from pipelines.engine.documents import Document
 from pipelines.engine.errors import RunError
 from pipelines.engine.passes import Converter, Notes
 from pipelines.engine.steps import Verdicts
-from pipelines.engine.units import Part, Unit, one_per_file
+from pipelines.engine.units import Part, Unit, one_per_file, ranges_of
 from pipelines.github import records as tables
 from pipelines.github.records import Table
 from pipelines.joins.claims import RowVerdicts
@@ -34,22 +35,33 @@ LICENSES, BLOBS = "licenses", "blobs"  # topics of the verdicts that a unit gets
 FileOrBlob = tables.FileRow | tables.BlobRow
 
 
+# A larger file in Parquet is cut at its row groups into units that are not, or into single groups.
+# A row of `files` takes 0.7 kB while its unit claims (measured), so that a unit takes 360 MB.
+MAX_UNIT_ROWS = 500_000
+MAX_UNIT_BYTES = 512 << 20  # compressed; so that the cores of a machine share a large file
+
+
 def classify(files: Sequence[storage.InputFile]) -> tuple[list[Unit], dict[str, str]]:
     """Tell which table each input holds.
 
     Returns:
-        the units, and the inputs that cannot be read, with the reason.
+        the units, one for each file, or several of a large one in Parquet; and the inputs that
+        cannot be read, with the reason.
 
     Raises:
         RunError: the tables do not make up a data set; the message says what is missing.
     """
+    sizes: dict[str, list[tuple[int, int]]] = {}  # path -> rows and bytes of each row group
 
     def kind(file: storage.InputFile) -> str | UnreadableFile:
+        name = storage.basename(file.path)
         try:
             with storage.open_input(file.path) as stream:
-                return str(tables.table_of(stream, storage.basename(file.path)))
+                found = str(tables.table_of(stream, name))
+                sizes[file.path] = tables.group_sizes(stream, name)
         except UnreadableFile as error:
             return error
+        return found
 
     with ThreadPoolExecutor(16) as pool:
         kinds = list(pool.map(kind, files))
@@ -75,11 +87,37 @@ def classify(files: Sequence[storage.InputFile]) -> tuple[list[Unit], dict[str, 
             + ". A run needs contents, files and licenses (languages is welcome), or an export "
             "that joins them; name them all with --input."
         )
-    return one_per_file(found), unreadable
+    units = one_per_file(found)
+    return [cut for unit in units for cut in cut_by_groups(unit, sizes[unit.path])], unreadable
+
+
+def cut_by_groups(unit: Unit, sizes: Sequence[tuple[int, int]]) -> list[Unit]:
+    """Cut a unit of one large file into units of row groups; leave a small one as it is.
+
+    Args:
+        unit: of one file.
+        sizes: rows and bytes of each of its row groups.
+    """
+    ranges = ranges_of(sizes, MAX_UNIT_ROWS, MAX_UNIT_BYTES)
+    if len(ranges) < 2:
+        return [unit]
+    (part,) = unit.parts
+    byte_counts = [sum(size for _, size in sizes[start:end]) for start, end in ranges]
+    byte_counts[0] += part.size - sum(byte_counts)  # the footer; together they are the file
+    return [
+        replace(
+            unit,
+            name=f"{unit.name}-{number:05d}",
+            parts=(replace(part, size=size, start=start, end=end),),
+        )
+        for number, ((start, end), size) in enumerate(zip(ranges, byte_counts, strict=True))
+    ]
 
 
 def read_table(part: Part, read: Any, **options: Any) -> Iterator[Any]:
-    """Yield the rows of a file."""
+    """Yield the rows of a file, or of the row groups of a part of one."""
+    if part.end is not None:
+        options["groups"] = part.start, part.end
     with storage.open_input(part.path) as stream:
         yield from read(stream, storage.basename(part.path), **options)
 

@@ -2,6 +2,9 @@
 
 A row lacks what its table is for: it is a ``BadRow``. A number that is none, or a flag that is
 none, is only unknown: no file is lost for its size (spec sources 1.1 and 1.2, step 1).
+
+Of a Parquet file, every reader here reads all rows, or those of some row groups (``groups``: the
+first, and the one after the last), which have the numbers that they have in the file.
 """
 
 import re
@@ -26,7 +29,8 @@ from pipelines.github.tables import (
     seen,
     table_of,
 )
-from pipelines.readers.bigquery import Export, open_export, values_of
+from pipelines.readers.bigquery import Export, group_sizes, open_export, values_of
+from pipelines.readers.parquet import Groups
 from pipelines.readers.rows import (
     BadRow,
     RawRow,
@@ -51,6 +55,7 @@ __all__ = [
     "frame_files",
     "frame_languages",
     "frame_licenses",
+    "group_sizes",
     "languages_of",
     "license_of",
     "read_blobs",
@@ -65,18 +70,22 @@ INTEGER = re.compile("-?[0-9]{1,19}")
 INT64 = range(-(1 << 63), 1 << 63)
 
 
-def read_files(stream: BinaryIO, name: str) -> Iterator[FileRow | BadRow]:
+def read_files(
+    stream: BinaryIO, name: str, *, groups: Groups | None = None
+) -> Iterator[FileRow | BadRow]:
     """Read `files`, or the file half of a joined export.
 
     Raises:
         UnreadableFile: at the first row, when the file as a whole cannot be read.
     """
-    return convert_each(frame_files(stream, name), file_of)
+    return convert_each(frame_files(stream, name, groups=groups), file_of)
 
 
-def frame_files(stream: BinaryIO, name: str) -> Iterator[RawRow | BadRow]:
+def frame_files(
+    stream: BinaryIO, name: str, *, groups: Groups | None = None
+) -> Iterator[RawRow | BadRow]:
     """Frame the rows of `files` or of a joined export, for ``file_of``; raises like the former."""
-    export = open_export(stream, name)
+    export = open_export(stream, name, groups)
     joined = bool(export.columns & BLOB_COLUMNS)
     layout = JOINED_FILES if joined else FILES
     _require(export, name, layout.needed)
@@ -103,7 +112,9 @@ def file_of(row: RawRow) -> FileRow | BadRow:
     )
 
 
-def read_blobs(stream: BinaryIO, name: str, *, content: bool = True) -> Iterator[BlobRow | BadRow]:
+def read_blobs(
+    stream: BinaryIO, name: str, *, content: bool = True, groups: Groups | None = None
+) -> Iterator[BlobRow | BadRow]:
     """Read `contents` or a joined export.
 
     Without ``content`` no text is decoded, and from Parquet none is fetched where `binary`, `size`
@@ -112,15 +123,17 @@ def read_blobs(stream: BinaryIO, name: str, *, content: bool = True) -> Iterator
     Raises:
         UnreadableFile: at the first row, when the file as a whole cannot be read.
     """
-    return convert_each(frame_blobs(stream, name, content=content), blob_of)
+    return convert_each(frame_blobs(stream, name, content=content, groups=groups), blob_of)
 
 
-def frame_blobs(stream: BinaryIO, name: str, *, content: bool = True) -> Iterator[RawRow | BadRow]:
+def frame_blobs(
+    stream: BinaryIO, name: str, *, content: bool = True, groups: Groups | None = None
+) -> Iterator[RawRow | BadRow]:
     """Frame the rows of `contents` or of a joined export, for ``blob_of``.
 
     The arguments and the errors are those of ``read_blobs``.
     """
-    export = open_export(stream, name)
+    export = open_export(stream, name, groups)
     layout = JOINED_BLOBS if export.columns >= {"repo_name", "path"} else BLOBS
     _require(export, name, (*layout.needed, *layout.texts))
     if not content:
@@ -157,18 +170,22 @@ def blob_of(row: RawRow) -> BlobRow | BadRow:
     )
 
 
-def read_licenses(stream: BinaryIO, name: str) -> Iterator[LicenseRow | BadRow]:
+def read_licenses(
+    stream: BinaryIO, name: str, *, groups: Groups | None = None
+) -> Iterator[LicenseRow | BadRow]:
     """Read `licenses`.
 
     Raises:
         UnreadableFile: at the first row, when the file as a whole cannot be read.
     """
-    return convert_each(frame_licenses(stream, name), license_of)
+    return convert_each(frame_licenses(stream, name, groups=groups), license_of)
 
 
-def frame_licenses(stream: BinaryIO, name: str) -> Iterator[RawRow | BadRow]:
+def frame_licenses(
+    stream: BinaryIO, name: str, *, groups: Groups | None = None
+) -> Iterator[RawRow | BadRow]:
     """Frame the rows of `licenses`, for ``license_of``; raises like ``read_licenses``."""
-    export = open_export(stream, name)
+    export = open_export(stream, name, groups)
     _require(export, name, LICENSES.needed)
     yield from export.rows(LICENSES)
 
@@ -184,18 +201,22 @@ def license_of(row: RawRow) -> LicenseRow | BadRow:
     return LicenseRow(row.row, repo_name, key)
 
 
-def read_languages(stream: BinaryIO, name: str) -> Iterator[LanguagesRow | BadRow]:
+def read_languages(
+    stream: BinaryIO, name: str, *, groups: Groups | None = None
+) -> Iterator[LanguagesRow | BadRow]:
     """Read `languages`; a repository without any has an empty tuple.
 
     Raises:
         UnreadableFile: at the first row, when the file as a whole cannot be read.
     """
-    return convert_each(frame_languages(stream, name), languages_of)
+    return convert_each(frame_languages(stream, name, groups=groups), languages_of)
 
 
-def frame_languages(stream: BinaryIO, name: str) -> Iterator[RawRow | BadRow]:
+def frame_languages(
+    stream: BinaryIO, name: str, *, groups: Groups | None = None
+) -> Iterator[RawRow | BadRow]:
     """Frame the rows of `languages`, for ``languages_of``; raises like ``read_languages``."""
-    export = open_export(stream, name)
+    export = open_export(stream, name, groups)
     _require(export, name, LANGUAGES.needed)
     yield from export.rows(LANGUAGES)
 

@@ -23,12 +23,13 @@ class Export(Protocol):
         """Frame the rows, for ``values_of``."""
 
 
-def open_export(stream: BinaryIO, name: str) -> Export:
+def open_export(stream: BinaryIO, name: str, groups: parquet.Groups | None = None) -> Export:
     """Open one file of an export.
 
     Args:
         stream: seekable; it is read from its start, and is not closed.
         name: of the file, for messages and for what its suffix promises.
+        groups: of a Parquet file the row groups to read, all by default.
 
     Raises:
         UnreadableFile: the file as a whole cannot be read.
@@ -36,13 +37,25 @@ def open_export(stream: BinaryIO, name: str) -> Export:
     source = Source(stream)
     start = source.peek(4)
     if start.startswith(parquet.MAGIC):
-        return parquet.ParquetRows(source, name)
+        return parquet.ParquetRows(source, name, groups)
+    if groups:
+        unreadable(source, name, "was Parquet when the run began: give it back, or begin anew")
     if start.startswith(avro.MAGIC):
         return avro.AvroRows(source, name)
     for suffix, magic in SUFFIXES.items():
         if name.endswith(suffix):
             unreadable(source, name, f"does not start with {magic!r}: fetch the file again")
     return jsonlines.JsonLines(source, name)
+
+
+def group_sizes(stream: BinaryIO, name: str) -> list[tuple[int, int]]:
+    """Return the rows and the bytes of each row group; none of a file that is not Parquet.
+
+    Raises:
+        UnreadableFile: the file as a whole cannot be read.
+    """
+    export = open_export(stream, name)
+    return export.group_sizes() if isinstance(export, parquet.ParquetRows) else []
 
 
 def values_of(row: RawRow) -> Values | BadRow:

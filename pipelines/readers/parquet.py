@@ -8,7 +8,7 @@ path, and again, replacing, only where a batch holds bytes that are not UTF-8.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
+from itertools import accumulate, repeat
 from typing import Any, cast
 
 import pyarrow as pa
@@ -38,6 +38,7 @@ MAX_PRESENCE_ROWS = 10_000_000  # of a row group whose NULLs are told without fe
 PAGE_HEADER = re.compile(rb"\x15([\x80-\xff]*[\0-\x7f])\x15([\x80-\xff]{0,4}[\0-\x7f])\x15")
 READ_BYTES = 1 << 20  # a request to the store, per column
 
+Groups = tuple[int, int]  # the first row group, and the one after the last
 Values = Sequence[Any]
 Replaced = dict[int, int]  # place in the batch -> U+FFFD put there
 # From the first row of a batch and their number to "" where there is a text, None where not.
@@ -45,7 +46,12 @@ Presence = Callable[[int, int], Values]
 
 
 class ParquetRows:
-    """The rows of a Parquet file.
+    """The rows of a Parquet file, or of some of its row groups, which keep their numbers.
+
+    Args:
+        source: the file.
+        name: of the file, for messages.
+        groups: numbers of the first row group to read and of the one after the last; None: all.
 
     Raises:
         UnreadableFile: the footer is missing or damaged.
@@ -53,12 +59,16 @@ class ParquetRows:
 
     has_schema = True
 
-    def __init__(self, source: Source, name: str) -> None:
+    def __init__(self, source: Source, name: str, groups: Groups | None = None) -> None:
         self._source = source
         self._name = name
         try:
             self._file = pq.ParquetFile(source, buffer_size=READ_BYTES, pre_buffer=False)
             self._kinds = {field.name: field.type for field in self._file.schema_arrow}
+            whole = (0, int(self._file.num_row_groups))
+            self._first, self._end = groups or whole
+            rows = (self._file.metadata.row_group(group).num_rows for group in range(self._end))
+            self._rows_before = [0, *accumulate(rows)]  # each row group
         except Exception as error:  # noqa: BLE001 -- a damaged footer fails in many ways
             unreadable(source, name, "the Parquet footer is damaged: fetch the file again", error)
         self.columns = frozenset(self._kinds)
@@ -67,8 +77,18 @@ class ParquetRows:
             column = self._file.schema.column(place).path.split(".")[0]
             self._places.setdefault(column, []).append(place)
 
+    def group_sizes(self) -> list[tuple[int, int]]:
+        """Return the rows and the bytes, compressed, of each row group."""
+        metadata = self._file.metadata
+        groups = map(metadata.row_group, range(metadata.num_row_groups))
+        return [
+            (group.num_rows, sum(c.total_compressed_size for c in map(group.column, columns)))
+            for columns in [range(metadata.num_columns)]
+            for group in groups
+        ]
+
     def rows(self, layout: Layout) -> Iterator[RawRow | BadRow]:
-        """Yield the rows; a damaged row group ends the file.
+        """Yield the rows; a damaged row group ends the file, or the range that is read.
 
         Only the columns that ``layout`` asks for are fetched.
 
@@ -81,16 +101,16 @@ class ParquetRows:
                 unreadable(
                     self._source, self._name, f"column {column!r} is {kind}: export it as text"
                 )
-        number = 0
-        group = 0
+        number = self._rows_before[self._first]
+        group = self._first
         try:
-            for group in range(self._file.num_row_groups):
+            for group in range(self._first, self._end):
                 for size, rows in self._group_rows(group, number, layout):
                     yield from rows
                     number += size
         except Exception as error:  # noqa: BLE001 -- Arrow raises its own, OSError, MemoryError ...
             self._source.raise_own_error()
-            lost = self._file.metadata.num_rows - number
+            lost = self._rows_before[self._end] - number
             detail = f"row group {group}, {lost} rows not read: {clip(str(error))}"
             yield BadRow(number, "truncated_file", detail)
 
