@@ -21,7 +21,8 @@ from filters.wikipedia.definitions import (
 from filters.wikipedia.expressions import calculate, show_number
 from filters.wikipedia.markers import EQUALS, FRESH_LINE, REMOVED
 from filters.wikipedia.rules import Arguments
-from filters.wikipedia.sites import Site, fold, normalise_template_name
+from filters.wikipedia.site_data import fold, normalise_template_name
+from filters.wikipedia.sites import Site
 from filters.wikipedia.tags import strip_tags
 
 # The text of a magic word, or of a template whose rule is no definition; None for nothing.

@@ -23,7 +23,6 @@ _SPACED: Final = frozenset(":;!?")  # French writes a blank before these
 _PAIRS: Final = frozenset(
     {"[]", '""', "\u201c\u201d", "\u201e\u201c", "\u201e\u201d", "«»"}
 )  # with nothing in them, they go
-_EMPHASIS: Final = frozenset({2, 3, 5})  # apostrophes that are a mark
 
 
 def repair_gaps(text: str) -> str:
@@ -31,7 +30,8 @@ def repair_gaps(text: str) -> str:
 
     Double blanks become one, blanks before ",.;:)" go, and so do parentheses and quotes with
     nothing but separators in them. A comma, colon or dash that led to what is gone goes before a
-    full stop or a closing bracket: "Leipzig 2009, {{ISBN|...}}." Blanks that no removal made stay.
+    full stop or a closing bracket: "Leipzig 2009, {{ISBN|...}}." A removal between two letters or
+    digits leaves a blank, for it parted two words. Blanks that no removal made stay.
 
     >>> repair_gaps(f"Oslo ({REMOVED}; {REMOVED}) is{REMOVED} a city {REMOVED}.")
     'Oslo is a city.'
@@ -136,26 +136,12 @@ class _Gap:
         if before + after in _PAIRS:
             self.end -= 1
             self.start += 1
-        elif before == after == "'":
-            return self._emphasis()
         elif after in _STOPS and self._leads_here(before):
             self.end -= 1
         elif (before == after and after in {",", ";"}) or self._leads_nowhere(before, after):
             self.start += 1
         else:
             return False
-        return True
-
-    def _emphasis(self) -> bool:
-        """Remove the marks of emphasis with nothing in it."""
-        end, start = self.end, self.start
-        while end and self.left[end - 1] == "'":
-            end -= 1
-        while self.right[start : start + 1] == "'":
-            start += 1
-        if self.end - end != start - self.start or self.end - end not in _EMPHASIS:
-            return False
-        self.end, self.start = end, start
         return True
 
     def _leads_here(self, before: str) -> bool:
@@ -192,4 +178,5 @@ class _Gap:
             # A blank behind the removal is the writer's own, as in French before a colon.
             own = self.blank_after and (not self.blank_before or after in _SPACED)
             return " " if own else ""
-        return " " if self.blank_before or self.blank_after else ""
+        apart = self.blank_before or self.blank_after or (before.isalnum() and after.isalnum())
+        return " " if apart else ""

@@ -11,51 +11,60 @@ aside, and lines that begin with a blank, which MediaWiki shows as they are, kee
 
 import re
 from functools import partial
+from itertools import pairwise
 from typing import Final
 
+from filters.wikipedia.apostrophes import pair_apostrophes
+from filters.wikipedia.blocks import blocks_of, without_empty_sections
 from filters.wikipedia.entities import decode_entities
 from filters.wikipedia.gaps import repair_gaps
 from filters.wikipedia.markers import (
+    APOSTROPHE,
     BLOCK,
     BREAK,
+    CITED,
+    CITED_END,
+    COLON,
     EMPTY,
     EQUALS,
+    FIGURE,
+    FRESH_LINE,
+    JOINT,
+    LOST,
     REMOVED,
     STRAY_LINK,
     STRAY_TABLE,
     STRAY_TEMPLATE,
 )
-from filters.wikipedia.sites import Site, fold
+from filters.wikipedia.scripts import resolve_scripts
+from filters.wikipedia.site_data import fold
+from filters.wikipedia.sites import Site
 
+_CITATION: Final = re.compile(f"{CITED}([^{CITED}{CITED_END}\n]*+){CITED_END}")
 _SCHEME: Final = (
     r"(?:https?|ftps?|sftp|ircs?|gopher|telnet|nntp|worldwind|svn|git|mms|ssh)://|//|mailto:|news:|"
     rf"magnet:|tel:|sms:|xmpp:|sip:|urn:|geo:|bitcoin:|{REMOVED}"
 )
-# A label may hold a few pairs of brackets; it ends with its line.
+# An address ends at a blank, a bracket, a quote, a tag, and at marks of emphasis. Its label may
+# hold a few pairs of brackets; it ends with its line.
 _EXTERNAL_LINK: Final = re.compile(
-    rf"\[(?i:{_SCHEME})[^\s\[\]]*+(?:[ \t]++([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+){{0,3}}))?\]"
+    rf"\[(?i:{_SCHEME})[^\s\[\]\"<>'{BREAK}]*+(?:'(?!')[^\s\[\]\"<>'{BREAK}]*+)*+"
+    r"[ \t]*+([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+){0,3})\]"
 )
 _LEFT_OPEN: Final = re.compile(r"\{[{|]++|\[\[++")
-_LEFT_OVER: Final = re.compile(r"\{[{|]++|\[\[++|''++")
 _MAX_ROUNDS: Final = 10
+# Links are gone by now: such brackets are a template's and those around it.
+_DOUBLED: Final = re.compile(r"\[\[([^\[\]\n]{1,200})\]\]")
 _CLOSING: Final = re.compile(r"\]\]")
+_MAX_REMARK_CHARS: Final = 200  # how far a remark behind a citation is looked for
 _MAX_BRACKETED_CHARS: Final = 200  # how far back an opening bracket is looked for
 _SWITCH: Final = re.compile(r"__((?!_)\w{2,40}?)__(?!_)")
 _VARIANT: Final = re.compile(r"-\{([^{}]*+)\}-")
 _VARIANT_FLAGS: Final = re.compile(r"[ \t]*+[A-Z](?:[ \t]*+;[ \t]*+[A-Z])*+[ \t]*+\|")
 _VARIANT_RULE: Final = re.compile(r"\s*+[a-z]{2,3}(?:-[a-z]+)?+\s*+:(.*)", re.DOTALL)
-_HEADING: Final = re.compile(r"(={2,6})([^=]++)\1(?!=)(.*)")  # with text behind it
-_ABSOLUTE_VALUE: Final = re.compile(r"\|[^|\s][^|]*+\|(?!\|)")
-_LINE_MARKS: Final = re.compile(r"[ \t]*+[*#]++(?=[ \t])")
-_APOSTROPHES: Final = re.compile("''++")
-_LIST_MARKS: Final = re.compile(r"[*#:;]++[ \t]*+(?:[*#:]++[ \t]++)*+")
-_BLANK_RUN: Final = re.compile(rf"[ \t]{EMPTY}*+[ \t][ \t{EMPTY}]*+|\t")
-_RULE: Final = re.compile("-{4,}+")
 _STRAYS: Final = re.compile(f"[{STRAY_LINK}{STRAY_TEMPLATE}{STRAY_TABLE}]")
 _FILE_LINK: Final = re.compile(r"[ \t]*+([^\n|:\[\]]{1,40}):[^\n]*+")
-_TERM_END: Final = re.compile(r"[ \t]*+:(?!//)[ \t]*+")
 _BLANK_LINES: Final = re.compile("\n{3,}+")
-_BLANKS: Final = f" \t{REMOVED}"
 _TRAILING_BLANKS: Final = re.compile(r"(?<![ \t])[ \t]++(?=\n|\Z)")
 
 
@@ -67,32 +76,38 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
         site: the wiki's names.
         drop_sections: casefolded headings of sections to leave out, subsections included.
     """
-    text = text.replace(BLOCK, "\n").replace("\xa0", " ").replace("&nbsp;", " ")
-    text = text.replace("&#160;", " ").replace("&#32;", " ")
-    if _STRAYS.search(text):
+    text = _plain_blanks(text.replace(LOST, REMOVED).replace(BLOCK, "\n"))
+    if FRESH_LINE in text:
+        text = _start_lines(text)
+    if CITED in text:
+        text = _CITATION.sub(_citation, text)
+    text = resolve_scripts(text)
+    if STRAY_LINK in text or STRAY_TEMPLATE in text or STRAY_TABLE in text:
         text = _clear_strays(text, site)
     if "-{" in text:
         for _ in range(_MAX_ROUNDS):  # variants in variants
             if not _VARIANT.search(text):
                 break
             text = _VARIANT.sub(_variant, text)
-    text = _EXTERNAL_LINK.sub(_external_link, text)
+    text = pair_apostrophes(_EXTERNAL_LINK.sub(_external_link, text))
+    if FIGURE in text:
+        text = _part_figures(text)
     if "]]" in text:
-        text = _CLOSING.sub(_closing, text)
+        text = _CLOSING.sub(_closing, _DOUBLED.sub(r"[\1]", text))
     if "__" in text:
         text = _SWITCH.sub(partial(_switch, site.behaviour_switches), text)
-    text = repair_gaps(_LEFT_OPEN.sub(REMOVED, text))
-    blocks = _without_empty_sections(_blocks(text, drop_sections))
+    text = repair_gaps(_LEFT_OPEN.sub(REMOVED, text) if _has_open(text) else text)
+    blocks = without_empty_sections(blocks_of(text, drop_sections))
     joined = "\n".join(line for _, line in blocks).replace(EMPTY, "").replace(EQUALS, "=")
-    return _tidy(joined)
+    return _tidy(joined.replace(APOSTROPHE, "'").replace(COLON, ":"))
 
 
 def _tidy(text: str) -> str:
     """Decode entities, and remove what no line or page should hold."""
     for _ in range(_MAX_ROUNDS):  # marks that came together when what stood between them went
-        if not _LEFT_OVER.search(text):
+        if not _has_open(text):
             break
-        text = _LEFT_OVER.sub("", text)
+        text = _LEFT_OPEN.sub("", text)
     text = decode_entities(text)
     if " \n" in text or "\t\n" in text:
         text = _TRAILING_BLANKS.sub("", text)
@@ -101,9 +116,54 @@ def _tidy(text: str) -> str:
     return text.strip()
 
 
+def _plain_blanks(text: str) -> str:
+    """Return the text with blanks for those that break no line, however they are written."""
+    text = text.replace("\xa0", " ").replace("&nbsp;", " ")
+    return text.replace("&#160;", " ").replace("&#32;", " ") if "&#" in text else text
+
+
+def _has_open(text: str) -> bool:
+    """Tell whether `_LEFT_OPEN` finds something; a single character is looked for much faster."""
+    return ("{" in text and ("{{" in text or "{|" in text)) or ("[" in text and "[[" in text)
+
+
+def _start_lines(text: str) -> str:
+    """Put one line end where a line is to start, whatever ends stand around it."""
+    text = text.replace(f"\n{FRESH_LINE}", FRESH_LINE).replace(f"{FRESH_LINE}\n", FRESH_LINE)
+    while FRESH_LINE * 2 in text:
+        text = text.replace(FRESH_LINE * 2, FRESH_LINE)
+    return text.replace(FRESH_LINE, "\n")
+
+
+def _part_figures(text: str) -> str:
+    """Part values from digits beside them, which are of another number."""
+    pieces = [piece for piece in text.split(FIGURE) if piece]
+    out = pieces[:1]
+    for left, right in pairwise(pieces):
+        if left[-1].isdigit() and right[0].isdigit():
+            out.append(" ")
+        out.append(right)
+    return "".join(out)
+
+
+def _citation(match: re.Match[str]) -> str:
+    """Return the title of a work that is cited at the start of an item with a remark behind it.
+
+    Other citations go, the items that hold nothing else with them.
+    """
+    text, start = match.string, match.start()
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    rest = text[match.end() : match.end() + _MAX_REMARK_CHARS].partition("\n")[0]
+    remark = any(map(str.isalnum, rest.partition(CITED)[0]))
+    return match[1] if line and not line.strip("*#:; ") and remark else REMOVED
+
+
 def _external_link(match: re.Match[str]) -> str:
     label = match[1]
-    return label if label and label.strip() else REMOVED
+    if not label.strip():
+        return REMOVED
+    label = label.replace(":", COLON)
+    return f"{JOINT}{label}{JOINT}" if label[0] == "'" or label[-1] == "'" else label
 
 
 def _closing(match: re.Match[str]) -> str:
@@ -143,6 +203,8 @@ def _clear_strays(text: str, site: Site) -> str:
             out.append(_clear_link(piece, unlinked))
         else:
             out.append(_clear_rows(piece, table=mark == STRAY_TABLE))
+        if out[-1].startswith("|"):
+            out[-1] = EMPTY + out[-1]  # no row of a table
         out.append(REMOVED)
     out.pop()
     return "".join(out)
@@ -155,8 +217,8 @@ def _clear_link(piece: str, unlinked: frozenset[str]) -> str:
     if match and fold(match[1]) in unlinked:
         line = line.rpartition("|")[2] if "|" in line else ""
     else:
-        target, bar, label = line.partition("|")
-        line = label if bar else target
+        label = line.partition("|")[2]
+        line = label if label.strip() else line
     return line + newline + rest
 
 
@@ -176,174 +238,3 @@ def _clear_rows(piece: str, *, table: bool) -> str:
             kept.append(lines[number])
         number += 1
     return "\n".join(kept + lines[number:])
-
-
-_Block = tuple[int, str]  # a heading's level and text, or 0 and a line; an empty line parts blocks
-
-
-def _blocks(text: str, drop_sections: frozenset[str]) -> list[_Block]:
-    """Split the text into headings and lines, with one empty line where blocks part."""
-    lines = _Lines()
-    dropped_level = 0  # of the heading of a section to leave out
-    for line in text.split("\n"):
-        first = line[:1]
-        if first == "=" and (heading := _heading(line)):
-            level, title, rest = heading
-            if not dropped_level or level <= dropped_level:
-                dropped_level = level if title.casefold() in drop_sections else 0
-                if not dropped_level:
-                    lines.add_heading(level, title)
-                    lines.add(rest)
-        elif dropped_level or (first == "|" and not _ABSOLUTE_VALUE.match(line)):
-            continue  # "|": a row of a table whose start a template made
-        elif first and first in "*#:;":
-            lines.add_item(_item(line))
-        elif line.startswith("=="):
-            lines.add(line.lstrip("= "))  # a heading that is not closed
-        elif first == "-":
-            lines.add(_RULE.sub("", line, count=1))
-        elif first == " ":
-            lines.add(line[1:], preformatted=True)
-        else:
-            lines.add(line)
-    return lines.blocks
-
-
-class _Lines:
-    """The lines of a page, as they come."""
-
-    def __init__(self) -> None:
-        self.blocks: list[_Block] = []
-        self._parted = True  # the next line starts a block: no second empty line
-        self._item = False  # the last line is an item of a list
-
-    def add_heading(self, level: int, title: str) -> None:
-        self._part()
-        self.blocks += [(level, title), (0, "")]
-        self._parted, self._item = True, False
-
-    def add_item(self, item: str) -> None:
-        if item:
-            self._put(item, item=True)
-
-    def add(self, line: str, *, preformatted: bool = False) -> None:
-        line = line.rstrip(_BLANKS)
-        if line:
-            self._put(line, item=False, preformatted=preformatted)
-        else:
-            self._part()
-
-    def _part(self) -> None:
-        if not self._parted:
-            self.blocks.append((0, ""))
-            self._parted = True
-
-    def _put(self, line: str, *, item: bool, preformatted: bool = False) -> None:
-        if "''" in line:
-            emphasized = line.startswith("''")
-            line = _strip_apostrophes(line)
-            line = line.strip(_BLANKS) if emphasized else line.rstrip(_BLANKS)
-        if not preformatted:
-            line = _one_blank(line)
-        if BREAK in line:
-            parts = (_LINE_MARKS.sub("", part).strip(_BLANKS) for part in line.split(BREAK))
-            lines = [(0, part) for part in parts if part]
-        else:
-            lines = [(0, line)] if line else []
-        if lines:
-            if item and self._item and self._parted:
-                self.blocks.pop()  # no empty line between items
-            self.blocks += lines
-            self._parted, self._item = False, item
-
-
-def _one_blank(line: str) -> str:
-    """Return the line with one blank where there are more, or a tab."""
-    return _BLANK_RUN.sub(" ", line) if "  " in line or "\t" in line or EMPTY in line else line
-
-
-def _heading(line: str) -> tuple[int, str, str] | None:
-    """Return the level and title of a heading, and what follows it; None if the line is none."""
-    line = line.rstrip(_BLANKS)
-    before = len(line) - len(line.lstrip("="))
-    after = len(line) - len(line.rstrip("="))
-    if before == len(line):
-        return None
-    if after:
-        level, rest = min(before, after, 6), ""
-        title = line[level:-level]
-    elif match := _HEADING.match(line):
-        level, title, rest = len(match[1]), match[2], match[3].strip(_BLANKS)
-    else:
-        return None
-    title = title.replace(BREAK, " ").strip(_BLANKS)
-    return level, _one_blank(_strip_apostrophes(title) if "''" in title else title), rest
-
-
-def _item(line: str) -> str:
-    """Return an item of a list without its marks; a term and its definition part with a colon."""
-    marks = _LIST_MARKS.match(line)
-    assert marks
-    text = line[marks.end() :]
-    if marks[0].rstrip().endswith(";") and (end := _TERM_END.search(text)):
-        term, definition = text[: end.start()], text[end.end() :]
-        return f"{term}: {definition}" if definition.strip(_BLANKS) else term
-    return text.strip(_BLANKS)
-
-
-def _strip_apostrophes(line: str) -> str:
-    """Remove the marks of bold and italics from a line, as MediaWiki pairs them.
-
-    >>> _strip_apostrophes("l'''arbre'' et '''l'eau'''")
-    "l'arbre et l'eau"
-    """
-    runs = [len(run) for run in _APOSTROPHES.findall(line)]
-    bold = sum(run != 2 for run in runs)
-    italic = sum(run in {2, 5} or run > 5 for run in runs)
-    if bold % 2 and italic % 2:
-        return _unpaired_apostrophes(line)
-    if any(run not in {2, 3, 5} for run in runs):
-        return _APOSTROPHES.sub(_literal_apostrophes, line)
-    return _APOSTROPHES.sub("", line)
-
-
-def _literal_apostrophes(match: re.Match[str]) -> str:
-    """Return what a run shows: four are an apostrophe and bold; of more than five, none is text."""
-    return "'" if len(match[0]) == 4 else ""
-
-
-def _unpaired_apostrophes(line: str) -> str:
-    """Remove the marks where one run of three is an apostrophe and the start of italics."""
-    candidates: dict[str, int] = {}
-    for match in _APOSTROPHES.finditer(line):
-        if len(match[0]) in {3, 4}:
-            before = line[max(0, match.start() - 2) : match.start()].rjust(2)
-            if before[1] == " ":
-                kind = "blank"
-            elif before[0] == " ":
-                kind = "letter"
-            else:
-                kind = "word"
-            candidates.setdefault(kind, match.start())
-    chosen = next((candidates[k] for k in ("letter", "word", "blank") if k in candidates), -1)
-    return _APOSTROPHES.sub(lambda m: "'" if m.start() == chosen else _literal_apostrophes(m), line)
-
-
-def _without_empty_sections(blocks: list[_Block]) -> list[_Block]:
-    """Leave out headings of sections without text, and of those that hold only such sections."""
-    kept: list[_Block] = []
-    content = False  # since the heading that comes next in the text
-    next_level = 0  # of that heading
-    for level, line in reversed(blocks):
-        if level == 0:
-            content = content or bool(line)
-        elif line and (content or next_level > level):
-            content, next_level = False, level
-        else:
-            # Its text, if any, goes to the section before.
-            if kept and not kept[-1][1]:
-                kept.pop()
-            continue
-        kept.append((level, line))
-    kept.reverse()
-    return kept

@@ -20,12 +20,22 @@ STRAY_TABLE: Final = "\ufdd9"
 FRESH_LINE: Final = "\ufdda"  # a line break, unless there is one
 IN_ITEM: Final = "\ufddb"  # around a text that shows only in an item of a list
 GLUE: Final = "\ufddc"  # no blank here behind a digit
-_DIGITS: Final = "".join(map(chr, range(0xFDE0, 0xFDF0)))  # of the number of a verbatim piece
+LOST: Final = "\ufded"  # a template was dropped here that may have been part of a sentence
+SUPERSCRIPT: Final = "\ufdee"  # `<sup>`; `SCRIPT_END` follows
+SUBSCRIPT: Final = "\ufddd"
+SCRIPT_END: Final = "\ufdde"
+JOINT: Final = "\ufddf"  # a tag, link or template starts or ends here, beside an apostrophe
+APOSTROPHE: Final = "\ufde8"  # an apostrophe that is text: it is no part of a mark of emphasis
+COLON: Final = "\ufde9"  # a colon in a link: it ends no term of a list
+CITED: Final = "\ufdeb"  # the title of a work that a template cites; `CITED_END` follows
+CITED_END: Final = "\ufdec"
+FIGURE: Final = "\ufdea"  # a value starts or ends here with a digit or a sign
+_DIGITS: Final = "".join(map(chr, range(0xFDE0, 0xFDE8)))  # of the number of a verbatim piece
 
 _NONCHARACTERS: Final = re.compile("[\x00\ufdd0-\ufdef]++")
 _VERBATIM_PIECE: Final = re.compile(f"{VERBATIM}([{_DIGITS}]++)")
-_TO_DIGITS: Final = str.maketrans("0123456789abcdef", _DIGITS)
-_FROM_DIGITS: Final = str.maketrans(_DIGITS, "0123456789abcdef")
+_TO_DIGITS: Final = str.maketrans("01234567", _DIGITS)
+_FROM_DIGITS: Final = str.maketrans(_DIGITS, "01234567")
 
 
 def clean_input(text: str) -> str:
@@ -38,14 +48,14 @@ def clean_input(text: str) -> str:
 def keep_verbatim(piece: str, pieces: list[str]) -> str:
     """Put a piece aside and return the marker that stands for it."""
     pieces.append(piece)
-    return VERBATIM + f"{len(pieces) - 1:x}".translate(_TO_DIGITS)
+    return VERBATIM + f"{len(pieces) - 1:o}".translate(_TO_DIGITS)
 
 
 def restore_verbatim(text: str, pieces: list[str]) -> str:
     """Put the pieces back where their markers stand."""
 
     def piece(match: re.Match[str]) -> str:
-        number = int(match[1].translate(_FROM_DIGITS), 16)
+        number = int(match[1].translate(_FROM_DIGITS), 8)
         return pieces[number] if number < len(pieces) else ""
 
     return _VERBATIM_PIECE.sub(piece, text) if VERBATIM in text else text

@@ -4,22 +4,56 @@ A parser finds where a construct starts and ends, innermost first, and hands its
 The answer takes the construct's place in what encloses it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from filters.wikipedia.markers import BLOCK, BREAK, EMPTY, EQUALS, FRESH_LINE, IN_ITEM, REMOVED
-from filters.wikipedia.sites import Site, fold
-from filters.wikipedia.templates import Page, dropped_name
+from filters.wikipedia.apostrophes import strip_apostrophes
+from filters.wikipedia.markers import (
+    BLOCK,
+    BREAK,
+    CITED,
+    CITED_END,
+    COLON,
+    EMPTY,
+    EQUALS,
+    FIGURE,
+    FRESH_LINE,
+    IN_ITEM,
+    JOINT,
+    LOST,
+    REMOVED,
+)
+from filters.wikipedia.site_data import fold
+from filters.wikipedia.sites import Site
+from filters.wikipedia.templates import Page, dropped_name, is_value, may_lose
 
 # A name and its arguments, as `filters.wikipedia.templates.render_template` takes them.
 RenderTemplate = Callable[[str, Sequence[tuple[str | None, str]], Site, Page], str | None]
 
 # Around names and values; the last two are marks of direction, which titles cannot have.
-_STRIPPED: Final = f" \t\n{BLOCK}{BREAK}{EMPTY}{FRESH_LINE}{REMOVED}\u200e\u200f"
+_NOT_TEXT: Final = (BLOCK, BREAK, EMPTY, FIGURE, FRESH_LINE, JOINT, LOST, REMOVED)
+_STRIPPED: Final = f" \t\n{''.join(_NOT_TEXT)}\u200e\u200f"
+_BLANK: Final = frozenset({"", *_STRIPPED})
 _MAX_PREFIX_CHARS: Final = 100  # namespaces have shorter names
-_NAME_MARKS: Final = str.maketrans(
-    dict.fromkeys((BLOCK, BREAK, EMPTY, FRESH_LINE, IN_ITEM, REMOVED), "")
+_NAME_MARKS: Final = str.maketrans(dict.fromkeys((*_NOT_TEXT, IN_ITEM), ""))
+# What makes an argument content: lines of a list, or paragraphs.
+_CONTENT: Final = re.compile(
+    rf"(?:\A[*#]++[ \t\[]|[\n{BLOCK}{FRESH_LINE}][*#:;]++)[^\n]*\w|\n[ \t]*+\n"
 )
+_BOX: Final = re.compile(
+    r"info.?bo[xk]|info.?(?:kvir|kutija|polje|taula|caset)|taxobo|tassobo|navig|navbo|side ?bar"
+    r"|инфокут|карточка|картка|ficha|palette|chart|location map|legend|gallery|image",
+    re.IGNORECASE,
+)
+# The argument of a citation that names the work.
+_TITLES: Final = frozenset(
+    {"title", "titel", "titill", "titlu", "titolo", "titre", "titul", "tytuł", "título", "títol"}
+    | {"cím", "naslov", "заглавие", "заголовок", "название", "назва", "наслов"}
+)
+_MAX_OTHERS: Final = 5  # named arguments of a wrapper beside its content; boxes have more
+_LIST_MARKS: Final = frozenset("*#")
+_DIGITS: Final = frozenset("0123456789")
 
 
 class Renderer:
@@ -48,13 +82,51 @@ class Renderer:
             arguments.append((key.strip(_STRIPPED) if equals else None, value))
         text = self._render_template(name.replace(EQUALS, "="), arguments, self.site, self.page)
         if text is None:
-            del self.dropped[mark:]  # what stands in it was not dropped on its own account
-            self.dropped.append(dropped_name(name, self.site))
-            return REMOVED
-        if text.startswith(IN_ITEM):  # whether it shows is not known yet (`place_templates`)
+            return self._content(name, arguments) or self._dropped(name, arguments, parts, mark)
+        return self._parted(text, name, parts) if text else REMOVED
+
+    def _parted(self, text: str, name: str, parts: list[str]) -> str:
+        """Part what a template reads as from apostrophes and digits beside it, where it must be."""
+        first, last = text[0], text[-1]
+        if first == IN_ITEM:  # whether it shows is not known yet (`place_templates`)
             return IN_ITEM + dropped_name(name, self.site) + text
-        # `[` before a text in brackets of its own makes no link of the two.
-        return (EMPTY + text if text.startswith("[") else text) or REMOVED
+        if first == "[":  # within brackets, the two make no link (`place_templates` takes one away)
+            text = EMPTY + text
+        if first == "'" or last == "'":
+            return f"{JOINT}{text}{JOINT}"
+        if (first in _DIGITS or last in _DIGITS) and (
+            any(FIGURE in part for part in parts) or is_value(name, self.site)
+        ):
+            return f"{FIGURE}{text}{FIGURE}"
+        return text
+
+    def _dropped(
+        self, name: str, arguments: list[tuple[str | None, str]], parts: list[str], mark: int
+    ) -> str:
+        del self.dropped[mark:]  # what stands in it was not dropped on its own account
+        counted = dropped_name(name, self.site)
+        self.dropped.append(counted)
+        for key, value in arguments:
+            if key in _TITLES and value and "\n" not in value and CITED not in value:
+                return f"{CITED}{value}{CITED_END}"
+        return LOST if may_lose(counted, arguments, parts, self.site) else REMOVED
+
+    def _content(self, name: str, arguments: list[tuple[str | None, str]]) -> str:
+        """Return what a template that no rule knows wraps: lists and paragraphs, on their lines.
+
+        An argument without a name that holds them is content, as in ``{{columns|2|* a}}``. A
+        named one is where there are few others, and the template is no box.
+        """
+        contents = []
+        for key, value in arguments:
+            if ("\n" in value or (value and value[0] in _LIST_MARKS)) and _CONTENT.search(value):
+                contents.append((key, value))
+        if not contents or name.startswith("#") or _BOX.search(name):
+            return ""
+        others = sum(key is not None and value != "" for key, value in arguments) - len(contents)
+        wraps = others <= _MAX_OTHERS
+        kept = [value for key, value in contents if wraps or key is None or key.isdigit()]
+        return f"{FRESH_LINE}{FRESH_LINE.join(kept)}{FRESH_LINE}" if kept else ""
 
     def argument(self, parts: list[str]) -> str:
         """Render ``{{{name|default}}}``: the default, as no argument is given on a page."""
@@ -72,9 +144,14 @@ class Renderer:
         if colon and fold(prefix) in self._unlinked:
             return self._removed(mark)
         if len(parts) == 1:
-            return self._shown(target) or REMOVED
-        label = "|".join(parts[1:])
-        return label if label.strip(_STRIPPED) else _pipe_trick(target) or REMOVED
+            label = self._shown(target) if colon else target
+        else:
+            label = parts[1] if len(parts) == 2 else "|".join(parts[1:])
+            if label[:1] in _BLANK and not label.strip(_STRIPPED):
+                label = _pipe_trick(target)
+        if "'" in label or ":" in label:
+            label = _text(label)
+        return label or REMOVED
 
     def _shown(self, target: str) -> str:
         """Return what a link without a label shows."""
@@ -96,6 +173,18 @@ class Renderer:
     def _removed(self, mark: int) -> str:
         del self.dropped[mark:]
         return REMOVED
+
+
+def _text(label: str) -> str:
+    """Return what a link shows: its marks of emphasis are its own, as in MediaWiki.
+
+    An apostrophe at its edge and a colon in it are none of what encloses it.
+    """
+    if "''" in label:
+        label = strip_apostrophes(label)
+    if ":" in label:
+        label = label.replace(":", COLON)
+    return f"{JOINT}{label}{JOINT}" if label[:1] == "'" or label[-1:] == "'" else label
 
 
 def _pipe_trick(target: str) -> str:

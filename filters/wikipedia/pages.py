@@ -54,10 +54,12 @@ def check_body(body: str, *, min_chars: int = 1) -> Verdict:
         body: the text, without the title.
         min_chars: characters that are not white space at the ends, at least.
 
-    >>> check_body("A stub.", min_chars=8).reason
-    'too_short'
+    A text without a letter or a digit holds the place of one, and counts as empty.
+
+    >>> check_body("A stub.", min_chars=8).reason, check_body("...").reason
+    ('too_short', 'too_short')
     """
-    chars = len(body.strip())
+    chars = len(body.strip()) if any(map(str.isalnum, body)) else 0
     return KEEP if chars >= min_chars else drop("too_short", f"{chars} characters")
 
 

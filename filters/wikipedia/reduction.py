@@ -26,7 +26,8 @@ from filters.wikipedia.definitions import (
 )
 from filters.wikipedia.evaluation import ADDRESSES, CONDITIONS, CONSTANTS
 from filters.wikipedia.rules import WIKITEXT
-from filters.wikipedia.sites import Site, fold, normalise_template_name
+from filters.wikipedia.site_data import fold, normalise_template_name
+from filters.wikipedia.sites import Site
 
 MAX_SOURCE_CHARS: Final = 20_000  # without documentation; a longer one is no inline template
 MAX_RULE_CHARS: Final = 4_000

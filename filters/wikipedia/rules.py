@@ -45,6 +45,7 @@ FAMILIES: Final = frozenset(
         "as of",
         "biography",
         "century",
+        "chem",
         "columns",
         "convert",
         "coordinates",
@@ -61,6 +62,8 @@ FAMILIES: Final = frozenset(
         "power",
         "quantity",
         "raised",
+        "sub",
+        "sup",
         "text",
         "val",
     }

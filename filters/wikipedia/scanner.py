@@ -84,6 +84,7 @@ class _Scanner:
     def __init__(self, text: str, renderer: Renderer) -> None:
         self.text = text
         self.renderer = renderer
+        self.dropped = renderer.dropped
         self.stack = [_Frame("", 0, 0)]
         self.open = {"{{": 0, "[[": 0, "{|": 0}
         self.edits: list[tuple[int, int, str]] = []
@@ -124,7 +125,11 @@ class _Scanner:
             self._push("[[", *match.span())
         else:
             parts = [target] if label is None else [target, label]
-            self._put(self.renderer.link(parts, self.renderer.mark()))
+            rendered = self.renderer.link(parts, len(self.dropped))
+            top = self.stack[-1]
+            if top.kind == "{{" and "=" in rendered:
+                rendered = rendered.replace("=", EQUALS)
+            top.pieces.append(rendered)
         return match.end()
 
     def _open_braces(self, match: re.Match[str]) -> int:
@@ -132,7 +137,7 @@ class _Scanner:
         if content is None:
             self._push("{{", *match.span())
         else:
-            self._put(self.renderer.template(content.split("|"), self.renderer.mark()))
+            self._put(self.renderer.template(content.split("|"), len(self.dropped)))
         return match.end()
 
     def _push(self, kind: str, start: int, end: int) -> None:

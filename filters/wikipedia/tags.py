@@ -10,20 +10,39 @@ import re
 from typing import Final, Literal
 
 from filters.wikipedia.entities import decode_entities
-from filters.wikipedia.markers import BLOCK, BREAK, EMPTY, REMOVED, keep_verbatim
+from filters.wikipedia.markers import (
+    BLOCK,
+    BREAK,
+    EMPTY,
+    JOINT,
+    REMOVED,
+    SCRIPT_END,
+    SUBSCRIPT,
+    SUPERSCRIPT,
+    keep_verbatim,
+)
+from filters.wikipedia.scripts import SLASHES, join_fractions, simple_script
 
 Math = Literal["latex", "drop", "placeholder"]
 
 # Every quantifier is possessive and stops at the next "<", so that no text is read twice.
-_TAG: Final = re.compile(r"<(?:!--|(/?)([A-Za-z][A-Za-z0-9]*+)((?:[\s/\\][^<>]*+)?)>)")
+# A tag that is cut off, before its ">", has no third group.
+_TAG: Final = re.compile(r"<(?:!--|(/?)([A-Za-z][A-Za-z0-9]*+)(?:((?:[\s/\\][^<>]*+)?)>)?+)")
+# The attributes of a tag that is cut off, and the slash that closes it.
+_CUT_OFF: Final = re.compile(
+    r"((?:[ \t\n]++(?i:align|bgcolor|border|cellpadding|class|clear|color|colspan|dir|face"
+    r"|group|height|href|id|lang|name|rowspan|size|src|style|title|valign|width)[ \t]*+=[ \t]*+"
+    r"(?:\"[^\"<>\n]*+\"|'[^'<>\n]*+'|[^\s<>{}\[\]|/]++))*+)[ \t]*+(/?+)"
+)
 _BLANK_LINE: Final = re.compile(r"\n[ \t]*+\n")
 _BLANKS: Final = re.compile(r"[ \t]*+")
-_REF_END: Final = r"<(?:/ref(?:\s[^<>]*+)?|ref\s*+/)>"  # a bare `<ref/>` is a slip for it
+# A bare `<ref/>` is a slip for it, and so is one that is cut off.
+_REF_END: Final = r"<(?:/ref(?:\s[^<>]*+)?|ref\s*+/)>|</ref(?![a-z0-9])"
 _NOWIKI: Final = re.compile(r"</?nowiki\s*+/?>", re.IGNORECASE)
 
 _Kind = Literal[
     "drop", "ref", "verbatim", "raw", "math", "inline", "block", "paragraph", "break", "table",
-    "heading",
+    "heading", "sup", "sub",
 ]  # fmt: skip
 
 
@@ -40,7 +59,9 @@ _KINDS: Final[dict[str, _Kind]] = _kinds(
     verbatim="nowiki pre code",
     raw="syntaxhighlight source",  # in these, entities are text too
     math="math chem ce score",
-    inline="b i u s del ins sub sup small big span font em strong cite abbr tt kbd samp var dfn q"
+    sup="sup",
+    sub="sub",
+    inline="b i u s del ins small big span font em strong cite abbr tt kbd samp var dfn q"
     " bdi bdo mark strike ruby rb rt rp rtc time data wbr noinclude onlyinclude nobr translate a",
     block="div center li dt dd tr td th caption tbody thead tfoot poem hr",
     paragraph="p blockquote ul ol dl",
@@ -78,6 +99,7 @@ class _Tags:
         self.out: list[str] = []
         self.verbatim: list[str] = []
         self.formulas = 0
+        self.fractions = False  # set as a raised and a lowered number
         self.tables: list[int] = []  # how long `out` was at each open <table>
         self._finders: dict[str, _Finder] = {}
         self._blank_line = _Finder(_BLANK_LINE, text)
@@ -97,10 +119,18 @@ class _Tags:
                 continue
             if start > position:
                 out.append(text[position:start])
-            position = match.end() if kind == "inline" else self._tag(kind, match)
+            if match[3] is None:
+                position = self._cut_off(kind, match)
+            elif kind == "inline":
+                position = match.end()
+                if text[start - 1 : start] == "'" or text[position : position + 1] == "'":
+                    out.append(JOINT)
+            else:
+                position = self._tag(kind, match)
         if position < len(text):
             out.append(text[position:])
-        return "".join(out)
+        stripped = "".join(out)
+        return join_fractions(stripped) if self.fractions else stripped
 
     def _tag(self, kind: _Kind, match: re.Match[str]) -> int:
         """Deal with a tag whose place matters or whose content goes; return where to go on."""
@@ -112,9 +142,43 @@ class _Tags:
             self.out.append(f"{marks}{BLOCK}" if closing else f"{BLOCK}{marks}")
         elif kind == "table":
             self._table(closing=closing)
+        elif kind in _SCRIPTS:
+            if closing:
+                self.out.append(SCRIPT_END)
+            elif script := simple_script(self.text, match.end(), up=kind == "sup"):
+                self.out.append(script[0])
+                self.fractions = self.fractions or self.text[match.start() - 1] in SLASHES
+                return script[1]
+            else:
+                self.out.append(_SCRIPTS[kind])
         elif not closing:
             return self._extension(kind, match)
         return match.end()
+
+    def _cut_off(self, kind: _Kind, match: re.Match[str]) -> int:
+        """Deal with a known tag that lacks its ">"; return where to go on.
+
+        A start tag without attributes is text, as in "a <b", unless it begins a reference.
+        """
+        end = match.end()
+        if match[1]:
+            self.out.append(REMOVED)
+            return end
+        attributes = _CUT_OFF.match(self.text, end)
+        assert attributes
+        if kind == "break":
+            self.out.append(BREAK)
+            return attributes.end()
+        if kind != "ref" and not attributes[1]:
+            self.out.append("<")
+            return match.start() + 1
+        self.out.append(_LAYOUT.get(kind, REMOVED))
+        if kind == "ref" and not attributes[2]:
+            close, behind = self._finder("ref", _REF_END).after(end)
+            another = self._finder("<ref", r"<ref\b[^<>/]*+>").after(end)[0]
+            if close < min(another, self._blank_line.after(end)[0]):
+                return behind  # the end of this one
+        return attributes.end()
 
     def _comment(self, position: int, start: int) -> int:
         """Remove a comment, with its line if it is alone there; return where to go on."""
@@ -134,7 +198,9 @@ class _Tags:
                 self.out.append(text[position:line])
                 return blanks.end() + 1
         self.out.append(text[position:start])
-        self.out.append(REMOVED)
+        # Inside a word a comment is nothing; elsewhere blanks may meet around it.
+        if not (text[start - 1 : start].isalnum() and text[end : end + 1].isalnum()):
+            self.out.append(REMOVED)
         return end
 
     def _comment_end(self, start: int) -> int:
@@ -205,6 +271,7 @@ class _Tags:
         return keep_verbatim(f"${body}$", self.verbatim)
 
 
+_SCRIPTS: Final[dict[_Kind, str]] = {"sup": SUPERSCRIPT, "sub": SUBSCRIPT}
 _LAYOUT: Final[dict[_Kind, str]] = {"break": BREAK, "block": BLOCK, "paragraph": BLOCK + BLOCK}
 
 

@@ -9,9 +9,10 @@ and all others are dropped.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
+from filters.wikipedia import values
 from filters.wikipedia.amounts import (
     render_currency,
     render_exponent,
@@ -19,22 +20,18 @@ from filters.wikipedia.amounts import (
     render_raised,
 )
 from filters.wikipedia.biography import render_biography
+from filters.wikipedia.chemistry import chemical_formula
 from filters.wikipedia.dates import render_age, render_as_of, render_date
 from filters.wikipedia.evaluation import evaluate
+from filters.wikipedia.markers import LOST, SCRIPT_END, SUBSCRIPT, SUPERSCRIPT
+from filters.wikipedia.numerals import format_number, local_number, raw_number
 from filters.wikipedia.places import render_coordinates, render_country, render_density
-from filters.wikipedia.rules import FAMILIES, Arguments
-from filters.wikipedia.sites import Site, fold, normalise_template_name
+from filters.wikipedia.rules import FAMILIES, Arguments, Field, Rule
+from filters.wikipedia.site_data import fold, normalise_template_name
+from filters.wikipedia.sites import Site
 from filters.wikipedia.wrappers import render_columns, render_original
 
-_SUPERSCRIPTS: Final = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")  # noqa: RUF001  (minus)
-_SCALE: Final = re.compile(r"e(3|6|9|12)(?=[^\W\d]|$)")
-_POWER: Final = re.compile(r"(?<=[^\W\d])(-?[2-4])$")
-_MAX_UNIT_CHARS: Final = 40  # a longer one is no code; parts of a code are looked up recursively
 _DIGIT: Final = re.compile(r"\d")
-# Units that `convert` takes with a second, smaller one: `{{convert|5|ft|10|in|cm}}`.
-_COMPOUNDS: Final = frozenset(
-    {("ft", "in"), ("yd", "ft"), ("mi", "yd"), ("mi", "ft"), ("st", "lb"), ("lb", "oz")}
-)
 # Names of the argument that holds the text of a wrapper or quotation, in all languages.
 _TEXT_NAMES: Final = (
     *(
@@ -60,6 +57,20 @@ _IPA_LABELS: Final = frozenset(
 _IPA_SIGNS: Final = {"'": "ˈ", ",": "ˌ", ",_": ", "}  # noqa: RUF001  (the mark of stress)
 _RECORDINGS: Final = (".mp3", ".oga", ".ogg", ".opus", ".wav")
 _SILENT: Final = frozenset({"defaultsort", "displaytitle"})
+_CURRENCIES: Final = frozenset({"€", "$", "£", "¥", "₹", "₽", "₴", "zł", "Kč", "kr", "Ft", "лв."})
+# Templates that are no part of the sentence they stand in: notes, citations, recordings, remarks.
+_NOTE: Final = re.compile(
+    r"(?:audio|bandier|border|cit[aeo]|drapeau|efn|fact|flagicon|harv|icon|listen|note|nota|pron"
+    r"|ref|rp$|r$|sfn|#tag|webarchive|wayback|прапор)|.*(?:[ -]icon|citation|inline|needed)$",
+    re.IGNORECASE,
+)
+_REMARK_ARGUMENTS: Final = frozenset(
+    {"data", "date", "dato", "datum", "fecha", "reason", "dátum", "title", "titel", "url"}
+    | {"дата", "титул"}
+)
+_MAX_NAMED_VALUES: Final = 2  # of a value; citations and boxes have more
+_MAX_CACHED_CHARS: Final = 60  # of a name; longer ones are parser functions with their operands
+_MAX_VALUE_ARGUMENTS: Final = 12
 _PARSER_FUNCTION: Final = re.compile(r"(#?[^\W\d][\w-]*|#)\s*:")
 
 
@@ -93,25 +104,83 @@ def render_template(
     """
     word, colon, rest = name.partition(":")
     magic = site.magic_words.get(fold(word), "")
-    if colon and magic in _FUNCTIONS:
-        return _FUNCTIONS[magic](rest.strip()) or None
     if colon and magic in _SILENT:
         return ""
+    if colon and (magic == "formatnum" or magic in _FUNCTIONS):
+        options = [value for _, value in arguments]
+        return _function(magic, rest.strip(), options, site) or None
     if not colon and magic and word.isupper():  # `{{pagename}}` is a template
         return _page_value(magic, page)
-    rule = site.rule(normalise_template_name(name, site.template_names))
+    rule = site.rule(_title(name, site))
     if rule is None:
         return None
     given = Arguments(arguments)
+    return _fill(rule, given, site, page)
+
+
+def _fill(rule: Rule, given: Arguments, site: Site, page: Page) -> str | None:
     if rule.definition is not None:
         return evaluate(rule.definition, given, site, partial(_render_other, site, page))
-    return rule.framed(_FAMILIES[rule.family](given, site)) if rule.family else rule.fill(given)
+    if rule.family:
+        return rule.framed(_FAMILIES[rule.family](given, site))
+    return rule.fill(_with_local_numbers(rule, given, site))
 
 
 def _render_other(
     site: Site, page: Page, name: str, arguments: Sequence[tuple[str | None, str]]
 ) -> str | None:
     return render_template(name, arguments, site, page)
+
+
+def is_value(name: str, site: Site) -> bool:
+    """Tell whether a template stands for a number of its own, apart from digits beside it."""
+    rule = site.rule(_title(name, site))
+    return rule is not None and rule.family in _VALUES
+
+
+def may_lose(
+    name: str, arguments: Sequence[tuple[str | None, str]], parts: Sequence[str], site: Site
+) -> bool:
+    """Tell whether a template that was dropped may have been part of a sentence.
+
+    It may where no rule knows it, or where the rule knows nothing of what it was given. Remarks
+    and citations are given nothing, a date and a reason, or a list of named facts.
+
+    Args:
+        name: the one that it is counted by (`dropped_name`).
+        arguments: as it was given them, rendered.
+        parts: the same as they stand there, with the markers of templates in them that were lost.
+        site: the Wikipedia that it is from.
+    """
+    if len(arguments) > _MAX_VALUE_ARGUMENTS:
+        return False
+    names = [key for key, value in arguments if value]
+    rule = site.rule(name)
+    if rule is not None:
+        given = names or any(LOST in part for part in parts)
+        return bool(given and (rule.family or rule.parts or rule.definition))
+    if _is_note(name):
+        return False
+    if None in names or not names:
+        return True
+    return len(names) <= _MAX_NAMED_VALUES and not any(
+        key is not None and fold(key) in _REMARK_ARGUMENTS for key in names
+    )
+
+
+def _title(name: str, site: Site) -> str:
+    """Return the title of a template's page; the same few names stand on most pages."""
+    if len(name) > _MAX_CACHED_CHARS:
+        return normalise_template_name(name, site.template_names)
+    return _cached_title(name, site.template_names)
+
+
+_cached_title: Final = lru_cache(4096)(normalise_template_name)
+
+
+@lru_cache(4096)
+def _is_note(name: str) -> bool:
+    return _NOTE.match(name) is not None
 
 
 def dropped_name(name: str, site: Site) -> str:
@@ -123,7 +192,7 @@ def dropped_name(name: str, site: Site) -> str:
     >>> dropped_name("#if: a ", load_site("en")), dropped_name("cite_web", load_site("en"))
     ('#if:', 'Cite web')
     """
-    name = normalise_template_name(name, site.template_names)
+    name = _title(name, site)
     match = _PARSER_FUNCTION.match(name)
     if match and (name.startswith("#") or match[1].isupper() or fold(match[1]) in site.magic_words):
         return match[1] + ":"
@@ -141,8 +210,34 @@ def _page_value(word: str, page: Page) -> str | None:
     }.get(word)
 
 
+def _function(name: str, text: str, options: Sequence[str], site: Site) -> str:
+    """Return what a function of MediaWiki makes of a text.
+
+    ``formatnum`` gives a number the marks of the language; with the option NOSEP it makes no
+    groups, and with R it goes back to the number as programs write it.
+    """
+    if name in _FUNCTIONS:
+        return _FUNCTIONS[name](text)
+    option = options[0].strip().upper() if options else ""
+    if option == "R":
+        return raw_number(text, site.lang)
+    return format_number(text, site.lang, grouped=option != "NOSEP")
+
+
+def _with_local_numbers(rule: Rule, given: Arguments, site: Site) -> Arguments:
+    """Write the numbers before a unit of the pattern, as in "{1} €", as the language does."""
+    for part, after in zip(rule.parts, rule.parts[1:], strict=False):
+        if isinstance(part, Field) and part.join is None and isinstance(after, str):
+            unit = after.strip().partition(" ")[0]
+            if unit and (unit in site.units or unit in _CURRENCIES):
+                for name in part.names:
+                    if name.isdigit() and int(name) <= len(given.positional):
+                        at = int(name) - 1
+                        given.positional[at] = local_number(given.positional[at], site.lang)
+    return given
+
+
 _FUNCTIONS: Final[Mapping[str, Callable[[str], str]]] = {
-    "formatnum": str,
     "lc": str.lower,
     "uc": str.upper,
     "lcfirst": lambda text: text[:1].lower() + text[1:],
@@ -155,109 +250,15 @@ def _text(given: Arguments, _: Site) -> str:
     return given.get(*_TEXT_NAMES)
 
 
-def _number(given: Arguments, site: Site) -> str:
-    """A number, then its unit: `{{unité|892|km|2}}` is 892 km²."""
-    if not given.positional or not given.positional[0]:
-        return ""
-    number, *units = given.positional
-    unit = ""
-    for part in units:
-        if re.fullmatch(r"-?\d{1,2}", part):  # the power of the unit before it
-            unit += "" if part == "1" else part.translate(_SUPERSCRIPTS)
-        elif part:
-            unit += " " + part
-    unit = unit.strip() or given.get("unit", "unité", "u", "ul")
-    text = given.get("prefix") + number + given.get("suffix")
-    return f"{text} {_unit_text(unit, site)}" if unit else text
+def _raised(given: Arguments, site: Site) -> str:
+    """What is raised is known when its base is (`filters.wikipedia.scripts`)."""
+    text = _text(given, site)
+    return f"{SUPERSCRIPT}{text}{SCRIPT_END}" if text else ""
 
 
-def _val(given: Arguments, site: Site) -> str:
-    """`val`: a number, its uncertainty, and the unit by name."""
-    number = given.get("1")
-    if not number:
-        return ""
-    error, below = given.get("2"), given.get("3")
-    if error and below:
-        number += f" +{error.lstrip('+')} −{below.lstrip('-−')}"  # noqa: RUF001  (a minus sign)
-    elif error:
-        number += f"±{error}"
-    if power := given.get("e"):
-        number += _power_of_ten(power)
-    unit, per = given.get("u", "ul"), given.get("up", "upl")
-    unit = _unit_text(unit, site) + (f"/{_unit_text(per, site)}" if per else "")
-    text = given.get("p") + number + given.get("s")
-    return f"{text} {unit}" if unit else text
-
-
-def _quantity(given: Arguments, site: Site) -> str:
-    """A number, the prefix of its unit ("-" for none) and the unit: `{{M|32,7|k|m}}` is 32,7 km."""
-    number = given.get("1")
-    prefix = given.get("2")
-    unit = ("" if prefix == "-" else prefix) + given.get("3") or given.get("ul", "u", "um")
-    if number and (power := given.get("e")):
-        number += _power_of_ten(power)
-    return f"{number} {_unit_text(unit, site)}" if number and unit else number
-
-
-def _power(given: Arguments, _: Site) -> str:
-    """`{{exp|1,3|-5}}` is 1,3 times 10⁻⁵, `{{exp|6}}` is 10⁶."""
-    match given.positional:
-        case [power] if power:
-            return _power_of_ten(power).removeprefix("×")  # noqa: RUF001
-        case [number, power, *_] if power:
-            return number + _power_of_ten(power)
-        case _:
-            return given.get("1")
-
-
-def _power_of_ten(power: str) -> str:
-    return f"×10{power.translate(_SUPERSCRIPTS)}"  # noqa: RUF001  (the multiplication sign)
-
-
-def _convert(given: Arguments, site: Site) -> str:
-    """The value or the span of values, and its unit; the conversion is left out."""
-    values = given.positional
-    if not values or not _DIGIT.search(values[0]):
-        return ""
-    text, at = _value(values[0]), 1
-    while at + 1 < len(values) and values[at] in site.range_words:
-        text += site.range_words[values[at]] + _value(values[at + 1])
-        at += 2
-    if at >= len(values) or not values[at]:
-        return text
-    code = values[at]
-    one = text in {"1", "-1", "−1"} or given.get("adj") in {"on", "mid"}  # noqa: RUF001
-    unit = _unit_text(code, site, one=one)
-    text += unit if unit in {"%", "°", "′", "″"} else f" {unit}"  # noqa: RUF001
-    rest = values[at + 1 :]
-    if len(rest) > 1 and (code, rest[1]) in _COMPOUNDS and _DIGIT.search(rest[0]):
-        text += f" {_value(rest[0])} {_unit_text(rest[1], site)}"
-        rest = rest[2:]
-    if given.get("adj") == "mid" and rest and rest[-1]:
-        text += f" {rest[-1].lstrip('-').lstrip()}"  # `-high`, as in "a 204 m high tower"
-    return text
-
-
-def _value(text: str) -> str:
-    """`1+1/2` is one and a half, `1//2` a half."""
-    return text.replace("//", "/").replace("+", " ").strip() if "/" in text else text
-
-
-def _unit_text(code: str, site: Site, *, one: bool = False) -> str:
-    """Return a unit as it reads; an unknown code with its powers raised."""
-    if (known := site.units.get(code)) is not None:
-        singular, _, plural = known.partition("|")
-        return singular if one or not plural else plural
-    if len(code) > _MAX_UNIT_CHARS:
-        return code
-    scale = _SCALE.match(code)
-    if scale and scale[0] in site.scales:
-        rest = code[scale.end() :]
-        return f"{site.scales[scale[0]]} {_unit_text(rest, site)}".strip()
-    over, slash, under = code.partition("/")
-    if slash and over and under:
-        return f"{_unit_text(over, site)}/{_unit_text(under, site, one=True)}"
-    return _POWER.sub(lambda match: match[0].translate(_SUPERSCRIPTS), code)
+def _lowered(given: Arguments, site: Site) -> str:
+    text = _text(given, site)
+    return f"{SUBSCRIPT}{text}{SCRIPT_END}" if text else ""
 
 
 def _century(given: Arguments, site: Site) -> str:
@@ -285,41 +286,35 @@ def _ipa(given: Arguments, _: Site) -> str:
     return f"/{text}/" if text else ""
 
 
-def _fraction(given: Arguments, _: Site) -> str:
-    """`{{frac|2}}` is 1/2, `{{frac|3|4}}` 3/4 and `{{frac|1|3|4}}` 1 3/4."""
-    match given.positional:
-        case [under] if under:
-            return f"1/{under}"
-        case [over, under] if over and under:
-            return f"{over}/{under}"
-        case [whole, over, under] if over and under:
-            return f"{whole} {over}/{under}".strip()
-        case _:
-            return given.join()
-
-
 _FAMILIES: Final[Mapping[str, Callable[[Arguments, Site], str]]] = {
     "age": render_age,
     "as of": render_as_of,
     "biography": lambda given, _: render_biography(given),
     "century": _century,
+    "chem": lambda given, _: chemical_formula(given),
     "columns": render_columns,
-    "convert": _convert,
+    "convert": values.convert,
     "coordinates": render_coordinates,
     "country": render_country,
     "currency": render_currency,
     "date": render_date,
     "density": render_density,
     "exponent": render_exponent,
-    "fraction": _fraction,
+    "fraction": values.fraction,
     "gaps": render_gaps,
     "ipa": _ipa,
-    "number": _number,
+    "number": values.number,
     "original": render_original,
-    "power": _power,
-    "quantity": _quantity,
+    "power": values.power,
+    "quantity": values.quantity,
     "raised": render_raised,
+    "sub": _lowered,
+    "sup": _raised,
     "text": _text,
-    "val": _val,
+    "val": values.val,
 }
 assert _FAMILIES.keys() == FAMILIES
+# Families of numbers: a digit beside one belongs to another number.
+_VALUES: Final = frozenset(
+    {"age", "as of", "convert", "date", "fraction", "number", "power", "quantity", "val"}
+)

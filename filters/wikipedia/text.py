@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from filters.wikipedia.layout import lay_out
+from filters.wikipedia.losses import settle_losses
 from filters.wikipedia.markers import clean_input, restore_verbatim
 from filters.wikipedia.nodes import Renderer, RenderTemplate
 from filters.wikipedia.parser import parse_with_mwparserfromhell
@@ -47,6 +48,7 @@ class Rendered:
     text: str  # empty where nothing but the title is left
     dropped: Mapping[str, int]  # templates that became nothing: how often each
     path: Path  # what read its marks
+    lost_values: int = 0  # templates that became nothing within a sentence
 
 
 def to_text(
@@ -83,12 +85,13 @@ def to_text(
         else:
             rendered, renderer = parsed
             path = "parser"
-    rendered, unplaced = place_templates(rendered)
     sections = frozenset(name.casefold() for name in options.drop_sections)
+    rendered, lost_values = settle_losses(rendered)
+    rendered, unplaced = place_templates(rendered)
     body = restore_verbatim(lay_out(rendered, site, sections), verbatim)
     if body and options.include_title and title:
         body = f"{title}\n\n{body}"
-    return Rendered(body, Counter(renderer.dropped + unplaced), path)
+    return Rendered(body, Counter(renderer.dropped + unplaced), path, lost_values)
 
 
 def _parse(parse: Parse | None, text: str, renderer: Renderer) -> tuple[str, Renderer] | None:

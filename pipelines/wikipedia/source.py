@@ -106,6 +106,7 @@ class ToText:
         )
         document.text = rendered.text
         meta["n_templates_dropped"] = sum(rendered.dropped.values())
+        meta["lost_values"] = rendered.lost_values
         self.notes[f"pages_{rendered.path}"] += 1
         if failure:
             self.notes[f"parser_{failure}"] += 1

@@ -20,7 +20,8 @@ from filters.wikipedia.pages import ARTICLES
 from filters.wikipedia.reduction import Definition, Refused, reduce_definition
 from filters.wikipedia.resolution import Outcome, follow, resolve
 from filters.wikipedia.rules import SAME
-from filters.wikipedia.sites import TEMPLATE, Site, is_redirect, load_site, normalise_template_name
+from filters.wikipedia.site_data import normalise_template_name
+from filters.wikipedia.sites import TEMPLATE, Site, is_redirect, load_site
 from pipelines.engine.errors import RunError
 from pipelines.engine.settings import setting
 from pipelines.engine.units import Unit

@@ -6,7 +6,8 @@ A case is a language, a piece of a page, and its text.
 
 import pytest
 
-from filters.wikipedia.sites import LANGUAGES, load_site
+from filters.wikipedia.site_data import LANGUAGES
+from filters.wikipedia.sites import load_site
 from filters.wikipedia.text import to_text
 
 

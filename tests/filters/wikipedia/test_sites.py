@@ -9,18 +9,16 @@ from typing import Any
 import pytest
 
 from filters.wikipedia.rules import Arguments
+from filters.wikipedia.site_data import LANGUAGES, fold, normalise_template_name
 from filters.wikipedia.sites import (
     CATEGORY,
     FILE,
-    LANGUAGES,
     MEDIA,
     TEMPLATE,
     Site,
-    fold,
     is_disambiguation,
     is_redirect,
     load_site,
-    normalise_template_name,
 )
 from filters.wikipedia.text import to_text
 

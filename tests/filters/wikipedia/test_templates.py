@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.wikipedia.rules import Arguments, parse_rule
-from filters.wikipedia.sites import LANGUAGES, load_site
+from filters.wikipedia.site_data import LANGUAGES
+from filters.wikipedia.sites import load_site
 from filters.wikipedia.templates import Page, dropped_name, render_template
 
 PAGE = Page("Lists/Rivers", "Portal:Lists/Rivers", "Wikipedia")
@@ -25,11 +26,12 @@ def render(wikitext: str, lang: str = "en") -> str | None:
 @pytest.mark.parametrize(
     ("wikitext", "text"),
     [
-        ("formatnum:1234", "1234"),
-        ("FORMATNUM: 1234.5 ", "1234.5"),
-        ("formatnum:1234|R", "1234"),
+        ("formatnum:1234", "1,234"),
+        ("FORMATNUM: 1234.5 ", "1,234.5"),
+        ("formatnum:1,234|R", "1234"),
+        ("formatnum:12345.6|NOSEP", "12345.6"),
         ("formatnum:", None),
-        ("nts|1234", "1234"),
+        ("nts|1234", "1,234"),
         ("nts| -5 ", "-5"),
         ("nts|5|prefix=$", "$5"),
         ("number|12|km", "12 km"),
@@ -37,7 +39,7 @@ def render(wikitext: str, lang: str = "en") -> str | None:
         ("unité|892|km|2", "892 km²"),
         ("unité|9,8|m||s|-2", "9,8 m s⁻²"),
         ("unité|33 m", "33 m"),
-        ("nombre|200000|logements", "200000 logements"),
+        ("nombre|200000|logements", "200,000 logements"),
         ("number||km", None),
         ("val|5", "5"),
         ("val|5|u=km2", "5 km²"),
@@ -45,11 +47,25 @@ def render(wikitext: str, lang: str = "en") -> str | None:
         ("val|1.5|+0.3|-0.2", "1.5 +0.3 −0.2"),
         ("val|6.02|e=23|u=J|up=K", "6.02×10²³ J/K"),
         ("val|1|e=-3|p=~", "~1×10⁻³"),
+        ("val|1.00794|(7)", "1.00794(7)"),
+        ("val|1.2|0.3|e=5|u=kg", "(1.2±0.3)×10⁵ kg"),
+        ("val|1.67|(23)|e=-27|u=kg", "1.67(23)×10⁻²⁷ kg"),
+        ("val|1.5|+0.3|-0.2|e=4", "(1.5 +0.3 −0.2)×10⁴"),
+        ("val|299792458|u=m/s", "299,792,458 m/s"),
+        ("val|1.00784|-|1.00811", "1.00784–1.00811"),
+        ("val|1.5|0.1|to|2.5|0.2|u=kg", "1.5±0.1 to 2.5±0.2 kg"),
+        ("val|5|-", "5"),
+        ("val|e=10|u=K", "10¹⁰ K"),
+        ("chem|Si|4|4-", "Si₄⁴⁻"),
+        ("chem|SO|4|2-", "SO₄²⁻"),
+        ("chem|14|C", "¹⁴C"),
+        ("chem2|Fe2(SO4)3", "Fe₂(SO₄)₃"),
+        ("chem2|Na+ and Cl-", "Na⁺ and Cl⁻"),
         ("val", None),
     ],
 )
 def test_numbers(wikitext: str, text: str | None) -> None:
-    """The number as it is written, then its unit."""
+    """The number with the marks of the language, its uncertainty and power, then its unit."""
     assert render(wikitext) == text
 
 
@@ -198,7 +214,7 @@ def test_words_of_other_languages(lang: str, wikitext: str, text: str | None) ->
         ("en", "frac|2", "1/2"),
         ("en", "frac|3|4", "3/4"),
         ("en", "frac|1|3|4", "1 3/4"),
-        ("en", "chem|C|n|H|2n", "CnH2n"),
+        ("en", "chem|C|n|H|2n", "CₙH₂ₙ"),
         ("en", "USS|Enterprise|CVN-65", "USS Enterprise"),
         ("de", '"|Ja', "„Ja“"),
         ("de", "Zitat|Text=Ja", "Ja"),
@@ -240,7 +256,7 @@ def test_words_of_other_languages(lang: str, wikitext: str, text: str | None) ->
         ("pt", "séc|XIII", "século XIII"),
         ("it", "TA|3 km²", "3 km²"),
         ("it", "M|32,7|k|m", "32,7 km"),
-        ("it", "M|2500|-|K", "2500 K"),
+        ("it", "M|2500|-|K", "2.500 K"),
         ("it", "M|1,12|e=-3|-|Pa", "1,12×10⁻³ Pa"),
         ("it", "exp|1,9|19", "1,9×10¹⁹"),
         ("it", "exp|6", "10⁶"),
@@ -248,10 +264,10 @@ def test_words_of_other_languages(lang: str, wikitext: str, text: str | None) ->
         ("pl", "Fakt|zdanie|data=2017-11", "zdanie"),
         ("nl", "Bron?||2011|05|07", None),
         ("nl", "citaat|tekst", "tekst"),
-        ("hu", "szám|180000", "180000"),
-        ("pt", "fmtn|90000|habitantes", "90000 habitantes"),
+        ("hu", "szám|180000", "180 000"),
+        ("pt", "fmtn|90000|habitantes", "90 000 habitantes"),
         ("ru", "s|5 км", "5 км"),
-        ("ru", "число|3644826", "3644826"),
+        ("ru", "число|3644826", "3 644 826"),
         ("uk", "цитата|Так", "Так"),
         ("da", "citat|Ja", "Ja"),
         ("hr", "citat|Da", "Da"),
@@ -326,7 +342,7 @@ def test_circa_and_ages(lang: str, wikitext: str, text: str | None) -> None:
         ("de", "SEITENNAME", "Lists/Rivers"),
         ("ru", "НАЗВАНИЕ СТРАНИЦЫ", "Lists/Rivers"),
         ("en", "SEITENNAME", None),
-        ("de", "ZAHLENFORMAT:1234", "1234"),
+        ("de", "ZAHLENFORMAT:1234", "1.234"),
         ("en", "lc:ABC", "abc"),
         ("en", "UC: abc", "ABC"),
         ("en", "ucfirst:abc", "Abc"),
@@ -444,7 +460,9 @@ def test_never_raises(name: str, arguments: list[tuple[str | None, str]]) -> Non
 @pytest.mark.parametrize(
     "value", ["9" * 10_000, "/" * 10_000, "e3" * 10_000, "a/" * 10_000, "{" * 10_000]
 )
-@pytest.mark.parametrize("name", ["convert", "age", "val", "nts", "M", "exp", "date", "frac"])
+@pytest.mark.parametrize(
+    "name", ["convert", "age", "val", "nts", "M", "exp", "date", "frac", "chem", "±"]
+)
 def test_long_arguments_do_not_raise(name: str, value: str) -> None:
     """Neither deep recursion nor numbers that Python refuses to read."""
     render_template(name, [(None, value)] * 6, load_site("it"), PAGE)

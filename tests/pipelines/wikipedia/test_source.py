@@ -75,6 +75,7 @@ def test_a_document_says_where_it_is_from(run: Path) -> None:
         "dump_date": "2022-08-01",
         "disambiguation": False,
         "n_templates_dropped": 1,
+        "lost_values": 0,
     }
 
 

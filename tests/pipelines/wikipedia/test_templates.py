@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from filters.wikipedia.sites import LANGUAGES, load_site
+from filters.wikipedia.site_data import LANGUAGES
+from filters.wikipedia.sites import load_site
 from pipelines.__main__ import main
 from pipelines.engine.errors import RunError
 from pipelines.samples.dumps import NAMESPACES, WikiPage

@@ -1,0 +1,165 @@
+"""The lines of a page as blocks: headings, items of lists, preformatted lines, paragraphs."""
+
+import re
+from typing import Final
+
+from filters.wikipedia.markers import (
+    BREAK,
+    EMPTY,
+    REMOVED,
+)
+
+_HEADING: Final = re.compile(r"(={2,6})([^=]++)\1(?!=)(.*)")  # with text behind it
+_ABSOLUTE_VALUE: Final = re.compile(r"\|[^|\s][^|]*+\|(?!\|)")
+_LINE_MARKS: Final = re.compile(r"[ \t]*+[*#]++(?=[ \t])")
+_LIST_MARKS: Final = re.compile(r"[*#:;]++[ \t]*+(?:[*#:]++[ \t]++)*+")
+_BLANK_RUN: Final = re.compile(rf"[ \t]{EMPTY}*+[ \t][ \t{EMPTY}]*+|\t")
+_RULE: Final = re.compile("-{4,}+")
+# An address has colons of its own; a colon that ends it is none of them.
+_TERM_END: Final = re.compile(
+    r"(?i:[a-z][a-z0-9+.-]{1,20}://|mailto:|news:|tel:)[^\s]*[^\s,;.:!?]|[ \t]*+:[ \t]*+"
+)
+_PLACEHOLDER: Final = re.compile(r"[\s.,:;!?…·•_*–—-]*+")  # noqa: RUF001  (an en dash)
+_BLANKS: Final = f" \t{REMOVED}"
+
+
+Block = tuple[int, str]  # a heading's level and text, or 0 and a line; an empty line parts blocks
+
+
+def blocks_of(text: str, drop_sections: frozenset[str]) -> list[Block]:
+    """Split the text into headings and lines, with one empty line where blocks part."""
+    lines = _Lines()
+    dropped_level = 0  # of the heading of a section to leave out
+    for line in text.split("\n"):
+        first = line[:1]
+        if first == "=" and (heading := _heading(line)):
+            level, title, rest = heading
+            if not dropped_level or level <= dropped_level:
+                dropped_level = level if title.casefold() in drop_sections else 0
+                if not dropped_level:
+                    lines.add_heading(level, title)
+                    lines.add(rest)
+        elif dropped_level or (first == "|" and not _ABSOLUTE_VALUE.match(line)):
+            continue  # "|": a row of a table whose start a template made
+        elif first and first in "*#:;":
+            lines.add_item(_item(line))
+        elif line.startswith("=="):
+            lines.add(line.lstrip("= "))  # a heading that is not closed
+        elif first == "-":
+            lines.add(_RULE.sub("", line, count=1))
+        elif first == " ":
+            lines.add(line[1:], preformatted=True)
+        else:
+            lines.add(line)
+    return lines.blocks
+
+
+class _Lines:
+    """The lines of a page, as they come."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self._parted = True  # the next line starts a block: no second empty line
+        self._item = False  # the last line is an item of a list
+
+    def add_heading(self, level: int, title: str) -> None:
+        self._part()
+        self.blocks += [(level, title), (0, "")]
+        self._parted, self._item = True, False
+
+    def add_item(self, item: str) -> None:
+        if item:
+            self._put(item, item=True)
+
+    def add(self, line: str, *, preformatted: bool = False) -> None:
+        line = line.rstrip(_BLANKS)
+        if line[:1] == EMPTY:  # what follows it starts no block of its own
+            line = line.lstrip(_BLANKS + EMPTY)
+            if not line:
+                return
+        if line:
+            self._put(line, item=False, preformatted=preformatted)
+        else:
+            self._part()
+
+    def _part(self) -> None:
+        if not self._parted:
+            self.blocks.append((0, ""))
+            self._parted = True
+
+    def _put(self, line: str, *, item: bool, preformatted: bool = False) -> None:
+        if not preformatted:
+            line = _one_blank(line)
+        if BREAK in line:
+            parts = (_LINE_MARKS.sub("", part).strip(_BLANKS) for part in line.split(BREAK))
+            lines = [(0, part) for part in parts if part]
+        else:
+            lines = [(0, line)] if line else []
+        if lines:
+            if item and self._item and self._parted:
+                self.blocks.pop()  # no empty line between items
+            self.blocks += lines
+            self._parted, self._item = False, item
+
+
+def _one_blank(line: str) -> str:
+    """Return the line with one blank where there are more, or a tab."""
+    return _BLANK_RUN.sub(" ", line) if "  " in line or "\t" in line or EMPTY in line else line
+
+
+def _heading(line: str) -> tuple[int, str, str] | None:
+    """Return the level and title of a heading, and what follows it; None if the line is none."""
+    line = line.rstrip(_BLANKS)
+    before = len(line) - len(line.lstrip("="))
+    after = len(line) - len(line.rstrip("="))
+    if before == len(line):
+        return None
+    if after:
+        level, rest = min(before, after, 6), ""
+        title = line[level:-level]
+    elif match := _HEADING.match(line):
+        level, title, rest = len(match[1]), match[2], match[3].strip(_BLANKS)
+    else:
+        return None
+    return level, _one_blank(title.replace(BREAK, " ").strip(_BLANKS)), rest
+
+
+def _item(line: str) -> str:
+    """Return an item of a list without its marks; a term and its definition part with a colon."""
+    marks = _LIST_MARKS.match(line)
+    assert marks
+    text = line[marks.end() :]
+    if marks[0].rstrip().endswith(";"):
+        for end in _TERM_END.finditer(text):
+            if end[0].strip() == ":":
+                term, definition = text[: end.start()], text[end.end() :]
+                return f"{term}: {definition}" if definition.strip(_BLANKS) else term
+    return text.strip(_BLANKS)
+
+
+def without_empty_sections(blocks: list[Block]) -> list[Block]:
+    """Leave out headings of sections without text, and of those that hold only such sections.
+
+    Lines of dots and dashes, which hold the place of a text to come, are none.
+    """
+    kept: list[Block] = []
+    content = False  # since the heading that comes next in the text
+    next_level = 0  # of that heading
+    section = 0  # where the lines of this section start in `kept`
+    for level, line in reversed(blocks):
+        if level == 0:
+            content = content or not _PLACEHOLDER.fullmatch(line)
+        elif line and (content or next_level > level):
+            content, next_level = False, level
+        else:
+            # Its text, if any, goes to the section before.
+            if not content:
+                del kept[section:]
+            if kept and not kept[-1][1]:
+                kept.pop()
+            continue
+        kept.append((level, line))
+        if level:
+            section = len(kept)
+    kept.reverse()
+    return kept
