@@ -153,6 +153,9 @@ def what_failed(error: BaseException) -> str:
     >>> what_failed(RuntimeError("job-1 FAILED: no memory" + chr(10) + "at a.B.c(B.java:5)"))
     'job-1 FAILED: no memory'
     """
+    details = getattr(error, "details", None)
+    if callable(details):  # of gRPC: its text has many lines
+        return f"the job server's connection: {details()}"[:_TOLD_CHARS]
     lines = [line for line in str(error).splitlines() if line.strip()]
     said = [line.strip() for line in lines if not _JAVA_FRAME.fullmatch(line)]
     return (said[-1] if said else type(error).__name__)[:_TOLD_CHARS]

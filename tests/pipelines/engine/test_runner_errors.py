@@ -32,3 +32,19 @@ ValueError: no such bundle"""
 def test_the_line_that_says_what_failed_is_told(text: str, line: str) -> None:
     """Frames of Java's stack come after it, and are none."""
     assert what_failed(RuntimeError(text)) == line
+
+
+class LostConnectionError(RuntimeError):
+    """An error as gRPC raises it: the last line of its text is no word."""
+
+    def __str__(self) -> str:
+        return '<RPC that terminated with:\n\tdetails = "Socket closed"\n>'
+
+    def details(self) -> str:
+        """Say what happened."""
+        return "Socket closed"
+
+
+def test_a_job_server_that_dies_is_told() -> None:
+    """By what gRPC says of the connection."""
+    assert what_failed(LostConnectionError()) == "the job server's connection: Socket closed"
