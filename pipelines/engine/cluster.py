@@ -3,7 +3,9 @@
 import logging
 import re
 import tempfile
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import apache_beam as beam
@@ -24,6 +26,8 @@ _OUR_ERROR = re.compile(
 _JAVA_FRAME = re.compile(
     r"\s*(?:at )?[\w.$/<>@-]+\([^()]*\)\s*|\s*\.\.\. \d+ (?:more|common frames.*)"
 )
+_READING_THREAD = "wait_until_finish_read"  # of Beam's portable runner: reads a job's messages
+_READING_SECONDS = 2.0  # in which it sees that the job server is gone
 _TOLD_CHARS = 240  # of what a runner has to say
 # Set for every runner, unless the user's flags say otherwise.
 _DEFAULTS = {
@@ -121,8 +125,9 @@ def run_on_beam(
         try:
             pipeline = beam.Pipeline(options=options_of(beam_flags, workers))
             build(pipeline, schedule, Worker(workspace, twins))
-            result = pipeline.run()
-            state = result.wait_until_finish()
+            with _threads_that_log(logger):
+                result = pipeline.run()
+                state = result.wait_until_finish()
         except KeyboardInterrupt:
             _cancel(result)
             raise
@@ -145,6 +150,27 @@ def run_on_beam(
             f"the runner ended as {state} (its log: {log.name}). Run the same command again to "
             "resume."
         )
+
+
+@contextmanager
+def _threads_that_log(logger: logging.Logger) -> Iterator[None]:
+    """Let errors in Beam's threads go to its log, while a block lasts, and not to the user.
+
+    The thread that reads a job's messages ends with one where the job server dies.
+    """
+    before = threading.excepthook
+
+    def log(told: threading.ExceptHookArgs) -> None:
+        logger.error("in the thread %s: %s: %s", told.thread, told.exc_type, told.exc_value)
+
+    threading.excepthook = log
+    try:
+        yield
+    finally:
+        for thread in threading.enumerate():
+            if thread.name == _READING_THREAD:
+                thread.join(_READING_SECONDS)
+        threading.excepthook = before
 
 
 def what_failed(error: BaseException) -> str:

@@ -71,7 +71,8 @@ class Fault:
     done: str  # how far the run was: files by folder
     again: int  # how often the command had to be given again; 0: the run recovered by itself
     told: tuple[str, ...]  # the last line of each attempt that failed by itself
-    differences: tuple[str, ...]  # files that differ from the undisturbed run's; empty: none
+    # Files that differ from the undisturbed run's, and tracebacks that the user saw; empty: none.
+    differences: tuple[str, ...]
 
     @property
     def survived(self) -> bool:
@@ -212,7 +213,7 @@ class Trials:
     ) -> Fault:
         told: list[str] = []
         target.restore()
-        again = 0
+        again = tracebacks = 0
         while True:
             try:
                 _, errors = command.communicate(timeout=RUN_SECONDS)
@@ -223,15 +224,18 @@ class Trials:
             if command.returncode == 0:
                 break
             if command.returncode > 0:  # it was not killed: it must say what is wrong
-                assert "Traceback" not in errors, errors[-3000:]
+                tracebacks += "Traceback" in errors
                 told.append((errors.strip().splitlines() or ["no word"])[-1])
             if again == MAX_TRIES:
                 told.append("it never ended")
                 break
             again += 1
             command = self._subject.start(run, self._runner, self._workers)
+        differences = self._compare(run)
+        if tracebacks:  # what went wrong must be told in a line
+            differences += (f"{tracebacks} tracebacks",)
         return Fault(
-            self._subject.name, target.name, seconds, done, again, tuple(told), self._compare(run)
+            self._subject.name, target.name, seconds, done, again, tuple(told), differences
         )
 
     def _compare(self, run: Path) -> tuple[str, ...]:

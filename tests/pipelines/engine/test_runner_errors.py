@@ -1,8 +1,11 @@
 """What a user is told when a runner fails: one line that says what, not where."""
 
+import logging
+import threading
+
 import pytest
 
-from pipelines.engine.cluster import what_failed
+from pipelines.engine.cluster import _READING_THREAD, _threads_that_log, what_failed
 
 SPARK = """Pipeline job-1 FAILED: org.apache.spark.SparkException: Only one SparkContext
 org.apache.spark.api.java.JavaSparkContext.<init>(JavaSparkContext.scala:58)
@@ -48,3 +51,21 @@ class LostConnectionError(RuntimeError):
 def test_a_job_server_that_dies_is_told() -> None:
     """By what gRPC says of the connection."""
     assert what_failed(LostConnectionError()) == "the job server's connection: Socket closed"
+
+
+def test_errors_in_threads_of_beam_go_to_its_log(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also of a thread that ends a little after the job; later ones are told as ever."""
+    before = threading.excepthook
+    stop = threading.Event()
+
+    def read() -> None:
+        stop.wait(0.2)
+        raise ValueError("stream removed")
+
+    with _threads_that_log(logging.getLogger("apache_beam")):
+        threading.Thread(target=read, name=_READING_THREAD, daemon=True).start()
+    assert "stream removed" in caplog.text
+    assert capsys.readouterr().err == ""
+    assert threading.excepthook is before
