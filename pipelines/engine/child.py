@@ -30,6 +30,7 @@ CALL_SECONDS = 10.0  # of CPU time: a large page takes less than one
 CHILD_MEGABYTES = 4096  # of address space
 _START_SECONDS = 60.0  # of wall time, for the interpreter and its imports on a loaded machine
 _EXIT_SECONDS = 10.0  # from the end of its pipe to its exit code
+_MAX_KILLS = 2  # from outside, of one call
 _WALL_FACTOR = 30.0  # a call may wait that much longer for its CPU seconds
 _SIZE = struct.Struct("<Q")
 
@@ -40,6 +41,10 @@ class ChildFailed(Exception):  # noqa: N818 - named for what became of it
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
+
+
+class _KilledError(Exception):
+    """The process was killed from outside."""
 
 
 class Child:
@@ -79,26 +84,38 @@ class Child:
     def call(self, *arguments: Any) -> Any:
         """Return what the function returns.
 
+        A process that is killed from outside says nothing about the call, which is tried once more.
+
         Raises:
             ChildFailed: it raised, took too long, or the process died.
+            MemoryError: the process was killed twice, as the kernel does where memory is short.
             OSError: no process can be started.
         """
         with self._lock:
-            try:
-                process = self._running()
-                _send(process.stdin, arguments)
-                answer = _receive(process.stdout, self.seconds * _WALL_FACTOR)
-            except (EOFError, OSError) as error:
-                if self._process is None:  # it could not be started
-                    raise
-                raise self._lost(isinstance(error, TimeoutError)) from error
-            except BaseException:  # a time budget ran out here: the next answer would be stale
-                self.close()
-                raise
-        result, problem = answer
+            for _ in range(_MAX_KILLS):
+                with contextlib.suppress(_KilledError):
+                    result, problem = self._call(arguments)
+                    break
+            else:
+                raise MemoryError(f"a child process was killed {_MAX_KILLS} times at one call")
         if problem:
             raise ChildFailed("raised", problem)
         return result
+
+    def _call(self, arguments: tuple[Any, ...]) -> tuple[Any, str]:
+        """Return the result and "", or None and what the function raised."""
+        try:
+            process = self._running()
+            _send(process.stdin, arguments)
+            answer: tuple[Any, str] = _receive(process.stdout, self.seconds * _WALL_FACTOR)
+        except (EOFError, OSError) as error:
+            if self._process is None:  # it could not be started
+                raise
+            raise self._lost(isinstance(error, TimeoutError)) from error
+        except BaseException:  # a time budget ran out here: the next answer would be stale
+            self.close()
+            raise
+        return answer
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is not None and self._process.poll() is not None:
@@ -115,8 +132,10 @@ class Child:
             _receive(self._process.stdout, _START_SECONDS)
         return self._process
 
-    def _lost(self, waited: bool) -> ChildFailed:
+    def _lost(self, waited: bool) -> Exception:
         code = self.close()
+        if code == -signal.SIGKILL and not waited:  # no function does that to its process
+            return _KilledError()
         if waited or code == -signal.SIGPROF:
             return ChildFailed("timeout", f"more than {self.seconds:g} s of CPU time")
         return ChildFailed("died", f"exit code {code}")

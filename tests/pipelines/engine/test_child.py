@@ -27,6 +27,14 @@ def behave(what: str) -> str:
         sum(range(10**12))
     if what == "die":
         os.kill(os.getpid(), signal.SIGSEGV)
+    if what.startswith("killed"):  # as often as the file has lines too few
+        path, times = what.split()[1:]
+        with open(path, "a+", encoding="utf-8") as marks:  # noqa: PTH123 -- a few bytes
+            marks.seek(0)
+            if len(marks.readlines()) < int(times):
+                marks.write("x\n")
+                marks.flush()
+                os.kill(os.getpid(), signal.SIGKILL)
     if what == "eat":
         return "x" * (8 << 30)
     if what == "recurse":
@@ -48,6 +56,21 @@ def _reason(child: Child, what: str) -> str:
     with pytest.raises(ChildFailed) as failed:
         child.call(what)
     return failed.value.reason
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_kill_from_outside_is_not_held_against_the_call(
+    child: Child, tmp_path: Path, times: int
+) -> None:
+    """As where memory is short: it is tried again, and then it is the machine's fault."""
+    what = f"killed {tmp_path / 'marks'} {times}"
+    if times == 1:
+        assert child.call(what) == what.upper()
+    else:
+        with pytest.raises(MemoryError, match="killed 2 times"):
+            child.call(what)
+    assert child.started == 2
+    assert child.call("a") == "A"
 
 
 def test_it_starts_with_the_first_call_and_stays(child: Child) -> None:
