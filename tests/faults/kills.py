@@ -110,23 +110,28 @@ def kill_launcher(command: "subprocess.Popen[str]", _rng: random.Random) -> bool
     return True
 
 
+def _any_child(_child: psutil.Process) -> bool:
+    return True
+
+
 def kill_child_of(
-    pid: int, rng: random.Random, *, since: float = 0.0, min_age: float = 0.0
+    pid: int,
+    rng: random.Random,
+    *,
+    of: Callable[[psutil.Process], bool] = _any_child,
 ) -> bool:
     """Kill one of the processes that a process has started.
 
     Args:
         pid: of the process that has started them.
         rng: chooses one.
-        since: those alone that began after this time, in seconds since the epoch.
-        min_age: those alone that are so many seconds old.
+        of: tells which of them may be killed.
     """
     with suppress(psutil.NoSuchProcess):
         alive = [
             child.pid
             for child in psutil.Process(pid).children(recursive=True)
-            if child.status() != psutil.STATUS_ZOMBIE
-            and since <= child.create_time() <= time.time() - min_age
+            if child.status() != psutil.STATUS_ZOMBIE and of(child)
         ]
         if alive:
             os.kill(rng.choice(sorted(alive)), signal.SIGKILL)

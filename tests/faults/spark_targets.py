@@ -10,9 +10,9 @@ from tests.faults.kills import Target, kill_child_of, kill_launcher
 from tests.faults.spark_cluster import JOBS, POOL, WORKER, SparkCluster
 
 DOWN_SECONDS = 3  # before an operator starts a service again
-# Beam's job server waits without end for an SDK worker that dies before it has said hello
-# (seen with 2.62): a job that hangs so is stopped with Ctrl-C, and the command given again.
-HELLO_SECONDS = 6
+# Spark's executor waits without end for an SDK worker that dies before it has said hello (seen with
+# Beam's runner 2.62): a job that hangs so is stopped with Ctrl-C, and the command given again.
+HELLO_PORTS = 3  # of the executor, that a worker is connected with: logs, control, data
 
 
 def spark_targets(cluster: SparkCluster) -> list[Target]:
@@ -22,7 +22,7 @@ def spark_targets(cluster: SparkCluster) -> list[Target]:
         if command.poll() is not None:
             return False
         begun = psutil.Process(command.pid).create_time()  # others served an earlier run
-        return kill_child_of(cluster.pid(POOL), rng, since=begun, min_age=HELLO_SECONDS)
+        return kill_child_of(cluster.pid(POOL), rng, of=lambda child: _works(child, begun))
 
     return [
         Target("launcher", kill_launcher),
@@ -31,6 +31,16 @@ def spark_targets(cluster: SparkCluster) -> list[Target]:
         _service("spark worker", cluster, WORKER),
         _service("job server", cluster, JOBS),
     ]
+
+
+def _works(child: psutil.Process, since: float) -> bool:
+    """Tell whether a process that began after a time is connected with its executor."""
+    ports = {
+        connection.raddr.port
+        for connection in child.net_connections("tcp")
+        if connection.status == psutil.CONN_ESTABLISHED
+    }
+    return child.create_time() >= since and len(ports) >= HELLO_PORTS
 
 
 def _service(name: str, cluster: SparkCluster, service: str) -> Target:

@@ -48,7 +48,8 @@ def test_a_run_on_spark_survives_the_kill_of_an_sdk_worker(
     tmp_path: Path, spark: SparkCluster
 ) -> None:
     """The bytes are those of a run on this machine alone, which nobody disturbed."""
-    trials = Trials(SUBJECTS["wikipedia"](tmp_path / "in", None, small=True), tmp_path, spark.flags)
+    subject = SUBJECTS["commoncrawl"](tmp_path / "in", None, small=True)
+    trials = Trials(subject, tmp_path, spark.flags)
     trials.run_undisturbed(runner=[])
     (sdk_worker,) = (target for target in spark_targets(spark) if target.name == "sdk worker")
     fault = trials.disturb(sdk_worker, random.Random(SEED))
