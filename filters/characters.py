@@ -1,6 +1,6 @@
 """Changing the characters of a whole page at once, for CCNet's two normalisations.
 
-CCNet (`spec/web.md` 4.2, 4.3, 6.2) lower-cases, turns digits into zeros, deletes control
+CCNet (docs/rules/web.md 4.2, 4.3, 6.2) lower-cases, turns digits into zeros, deletes control
 characters, and deletes or replaces 34 punctuation marks; for the language model, accents go too.
 One character at a time that is slow in Python; here a page costs a few passes in C: the characters
 beyond ASCII are looked up in a table and overwritten in the page's UTF-8, and ASCII goes through

@@ -1,4 +1,4 @@
-"""Web addresses: what is compared of them, and whose they are (``spec/web.md`` 8.3)."""
+"""Web addresses: what is compared of them, and whose they are (docs/rules/web.md 8.3)."""
 
 import functools
 from urllib.parse import SplitResult, quote, urlsplit

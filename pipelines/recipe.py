@@ -1,4 +1,4 @@
-"""A recipe: every source, then the tokenizer, then the token shards, in order (DESIGN 1).
+"""A recipe: every source, then the tokenizer, then the token shards, in order.
 
 ::
 

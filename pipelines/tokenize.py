@@ -1,11 +1,11 @@
 """Documents to token shards: ``[bos] ids [eos]``, shuffled over all of a source.
 
-One of the two places where text-sized data moves between workers: tokens, two bytes each, packed.
-A keyed hash of the document id says in which shard a document lies, and where
-(``spec/tokens.md`` 3), so the shards are the same bytes whatever the runner and the order of work.
+This is one of the two places where data as large as text moves between workers: packed tokens of
+two bytes each. A keyed hash of the document's id decides its shard and its place there
+(docs/rules/tokens.md 3), so every runner and every order of work gives the same bytes.
 
-The directory that is written holds ``config.json``, the shards, a sidecar a shard under ``units/``
-that commits it, and last ``manifest.json``, which commits the whole.
+The output directory holds ``config.json``, the shards, one sidecar per shard under ``units/`` that
+commits the shard, and ``manifest.json``, which is written last and commits the whole.
 """
 
 import hashlib
@@ -51,7 +51,8 @@ from tokenizer.shards import (
 from tokenizer.strict import build
 
 TOKENS_PER_CHUNK = 4_000_000  # what a worker holds back before it writes a chunk
-UNIT_SEPARATOR = "\N{LOWER ONE EIGHTH BLOCK}"  # U+2581 decodes to a space (spec/tokens.md 1.3, T4)
+# U+2581, which a tokenizer decodes to a space (docs/rules/tokens.md 1.3, T4).
+UNIT_SEPARATOR = "\N{LOWER ONE EIGHTH BLOCK}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Command-line flags as SentencePiece's programs have them (spec/tokens.md, section 1.5).
+"""Command-line flags as SentencePiece's programs have them (docs/rules/tokens.md 1.5).
 
 ``--name=value`` or ``--name value``; a flag that is true or false may stand alone. Flags are
 spelled out: an unknown or shortened one is an error that names the nearest.

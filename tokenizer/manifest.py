@@ -1,4 +1,4 @@
-"""What a directory of token shards says about itself (spec/tokens.md, section 3).
+"""What a directory of token shards says about itself (docs/rules/tokens.md 3).
 
 `manifest.json` is written last: a directory with it is complete, a directory without it is not.
 Reading is strict, since a trainer that misreads a vocabulary or an end-of-document id learns

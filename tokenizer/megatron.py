@@ -1,4 +1,4 @@
-r"""The index of Megatron-LM's ``IndexedDataset``, byte for byte (spec/tokens.md, sections 2 and 3).
+r"""The index of Megatron-LM's ``IndexedDataset``, byte for byte (docs/rules/tokens.md 2 and 3).
 
 Little-endian, without padding: "MMIDIDX\0\0", u64 version 1, u8 dtype code, u64 n sequences,
 u64 n + 1, then n int32 lengths in tokens, n int64 offsets in bytes, n + 1 int64 document limits.

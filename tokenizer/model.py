@@ -1,4 +1,4 @@
-"""The tokenizer of LLaMA: SentencePiece BPE, text to ids and back (spec/tokens.md, section 1)."""
+"""The tokenizer of LLaMA: SentencePiece BPE, text to ids and back (docs/rules/tokens.md 1)."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What must hold of a tokenizer that stands in for LLaMA's (spec/tokens.md, 1.2 and 1.3)."""
+"""What must hold of a tokenizer that stands in for LLaMA's (docs/rules/tokens.md 1.2 and 1.3)."""
 
 import unicodedata
 from collections.abc import Iterator

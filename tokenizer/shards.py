@@ -1,4 +1,4 @@
-"""Token shards: where a document goes, and the bytes of a shard (spec/tokens.md, section 3).
+"""Token shards: where a document goes, and the bytes of a shard (docs/rules/tokens.md 3).
 
 A document's place follows from a keyed hash of its id alone, so that shards are a complete,
 reproducible shuffle of a source, whatever ran it and in how many pieces. Everything is in memory:
@@ -22,7 +22,7 @@ from tokenizer.megatron import encode_index
 from tokenizer.model import Tokenizer
 
 SHARD_CHARACTERS: Final = 250_000_000  # about 128 MiB of uint16 tokens
-HELDOUT_FRACTION_MAX: Final = 0.05  # of the documents, spec/trainer.md 8
+HELDOUT_FRACTION_MAX: Final = 0.05  # of the documents, docs/rules/trainer.md 8
 HELDOUT_CHARACTERS: Final = 8_000_000  # of a source, about 2 M tokens
 
 DOCS_SCHEMA: Final = pa.schema(
@@ -124,7 +124,7 @@ def shard_count(characters: int) -> int:
 def heldout_fraction(characters: int) -> float:
     """Share of the documents of a source of ``characters`` (code points) to hold out.
 
-    At most a twentieth, and about 2 M tokens of a large source (spec/trainer.md, section 8).
+    At most a twentieth, and about 2 M tokens of a large source (docs/rules/trainer.md 8).
 
     >>> heldout_fraction(1_000_000), heldout_fraction(800_000_000)
     (0.05, 0.01)

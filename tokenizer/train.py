@@ -1,4 +1,4 @@
-"""Train a tokenizer with LLaMA's settings on a sample of ours (spec/tokens.md, 1.1 and 1.4)."""
+"""Train a tokenizer with LLaMA's settings on our sample (docs/rules/tokens.md 1.1 and 1.4)."""
 
 import dataclasses
 import io

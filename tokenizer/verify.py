@@ -1,4 +1,4 @@
-"""Check that token shards are what was written, and were right (spec/tokens.md, section 3).
+"""Check that token shards are what was written, and were right (docs/rules/tokens.md 3).
 
 Every statement that a manifest makes is checked against the bytes, and every statement that the
 format makes against the manifest: hashes, index, provenance, boundaries of documents, ids within

@@ -1,11 +1,11 @@
-"""Perplexity buckets: which third of a language's pages a page belongs to, as in CCNet.
+"""Perplexity buckets: whether a page is in its language's head, middle or tail, as in CCNet.
 
-A cutoff is the perplexity below which a percentile of a language's pages lies (`spec/web.md` 7). It
-holds for one pair of model and normalisation, so a table carries the fingerprints of its models,
-and another model is refused.
+A cutoff is the perplexity below which a percentile of a language's pages lies (docs/rules/web.md
+7). It holds for one pair of model and normalisation, so a table carries the SHA-256 of its models, and
+other models are refused.
 
-A table is a CSV file: a row a percentile, a column a language, and a JSON file beside it with the
-same name::
+A table is a CSV file with one row per percentile and one column per language. A JSON file of the
+same name beside it holds the SHA-256 of the models::
 
     percentile,en,de        {"normalization": "ccnet-1", "unit": "document",
     30,340,370               "models": {"en": {"sentencepiece_sha256": "...", "ngrams_sha256": ...
@@ -33,7 +33,7 @@ Unit = Literal["document", "line"]
 PUBLISHED_PATH: Final = Path(__file__).parent / "data" / "cutoffs.csv"
 HEAD_PERCENTILE: Final = 30
 MIDDLE_PERCENTILE: Final = 60
-# Hashes of the published models are not known here; these properties are (6.1).
+# Hashes of the published models are not known here; these properties are (docs/rules/web.md 6.1).
 _PUBLISHED_ORDER: Final = 5
 _PUBLISHED_PIECES: Final = (65_536, 40_000)
 

@@ -2,7 +2,7 @@
 
 LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl"): CCNet "performs language
 identification with a fastText linear classifier to remove non-English pages". The rules are in
-`spec/web.md` 5. The model is lid.176; it sees the page after paragraphs were removed.
+docs/rules/web.md 5. The model is lid.176; it sees the page after paragraphs were removed.
 """
 
 from collections.abc import Collection

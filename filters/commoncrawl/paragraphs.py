@@ -1,9 +1,9 @@
 """CCNet's paragraphs: the key of each line of a page, and the page without repeated lines.
 
 LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl") takes the CCNet pipeline
-(arXiv:1911.00359), which "deduplicates the data at the line level"; the rules are those of CCNet's
-code, `spec/web.md` 4. A paragraph is a line. Which keys are duplicates is decided elsewhere, over
-all pages of a scope; here a page gives keys and takes the answer.
+(arXiv:1911.00359), which "deduplicates the data at the line level". The rules are those of CCNet's
+code (docs/rules/web.md 4). A paragraph is a line. This module computes the keys of a page, and
+removes lines once it has been decided elsewhere which keys of a scope are duplicates.
 """
 
 import base64
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from filters.characters import PUNCTUATION, Rewriter, characters_of, lower_and_decompose
 from filters.verdict import KEEP, Verdict, drop
 
-# The first 8 of the 20 bytes of a SHA-1, as a little-endian integer (4.4).
+# The first 8 of the 20 bytes of a SHA-1, as a little-endian integer (docs/rules/web.md 4.4).
 _KEY_OF_DIGEST: Final = np.dtype(
     {"names": ["key"], "formats": ["<u8"], "offsets": [0], "itemsize": 20}
 )
 
 
 def check_length(text: str, *, min_characters: int = 300) -> Verdict:
-    """Drop short pages, before any other step (2.3); the title is not part of the text.
+    """Drop short pages, before any other step (docs/rules/web.md 2.3).
 
     >>> check_length("a" * 299).detail
     '299 characters'
@@ -37,7 +37,7 @@ def check_length(text: str, *, min_characters: int = 300) -> Verdict:
 
 
 def normalize(text: str, *, strip_accents: bool = False) -> str:
-    r"""Return a page whose lines are what CCNet hashes (4.2).
+    r"""Return a page whose lines are what CCNet hashes (docs/rules/web.md 4.2).
 
     Each line is stripped and lower-cased, its decimal digits of any script become "0", and the
     34 marks of the punctuation table and the control characters are deleted. ASCII punctuation,
@@ -55,7 +55,7 @@ def normalize(text: str, *, strip_accents: bool = False) -> str:
 
 
 def paragraph_keys(text: str, *, strip_accents: bool = False) -> NDArray[np.uint64]:
-    r"""Return the key of each line of a page: 64 bits of SHA-1 of the normalised line (4.4).
+    r"""Return the key of each line: 64 bits of its SHA-1 once normalised (docs/rules/web.md 4.4).
 
     The empty page has one line, the empty one.
 
@@ -69,7 +69,7 @@ def paragraph_keys(text: str, *, strip_accents: bool = False) -> NDArray[np.uint
 
 
 class Deduplicated(NamedTuple):
-    """A page without its repeated lines, and the fields that CCNet writes with it (4.6)."""
+    """A page without its repeated lines, with the fields of CCNet (docs/rules/web.md 4.6)."""
 
     text: str  # the kept lines as they were, not normalised
     line_ids: list[int]  # which lines were kept, from 0
@@ -86,7 +86,7 @@ def remove_paragraphs(
     *,
     within_document: bool = True,
 ) -> Deduplicated | None:
-    r"""Remove the lines that are duplicates, and repeats of a line inside the page (4.4, 4.5).
+    r"""Remove duplicate lines, and repeats inside the page (docs/rules/web.md 4.4 and 4.5).
 
     Args:
         text: the page that ``keys`` were taken of.
@@ -125,7 +125,7 @@ def remove_paragraphs(
 def plain_controls(text: str) -> str:
     r"""Return a page as a document may hold it: NUL and carriage return become spaces.
 
-    They mean nothing in a page, and a document holds neither (`spec/sources.md` 0.1). Models and
+    They mean nothing in a page, and no document has them (docs/rules/sources.md 0.1). Models and
     hashes see the page as it was.
 
     >>> plain_controls("one\rtwo\nthree")
@@ -137,7 +137,7 @@ def plain_controls(text: str) -> str:
 
 
 def pack_line_ids(line_ids: Sequence[int]) -> str | None:
-    """Write line numbers as CCNet publishes them: base64 of little-endian 16-bit integers (4.7).
+    """Return line numbers as base64 of little-endian 16-bit integers (docs/rules/web.md 4.7).
 
     None when a number needs more than 16 bits: such a page has no packed form.
 

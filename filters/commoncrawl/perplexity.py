@@ -1,9 +1,9 @@
 """Perplexity of a page under a language model of Wikipedia, as in CCNet.
 
 LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl"): CCNet "filters low quality content
-with an n-gram language model". The rules are those of CCNet's code, `spec/web.md` 6: normalise the
-page to one line, encode it with SentencePiece, score the pieces with KenLM. What a perplexity is
-worth, `filters.commoncrawl.cutoffs` says.
+with an n-gram language model". The rules are those of CCNet's code (docs/rules/web.md 6): normalise
+the page to one line, encode it with SentencePiece, score the pieces with KenLM. The buckets that
+perplexities are sorted into are in `filters.commoncrawl.cutoffs`.
 """
 
 from functools import cache
@@ -26,7 +26,7 @@ NORMALIZATION: Final = "ccnet-1"
 
 
 def normalize_for_lm(text: str) -> str:
-    r"""Return a page as the language model sees it (6.2): one line, whatever it was.
+    r"""Return a page as the language model reads it: as one line (docs/rules/web.md 6.2).
 
     The page is stripped, lower-cased and decomposed; combining marks go, decimal digits become
     "0", punctuation becomes ASCII by the table of 4.3, and control characters are deleted, line
@@ -42,7 +42,7 @@ class LanguageModel:
     """A SentencePiece model and the n-gram model of its pieces; made by `load_language_model`.
 
     Attributes:
-        pieces: size of the SentencePiece vocabulary, as the model has it (6.1).
+        pieces: size of the SentencePiece vocabulary, as the model has it (docs/rules/web.md 6.1).
         order: longest n-gram of the language model; 5 in CCNet.
     """
 
@@ -55,7 +55,7 @@ class LanguageModel:
         self.order: int = ngrams.order
 
     def score(self, line: str) -> tuple[float, int]:
-        """Score a normalised line as one sentence (6.3).
+        """Score a normalised line as one sentence (docs/rules/web.md 6.3).
 
         Returns:
             log10 probability of its pieces and the end of the sentence, given its begin; and the

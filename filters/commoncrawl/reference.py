@@ -3,7 +3,7 @@
 LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl"): "we trained a linear model to
 classify pages used as references in Wikipedia v.s. randomly sampled pages, and discarded pages not
 classified as references". Features and threshold are not stated; ours are those of RedPajama v1,
-`spec/web.md` 8.2 and 8.3. The model is defined on whole pages: single paragraphs score near 0.
+docs/rules/web.md 8.2 and 8.3. The model is defined on whole pages: single paragraphs score near 0.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _ESCAPED_PREFIX: Final = "\\" + LABEL_PREFIX
 
 
 def to_line(text: str) -> str:
-    r"""Return a page as one line, for training and for scoring alike (8.3).
+    r"""Return a page as one line, for training and for scoring alike (docs/rules/web.md 8.3).
 
     Each line break, as Unicode has them, becomes one space, so that blank lines leave runs of
     spaces; a word that begins like a label gets a backslash before it.

@@ -1,7 +1,7 @@
 """fastText models: load, predict, train.
 
 The only module that imports fasttext, and it goes around two parts of that package: `load_model`
-prints a warning, and `predict` fails on numpy 2 (DESIGN 7).
+prints a warning, and `predict` fails on numpy 2.
 
 Language identification took half of the time of English Common Crawl. An extension module
 (`filters/fasttext/predictor.py`) does the same sums several times faster. It answers where it can,
@@ -21,7 +21,7 @@ from filters.fasttext.predictor import Top, agrees, load_top
 
 LABEL_PREFIX: Final = "__label__"
 
-# What the `fasttext supervised` command does when nothing is said (spec/web.md 8.2, item 4).
+# What the `fasttext supervised` command does when nothing is said (docs/rules/web.md 8.2, item 4).
 SUPERVISED_DEFAULTS: Final[Mapping[str, Any]] = {
     "lr": 0.1,
     "dim": 100,

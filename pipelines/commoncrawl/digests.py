@@ -1,4 +1,7 @@
-"""Pages of equal digest, in a run and in the runs before it (``spec/web.md`` 8.2 item 7, 10.3)."""
+"""Pages with equal digests, within a run and across earlier runs.
+
+The rules are docs/rules/web.md 8.2, item 7, and docs/rules/web.md 10.3.
+"""
 
 import json
 from collections.abc import Sequence

@@ -72,7 +72,7 @@ class PageReader:
 
 
 def document_of(unit: Unit, page: WetPage) -> Document:
-    """Return the document of a page (2.3)."""
+    """Return the document of a page (docs/rules/web.md 2.3)."""
     meta: dict[str, Any] = {
         "title": page.title,
         "digest": page.digest,

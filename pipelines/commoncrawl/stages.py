@@ -84,7 +84,7 @@ def reference_stage(config: CommonCrawlConfig) -> Keep:
 
 
 class RemoveDuplicates:
-    """The stage that drops the paragraphs which the claims found twice (4.4 to 4.6)."""
+    """Drop the paragraphs that the claims found twice (docs/rules/web.md 4.4 to 4.6)."""
 
     name = "commoncrawl.paragraphs"
 
@@ -113,7 +113,8 @@ class RemoveDuplicates:
             within_document=self.within_document,
         )
         meta["original_nlines"] = len(keys)
-        # cc_net keeps the record's Content-Length here, in bytes and with the title (4.6).
+        # cc_net writes the Content-Length of the record here: bytes, title included
+        # (docs/rules/web.md 4.6).
         bytes_ = meta["content_length_bytes"]
         meta["original_length"] = bytes_ if self.length_in_bytes else len(text)
         self.notes["paragraphs read"] += len(keys)
@@ -196,12 +197,12 @@ def check_bucket(bucket: str, perplexity: float | None, *, kept: frozenset[str])
 
 
 def score_reference(text: str, *, model: str) -> float:
-    """Return the probability that a page is one that Wikipedia would cite (8.3)."""
+    """Return the probability that Wikipedia would cite a page (docs/rules/web.md 8.3)."""
     return wikireference.probability(classifier(model), text)
 
 
 def check_reference(score: float, url: str | None, *, decision: str, threshold: float) -> Verdict:
-    """Decide by the score as it is stored, rounded to 4 decimals (8.3)."""
+    """Decide by the score as it is stored, rounded to 4 decimals (docs/rules/web.md 8.3)."""
     score = round(score, 4)  # the column is a float of 32 bits
     if decision == "pareto":
         return wikireference.check_pareto(score, url or "")

@@ -20,7 +20,7 @@ from pipelines.storage.listing import (
 
 
 def places(config: CommonCrawlConfig) -> list[tuple[str, WebInput]]:
-    """Return the inputs, each with its dump and its place in that dump's listing (2.1).
+    """Return each input with its dump and its place in the dump (docs/rules/web.md 2.1).
 
     Raises:
         StorageError: an input is not there.
@@ -55,7 +55,7 @@ def stem_of(path: str) -> str:
 
 
 def scope_name(config: CommonCrawlConfig, dump: str, file: WebInput) -> tuple[str, int]:
-    """Return the scope in which the paragraphs of a file must be unique (4.4)."""
+    """Return the scope in which the paragraphs of a file must be unique (docs/rules/web.md 4.4)."""
     if config.scope == "corpus":
         return "", 0
     if config.scope == "dump":

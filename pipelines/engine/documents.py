@@ -1,4 +1,4 @@
-"""The document that every source produces, and its Parquet form (DESIGN 3).
+"""The document that every source produces, and its Parquet form.
 
 Inside a pass a document is a plain dataclass; Arrow begins at the writer. Files are written with
 fixed settings, so that equal documents give equal bytes.
@@ -19,7 +19,7 @@ CHARACTERS_PER_GROUP = 16_000_000  # bounds what a writer holds, whatever the do
 
 @dataclass(slots=True)
 class Document:
-    """One document on its way through the stages; the columns of DESIGN 3 and ``row``."""
+    """One document on its way through the stages: the columns of a documents file, and ``row``."""
 
     id: str
     source: str

@@ -1,4 +1,4 @@
-"""A time budget for each document (``spec/sources.md`` 0.2, rule 5).
+"""A time budget for each document (docs/rules/sources.md 0.2, rule 5).
 
 A pathological document must cost its budget and not the run. A watchdog thread reads the CPU clock
 of the thread that works and raises :class:`DocumentTimeout` there; the ledger turns it into the
@@ -15,7 +15,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-DOCUMENT_SECONDS = 60.0  # CPU seconds a document may take (spec/sources.md 0.2.5)
+DOCUMENT_SECONDS = 60.0  # CPU seconds a document may take (docs/rules/sources.md 0.2, rule 5)
 _POLL_SECONDS = 0.25
 
 

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from filters.verdict import KEEP, Verdict, drop
 from pipelines.engine.documents import Document
 
-MAX_CHARACTERS = 64_000_000  # size cap of one document (spec/sources.md 0.2.5), beyond any book
+# The size cap of one document (docs/rules/sources.md 0.2, rule 5): no book is as long.
+MAX_CHARACTERS = 64_000_000
 
 
 class Stage(Protocol):
@@ -106,7 +107,9 @@ class Score:
 
 
 def check_text(text: str, *, max_characters: int = MAX_CHARACTERS) -> Verdict:
-    r"""Hold the output contract: valid Unicode, no NUL, ``\n`` line ends, not blank (0.1).
+    r"""Check the contract that the text of every document keeps (docs/rules/sources.md 0.1).
+
+    A text is valid Unicode, has no NUL, ends its lines with ``\n``, and is not blank.
 
     >>> check_text("a\x00b").reason
     'nul_character'

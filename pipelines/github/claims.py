@@ -65,7 +65,9 @@ _CLAIM = pa.schema(
 
 
 def rank_of(repo_name: str, path: str) -> bytes:
-    """Return what decides between files: smallest (repository, path) in code-point order (1.6).
+    """Return the rank of a file among equal ones (docs/rules/sources.md 1.6).
+
+    The smallest (repository, path) in code-point order wins.
 
     UTF-8 orders as code points do, and NUL ends the name of the repository.
     """

@@ -1,4 +1,4 @@
-"""GitHub's tables as units and documents (``spec/sources.md`` 1.1).
+"""GitHub's tables as units and documents (docs/rules/sources.md 1.1).
 
 ``contents`` holds each blob once, ``files`` names it once a path, ``licenses`` and ``languages``
 know the repositories; the reference query's export joins them all in one row a file. Whatever the
@@ -123,7 +123,7 @@ def read_table(part: Part, read: Any, **options: Any) -> Iterator[Any]:
 
 
 def file_url(repo_name: str, ref: str | None, path: str) -> str:
-    """Return the page of a file (1.7), each segment percent-encoded.
+    """Return the page of a file (docs/rules/sources.md 1.7), each segment percent-encoded.
 
     >>> file_url("a/b", "refs/heads/main", "x y/#.c")
     'https://github.com/a/b/blob/main/x%20y/%23.c'

@@ -1,6 +1,6 @@
 """GitHub: permissively licensed source files (section 2.1, "Github", 4.5 % of the mixture).
 
-The inputs are exports of BigQuery's ``github_repos`` (``spec/sources.md`` 1). A record is a file:
+The inputs are exports of BigQuery's ``github_repos`` (docs/rules/sources.md 1). A record is a file:
 a row of ``files``, or of the reference query's joined export. In the order of the spec's 1.2:
 
 1. the licence of its repository is looked up, a join by claims, and must be permissive;

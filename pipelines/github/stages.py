@@ -93,7 +93,7 @@ def cleaning(config: GithubConfig) -> list[Stage]:
 
 
 def measure(text: str) -> dict[str, float]:
-    """Return the statistics of a file as they go into ``meta`` (1.7)."""
+    """Return the statistics of a file as they go into ``meta`` (docs/rules/sources.md 1.7)."""
     return quality.source_statistics(text)._asdict()
 
 

@@ -42,7 +42,7 @@ class UnitKeys:
         self.keys = 0  # that were added, repeats within a document included
 
     def add(self, row: int, keys: Keys, rank: bytes = b"") -> None:
-        """Take the keys of a document's lines; repeats within it count once (4.4).
+        """Add the keys of a document's lines, each of them once (docs/rules/web.md 4.4).
 
         Args:
             row: of the document in its unit.

@@ -1,7 +1,7 @@
 """Pages of Common Crawl in one language, as its pipeline sees them, for what is learnt from them.
 
 Inputs are complete runs of Common Crawl, or WET files. WET files take the way of CCNet here
-(``spec/web.md`` 2 to 5): 300 characters at least, paragraphs that two pages hold removed, the
+(docs/rules/web.md 2 to 5): 300 characters at least, paragraphs that two pages hold removed, the
 language identified; the files that are named together are the scope of the paragraphs. That takes
 8 bytes a line in memory, about 20 MB for a WET file of 45,000 pages: dozens of files, not a dump.
 """
@@ -30,7 +30,7 @@ from pipelines.storage import files as storage
 from tokenizer.files import sha256_of
 
 SOURCE = "commoncrawl"
-MIN_CHARS = 300  # of a page, before anything else (2.3)
+MIN_CHARS = 300  # of a page, before anything else (docs/rules/web.md 2.3)
 # The stage that drops pages of other languages. What is rejected later has the language, and is a
 # page of some perplexity.
 LANGUAGE_STAGE = "commoncrawl.language"

@@ -1,7 +1,7 @@
 """The language model of Wikipedia that tells good pages of Common Crawl from bad ones.
 
 ``python -m pipelines lm --input WIKIPEDIA_RUN --lang en --out MODELS`` trains SentencePiece and an
-n-gram model as cc_net does (``spec/web.md`` 6.1), and writes ``en.sp.model``, ``en.arpa.bin`` and
+n-gram model as cc_net does (docs/rules/web.md 6.1), and writes ``en.sp.model``, ``en.arpa.bin`` and
 the card ``en.json``. What perplexity is good follows from pages of Common Crawl: with
 ``--cutoffs-from`` the same command measures a sample of them and writes ``cutoffs.csv``.
 

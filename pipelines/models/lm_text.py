@@ -1,4 +1,4 @@
-"""What a language model is trained on: introductions of Wikipedia's articles (``spec/web.md`` 6.1).
+"""The text of a language model: introductions of Wikipedia's articles (docs/rules/web.md 6.1).
 
 Inputs are complete runs of our Wikipedia source, or search dumps as cc_net uses them
 (``enwiki-20190225-cirrussearch-content.json.gz``: a line that names a page, a line that holds it).

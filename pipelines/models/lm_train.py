@@ -1,4 +1,4 @@
-"""Train SentencePiece and KenLM on lines of normalised text, as cc_net does (``spec/web.md`` 6.1).
+"""Train SentencePiece and KenLM on normalised lines, as cc_net does (docs/rules/web.md 6.1).
 
 The same text gives the same bytes: SentencePiece is given all of it (its own sample cannot be
 repeated) and a fixed number of threads, since it adds up floats by thread; ``lmplz`` and

@@ -1,6 +1,6 @@
-"""Models of Common Crawl: found and checked before a run, loaded once a process (DESIGN 8).
+"""Models of Common Crawl: found and checked before a run, loaded once per process.
 
-A run names its models by paths; their SHA-256 go into its configuration (``spec/web.md`` 14), so
+A run names its models by paths; their SHA-256 go into its configuration (docs/rules/web.md 14), so
 that a run is not resumed with others. Workers load them from the same paths, memory-mapped where
 the format allows it.
 """

@@ -3,7 +3,7 @@
 ``python -m pipelines wikiref --wikipedia DUMP --commoncrawl RUN --out MODEL`` joins the references
 of a Wikipedia dump with pages of Common Crawl that are there already, trains fastText on the cited
 ones and on as many others, and writes the model with a card: how well it does on domains that it
-has not seen (``spec/web.md`` 8.3). The same inputs give the same bytes.
+has not seen (docs/rules/web.md 8.3). The same inputs give the same bytes.
 """
 
 import shutil
@@ -263,7 +263,8 @@ def evaluate(model: FastTextModel, examples: Examples, threshold: float) -> dict
         "precision": _rounded(decisions.precision),
         "recall": _rounded(decisions.recall),
         "kept_of_random_pages": _rounded(sampled.kept_fraction),
-        # For who wants to keep a share of the pages rather than those from a score on (8.3).
+        # For users who want to keep a share of the pages and not all above a score
+        # (docs/rules/web.md 8.3).
         "threshold_for_kept": {
             str(share): threshold_for(of_random, share) for share in KEPT_SHARES if of_random
         },

@@ -1,4 +1,4 @@
-"""The pages that the classifier learns from and is measured on, as lines (``spec/web.md`` 8.3)."""
+"""The pages that the classifier is trained and measured on, as lines (docs/rules/web.md 8.3)."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from filters.urls import registered_domain
 from pipelines.models.crawl_pages import CrawlPage, rank_of
 from pipelines.models.wikiref_sample import Sample, read_chosen
 
-HELD_OUT_SHARE = 0.1  # of the domains (8.3)
+HELD_OUT_SHARE = 0.1  # of the domains (docs/rules/web.md 8.3)
 _SHUFFLE_FILES = 64  # examples are shuffled by way of so many files, one in memory at a time
 
 

@@ -1,4 +1,4 @@
-"""Which pages the classifier of Wikipedia's references learns from (``spec/web.md`` 8.3).
+"""Which pages the classifier of Wikipedia's references learns from (docs/rules/web.md 8.3).
 
 Pages are joined with the references by 64-bit hashes of their urls, in sorted arrays. What is held:
 8 bytes a reference (24 while they are sorted), 40 a cited page, and four times as many of the

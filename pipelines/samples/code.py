@@ -1,7 +1,7 @@
 """A few small repositories, written for the demonstration, each file there to meet one rule.
 
 Installed packages are all released and clean; these hold what a crawl of repositories holds too.
-The rules are those of spec sources 1.2 to 1.6, and each file says which one it is there for.
+The rules are docs/rules/sources.md 1.2 to 1.6, and each file says which one it is there for.
 """
 
 from dataclasses import dataclass

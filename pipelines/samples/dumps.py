@@ -1,4 +1,4 @@
-"""Dumps in MediaWiki's export format, for samples and tests (``spec/sources.md`` 2.1)."""
+"""Dumps in MediaWiki's export format, for samples and tests (docs/rules/sources.md 2.1)."""
 
 import bz2
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Sample inputs in the sources' real formats, from text that every Python installation carries.
 
 Nothing is downloaded: the packages of the running environment and the standard library become an
-export of BigQuery's `github_repos` (spec sources 1.1), beside a few repositories of our own
+export of BigQuery's `github_repos` (docs/rules/sources.md 1.1), beside a few repositories of ours
 (``sample_code``). The samples are small and deterministic: the same environment gives the same
 bytes. They serve the demonstration and the tests; a corpus is built from the real sources.
 """

@@ -1,7 +1,7 @@
 """Pages of three Wikipedias, written for the demonstration, each there to meet a rule.
 
 Real dumps are not ours to copy. These hold in few words what theirs hold: redirects, talk, tables,
-references, templates that say something and templates that do not (``spec/sources.md`` 2.2 to 2.7).
+references, templates with text and templates without (docs/rules/sources.md 2.2 to 2.7).
 """
 
 from pipelines.samples.dumps import NAMESPACES, WikiPage

@@ -1,4 +1,4 @@
-"""The files of a Common Crawl dump: found by a listing, and cut into shards (``spec/web.md`` 2.1).
+"""The files of a Common Crawl dump, as its listing names them (docs/rules/web.md 2.1).
 
 A dump lists its files in `wet.paths.gz`: relative paths, a line each. The place of a file in that
 list is its index, and decides its shard and its group; so a run over a part of a dump names the
@@ -17,7 +17,7 @@ from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 
 SHARDS = 1600  # of a dump, as cc_net cuts it
-SHARDS_PER_GROUP = 50  # are deduplicated together: hash_in_mem of cc_net (spec/web.md 4.4)
+SHARDS_PER_GROUP = 50  # are deduplicated together: hash_in_mem of cc_net (docs/rules/web.md 4.4)
 PREFIX = "https://data.commoncrawl.org/"
 LISTING = re.compile(r"\.paths(\.gz)?$")
 GZIP_MAGIC = b"\x1f\x8b"

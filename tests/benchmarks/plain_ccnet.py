@@ -1,6 +1,6 @@
 """CCNet the way cc_net goes about it: line by line, dictionaries, one page after the other.
 
-In our own words, by ``spec/web.md`` 4 to 7, with the same models and the same answers: what our
+In our own words, by docs/rules/web.md 4 to 7, with the same models and the same answers: what our
 pipeline is compared with. Arguments: LANGID MODELS OUT WET...; prints JSON.
 """
 
@@ -50,7 +50,7 @@ def pages(path: str) -> Iterator[dict[str, str]]:
 
 
 def normalize_line(line: str) -> str:
-    """Return a line as it is hashed (4.2)."""
+    """Return a line as it is hashed (docs/rules/web.md 4.2)."""
     line = line.strip()
     if not line:
         return line
@@ -64,7 +64,7 @@ def key(line: str) -> int:
 
 
 def normalize_page(text: str) -> str:
-    """Return a page as the language model sees it (6.2)."""
+    """Return a page as the language model sees it (docs/rules/web.md 6.2)."""
     text = unicodedata.normalize("NFD", text.strip().lower())
     text = "".join(c for c in text if unicodedata.category(c) != "Mn")
     text = DIGITS.sub("0", text)

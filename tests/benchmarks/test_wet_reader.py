@@ -13,7 +13,7 @@ from tests.pipelines.readers.archives import conversion, packed
 
 pytestmark = pytest.mark.benchmark
 
-PAGE_BYTES = 6_400  # the mean page of the development files (DESIGN 8)
+PAGE_BYTES = 6_400  # the mean page of the sample files
 TEXT = b"".join(path.read_bytes() for path in sorted(Path(os.__file__).parent.glob("*.py")))
 PAGES = [TEXT[start : start + PAGE_BYTES] for start in range(0, len(TEXT), PAGE_BYTES)]
 WET = packed(*(conversion(page, number) for number, page in enumerate(PAGES)))

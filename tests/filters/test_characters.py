@@ -1,4 +1,4 @@
-"""Replacing characters of a whole page (`spec/web.md` 4.3)."""
+"""Replacing characters of a whole page (docs/rules/web.md 4.3)."""
 
 import unicodedata
 from collections.abc import Callable

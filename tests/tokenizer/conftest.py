@@ -16,7 +16,7 @@ TrainSmall = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def llama_settings() -> dict[str, Any]:
-    """What must be set of spec/tokens.md 1.1, written out once more.
+    """What must be set of docs/rules/tokens.md 1.1, written out once more.
 
     Tests of the model and of its properties do not depend on our trainer.
     """

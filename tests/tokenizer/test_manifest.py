@@ -1,4 +1,4 @@
-"""The manifest of a directory of token shards is read strictly (spec/tokens.md, section 3)."""
+"""The manifest of a directory of token shards is read strictly (docs/rules/tokens.md 3)."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Properties T1 to T10 of LLaMA's tokenizer (spec/tokens.md, section 1.3)."""
+"""Properties T1 to T10 of LLaMA's tokenizer (docs/rules/tokens.md 1.3)."""
 
 import sys
 import unicodedata

@@ -1,4 +1,4 @@
-"""Token shards: placement, bytes and checks (spec/tokens.md, sections 3 and 4.6)."""
+"""Token shards: placement, bytes and checks (docs/rules/tokens.md 3 and 4.6)."""
 
 import hashlib
 import struct

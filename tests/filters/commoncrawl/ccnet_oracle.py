@@ -1,4 +1,4 @@
-"""CCNet once more: slow, plain, and written from `spec/web.md` 2-7 without the filters.
+"""CCNet once more: slow, plain, and written from docs/rules/web.md 2-7 without the filters.
 
 Characters one by one, dictionaries of lines, one language model call a page. `run` takes pages to
 buckets; what the filters and the pipeline give must be equal to it, page by page.
@@ -71,7 +71,7 @@ def without_accents(text: str) -> str:
 
 
 def normalized_line(line: str, *, strip_accents: bool = False) -> str:
-    """Return a line as it is hashed (4.2)."""
+    """Return a line as it is hashed (docs/rules/web.md 4.2)."""
     line = line.strip()
     if not line:
         return ""
@@ -94,14 +94,14 @@ def normalized_page(text: str, *, strip_accents: bool = False) -> str:
 
 
 def key(line: str, *, strip_accents: bool = False) -> int:
-    """Return the key of a line (4.4)."""
+    """Return the key of a line (docs/rules/web.md 4.4)."""
     line = normalized_line(line, strip_accents=strip_accents)
     digest = hashlib.sha1(line.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
     return sum(digest[i] * 256**i for i in range(8))
 
 
 def normalized_for_lm(text: str) -> str:
-    """Return a page as the language model sees it (6.2)."""
+    """Return a page as the language model sees it (docs/rules/web.md 6.2)."""
     text = text.strip()
     if not text:
         return ""
@@ -127,7 +127,7 @@ def identified(langid_model: Any, text: str, newline: str = " ") -> tuple[str, f
 
 
 def scored(model: tuple[Any, Any], text: str) -> float | None:
-    """Return the perplexity (6.3), by a SentencePiece processor and a KenLM model."""
+    """Return the perplexity by SentencePiece and KenLM (docs/rules/web.md 6.3)."""
     processor, ngrams = model
     line = normalized_for_lm(text)
     if not line:
@@ -164,7 +164,7 @@ def deduplicate(
     strip_accents: bool = False,
     within_document: bool = True,
 ) -> Result:
-    """Remove the lines whose key is a duplicate, then repeats inside the page (4.4 to 4.6)."""
+    """Remove duplicate lines, then repeats inside the page (docs/rules/web.md 4.4 to 4.6)."""
     lines = page.split("\n")
     kept: list[int] = []
     seen: set[int] = set()
@@ -204,7 +204,7 @@ def run(
 
     Args:
         documents_by_group: the pages of each group: those that are compared for duplicates. A page
-            is its text without the title, each line stripped (2.3).
+            is its text without the title, each line stripped (docs/rules/web.md 2.3).
         langid_model: of the fasttext package.
         language_models: a SentencePiece processor and a KenLM model, by language.
         cutoffs: perplexities at the percentiles 30 and 60, by language.

@@ -1,4 +1,4 @@
-"""Tables of cutoffs, and the bucket of a page (`spec/web.md` 7)."""
+"""Tables of cutoffs, and the bucket of a page (docs/rules/web.md 7)."""
 
 import json
 from dataclasses import replace

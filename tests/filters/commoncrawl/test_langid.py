@@ -1,4 +1,4 @@
-"""Language of pages (`spec/web.md` 5)."""
+"""Language of pages (docs/rules/web.md 5)."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Keys of lines, and pages without their repeated lines (`spec/web.md` 2.3, 4)."""
+"""Keys of lines, and pages without their repeated lines (docs/rules/web.md 2.3, 4)."""
 
 import base64
 import hashlib
@@ -144,7 +144,7 @@ def test_fields_of_a_page_without_duplicates() -> None:
     ],
 )
 def test_remove_paragraphs(page: str, duplicated: list[bool], text: str | None) -> None:
-    """Flagged lines go, of the others repeats; a page with nothing left is None (4.5)."""
+    """Flagged lines and repeats go; a page with nothing left is None (docs/rules/web.md 4.5)."""
     rest = remove(page, duplicated)
     assert (rest.text if rest else None) == text
 

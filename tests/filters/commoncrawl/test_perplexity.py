@@ -1,4 +1,4 @@
-"""Perplexity of pages under small models (`spec/web.md` 6)."""
+"""Perplexity of pages under small models (docs/rules/web.md 6)."""
 
 from collections.abc import Callable
 from pathlib import Path

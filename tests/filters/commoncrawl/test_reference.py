@@ -1,4 +1,4 @@
-"""Pages that look like Wikipedia's references (`spec/web.md` 8)."""
+"""Pages that look like Wikipedia's references (docs/rules/web.md 8)."""
 
 from pathlib import Path
 

@@ -51,7 +51,7 @@ def models(wet_files: list[Path], langid: Path, tmp_path_factory: pytest.TempPat
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Yield the text of each conversion record: its body without the title (2.3)."""
+    """Yield the body of each conversion record without its title (docs/rules/web.md 2.3)."""
     for record in gzip.decompress(path.read_bytes()).decode().split("WARC/1.0\r\n")[1:]:
         head, _, body = record.partition("\r\n\r\n")
         if "WARC-Type: conversion" in head:
@@ -147,7 +147,7 @@ def test_every_page_is_what_the_rules_say(
 def test_workers_and_order_change_no_byte_of_the_real_pages(
     tmp_path: Path, wet_files: list[Path], langid: Path, models: Path
 ) -> None:
-    """One, two and four workers, inputs in another order, in one scope (DESIGN 3)."""
+    """One, two and four workers, inputs in another order, in one scope (docs/architecture.md)."""
     options = ("--scope", "dump", "--keep", "first")
     pipeline(tmp_path / "1", wet_files, langid, models, *options)
     for workers in ("2", "4"):

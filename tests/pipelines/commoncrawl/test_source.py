@@ -93,7 +93,7 @@ def test_every_page_that_is_not_kept_says_why(
 def test_a_document_carries_what_the_decisions_need(
     tmp_path: Path, inputs: list[str], models: Path
 ) -> None:
-    """Scores are columns; the rest of CCNet's fields are in meta (4.6)."""
+    """Scores are columns; the rest of CCNet's fields are in meta (docs/rules/web.md 4.6)."""
     assert curate(tmp_path / "run", inputs, models, "--scope", "dump") == 0
     row = next(row for row in rows(tmp_path / "run", "documents") if row["id"].endswith("a:1"))
     meta = row["meta"]
@@ -138,7 +138,7 @@ def test_files_of_different_groups_do_not_meet(
 def test_the_first_copy_of_a_paragraph_can_be_kept(
     tmp_path: Path, inputs: list[str], models: Path
 ) -> None:
-    """The smallest (dump, file, record) keeps it (4.4)."""
+    """The smallest (dump, file, record) keeps it (docs/rules/web.md 4.4)."""
     options = ("--scope", "dump", "--keep", "first")
     assert curate(tmp_path / "run", inputs, models, *options) == 0
     kept = {row["id"]: row["text"] for row in rows(tmp_path / "run", "documents")}
@@ -214,7 +214,7 @@ def test_all_buckets_are_every_bucket(tmp_path: Path, inputs: list[str], models:
 def test_workers_and_the_order_of_inputs_change_no_byte(
     tmp_path: Path, inputs: list[str], models: Path, options: tuple[str, ...]
 ) -> None:
-    """One process, two, and inputs named in another order (DESIGN 3)."""
+    """One process, two, and inputs named in another order (docs/architecture.md)."""
     wikiref = ("--wikiref", str(models / "wikiref.bin"))
     assert curate(tmp_path / "one", inputs, models, *wikiref, *options) == 0
     assert curate(tmp_path / "two", inputs[::-1], models, *wikiref, *options, "--workers", "2") == 0
@@ -224,7 +224,7 @@ def test_workers_and_the_order_of_inputs_change_no_byte(
 def test_every_record_is_kept_rejected_or_bad(
     tmp_path: Path, inputs: list[str], models: Path
 ) -> None:
-    """Also with a record that is no page and a file that is cut off (DESIGN 3)."""
+    """Also with a record that is no page and a file that is cut off (docs/architecture.md)."""
     whole = Path(inputs[1]).read_bytes()
     Path(inputs[1]).write_bytes(whole[:-60])
     damaged = write_crawl(tmp_path / "in", {"d": [wet_record("", "no address"), page(10, 11)]})
@@ -249,7 +249,7 @@ def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
     step: tuple[Any, str],
     calls: int,
 ) -> None:
-    """Scopes that are done are not read again, for claims or for documents (DESIGN 3)."""
+    """Scopes that are done are not read again, for claims or for documents."""
     assert curate(tmp_path / "whole", inputs, models) == 0
     module, name = step
     cut_off = failing_after(calls, getattr(module, name), tmp_path / "before")
@@ -308,7 +308,7 @@ def test_another_model_is_another_run(
 
 
 def test_a_listing_decides_the_groups(tmp_path: Path, models: Path) -> None:
-    """A file's place among all files of a dump is its group, wherever the files lie (2.1, 4.4)."""
+    """A file's place in its dump decides its group (docs/rules/web.md 2.1 and 4.4)."""
     twice = [page(0, 4), page(1, 5)], [page(0, 4, url="http://example.com/again")]
     listed = [f"crawl-data/CC-MAIN-2019-09/wet/{n:05d}.warc.wet.gz" for n in range(100)]
     for path in listed:

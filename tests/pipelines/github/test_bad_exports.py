@@ -102,7 +102,7 @@ def test_lone_surrogates_do_not_reach_the_text() -> None:
 
 
 def test_an_escaped_nul_stays_in_the_text() -> None:
-    """It is for the filters to drop (spec sources 1.2, step 5)."""
+    """It is for the filters to drop (docs/rules/sources.md 1.2, step 5)."""
     (row,) = read_blobs(io.BytesIO(rb'{"id": "aa", "content": "a\u0000b"}'), "contents")
     assert isinstance(row, BlobRow)
     assert row.content == "a\0b"
@@ -110,7 +110,7 @@ def test_an_escaped_nul_stays_in_the_text() -> None:
 
 @pytest.mark.parametrize("form", ["parquet", "json", "avro"])
 def test_bytes_that_are_not_utf8_are_replaced_and_counted(form: str) -> None:
-    """A document is not lost for one bad byte (spec sources 0.2.6)."""
+    """A document is not lost for one bad byte (docs/rules/sources.md 0.2, rule 6)."""
     rows = [{"id": "aa", "content": "caf@@ \ufffd"}, {"id": "bb", "content": "é"}]
     if form == "parquet":
         text = pa.array([b"caf\xe9\xe9 \xef\xbf\xbd", "é".encode()], pa.binary())

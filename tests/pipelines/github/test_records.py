@@ -154,7 +154,7 @@ def test_a_joined_export_may_lack_the_blob_id() -> None:
 
 
 def test_sample_columns_name_the_file() -> None:
-    """`sample_contents` says where one copy of the blob is (spec sources 1.1)."""
+    """`sample_contents` says where one copy of the blob is (docs/rules/sources.md 1.1)."""
     stream = as_parquet(
         [
             {

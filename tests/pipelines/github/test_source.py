@@ -63,13 +63,13 @@ def test_every_file_that_is_not_kept_says_why(tables_run: Path) -> None:
 
 
 def test_of_equal_blobs_and_of_equal_texts_the_smallest_path_survives(tables_run: Path) -> None:
-    """Each with the number of files that it stands for; the vendored copy does not count (1.6)."""
+    """Each has its count of copies, without the vendored one (docs/rules/sources.md 1.6)."""
     kept = {_place(r): (r["text"], r["meta"]["copies"]) for r in read(tables_run)}
     assert kept == {"mit/one/total.py": (BODY, 2), "mit/one/stack.py": (OTHER, 2)}
 
 
 def test_a_document_says_where_it_is_from(tables_run: Path) -> None:
-    """Its page, licence and the languages of its repository (1.7)."""
+    """Its page, licence and the languages of its repository (docs/rules/sources.md 1.7)."""
     row = next(r for r in read(tables_run) if r["meta"]["path"] == "total.py")
     assert row["id"] == "github:aa01"
     assert row["url"] == "https://github.com/mit/one/blob/main/total.py"
@@ -78,7 +78,7 @@ def test_a_document_says_where_it_is_from(tables_run: Path) -> None:
 
 
 def test_every_record_is_kept_rejected_or_bad(tables_run: Path) -> None:
-    """Conservation, by number and by name (DESIGN 3)."""
+    """Conservation, by number and by name (docs/architecture.md)."""
     stats = json.loads((tables_run / "stats.json").read_text())
     assert stats["records_read"] == len(FILES) == stats["documents"] + stats["rejected"]
     assert stats["bad_records"] == 0
@@ -141,7 +141,7 @@ def test_the_redpajama_profile_keeps_what_redpajama_keeps(tmp_path: Path) -> Non
 
 
 def test_two_processes_give_the_bytes_of_one(tables_run: Path, tmp_path: Path) -> None:
-    """The number of workers shows nowhere (DESIGN 3, "Determinism")."""
+    """The number of workers shows nowhere (docs/architecture.md)."""
     inputs = write_tables(tmp_path / "in")
     assert curate(tmp_path / "run", inputs, "--workers", "2") == 0
     assert content(tmp_path / "run") == content(tables_run)
@@ -191,7 +191,7 @@ def test_the_real_tables_are_accounted_for(tmp_path: Path) -> None:
 
 
 def test_redpajama_counts_letters_a_token(tmp_path: Path) -> None:
-    """Its rule is on with a model that counts, and drops what is mostly signs (1.5)."""
+    """The rule needs a tokenizer, and drops what is mostly signs (docs/rules/sources.md 1.5)."""
     lines = [f"value_{i} = [{i}, {i * 7}, '{chr(97 + i % 26)}']" for i in range(400)]
     text = tmp_path / "text.txt"
     text.write_text("\n".join(lines), "utf-8")

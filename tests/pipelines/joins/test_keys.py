@@ -93,7 +93,7 @@ def test_lines_are_dropped_as_dictionaries_say(
 
 
 def test_a_line_twice_in_one_document_is_no_duplicate(tmp_path: Path) -> None:
-    """Nor is it claimed as one (4.5)."""
+    """Nor is it claimed as one (docs/rules/web.md 4.5)."""
     found = judge(tmp_path, {"a": [[7, 7], [8]]}, "none", 1)
     assert found == {"a": [[False, False], [False]]}
 

@@ -190,7 +190,7 @@ def _reason(license_: str | None, file: CodeFile) -> str:
 
 
 def test_our_own_repositories_show_the_rules() -> None:
-    """Each file meets the rule that it is there for (spec sources 1.2 to 1.5)."""
+    """Each file meets the rule that it is there for (docs/rules/sources.md 1.2 to 1.5)."""
     reasons = {
         f"{repository.name.removeprefix('corpusmill/')}/{file.path}": _reason(
             repository.license, file
