@@ -1,1 +1,1 @@
-"""What must be decided across documents: claims, their decision, and what follows from it."""
+"""Decisions across documents: claims, how they are decided, and how verdicts are applied."""

@@ -1,17 +1,18 @@
-"""Claims, and how they are decided: what must meet across documents.
+"""Claims: how a decision across documents is made.
 
 1. Each unit emits *claims*: a table with a ``key`` (a hash of 64 bits or a digest of 16 bytes), and
-   what the decision needs beside it (``row``: the record that claims; a ``rank``, a ``count``,
+   with what else the decision needs (``row``: the record that claims; a ``rank``, a ``count``,
    facts).
-2. Claims are grouped by bucket, the high bits of the key, and not by key: one group holds millions
-   of claims and is decided by sorting arrays, not by a Python loop.
-3. Verdicts return, packed, to the units that claimed; the next reading of a unit applies them.
+2. Claims are grouped by bucket, which is the high bits of the key, and not by key. So one group
+   holds millions of claims and is decided by sorting arrays, not by a Python loop.
+3. Packed verdicts return to the units that claimed, and are applied when a unit is read next.
 
 Text is never moved. A unit combines its own claims per key before it emits them, so a key that is
-everywhere (the empty file) has as many claims as there are units, and not as there are records.
+in most records (the empty file) has one claim per unit and not one per record.
 
-Decisions are pure functions from the blocks of a group to verdicts. They order claims totally
-(rank, then unit, then row), so neither the order of arrival nor the number of buckets shows.
+Decisions are pure functions from the blocks of a group to verdicts. They sort claims by a total
+order (rank, then unit, then row), so the verdicts depend neither on the order in which claims
+arrive nor on the number of buckets.
 """
 
 import hashlib
@@ -40,29 +41,29 @@ Decide = Callable[[Sequence[Block]], Iterator[tuple[str, bytes]]]
 
 
 class LostVerdictError(BaseException):
-    """A claim was not answered: a defect.
+    """A claim has no verdict, which is a defect of this program.
 
-    Not an ``Exception``, so that no stage makes a reject of it.
+    It is not an ``Exception``, so that it cannot become a reject.
     """
 
 
 def by_name(unit: Unit) -> str:
-    """Order units as the sorted inputs are."""
+    """Order units by name, which is the order of the sorted inputs."""
     return unit.name
 
 
 @dataclass(frozen=True)
 class Claims:
-    """A phase: every unit claims, and the claims are decided where they meet.
+    """A phase in which every unit claims, and the claims are decided group by group.
 
     Args:
-        title: as progress shows it.
-        topic: of the decision; units meet within its scopes.
-        emit: yields the claims of a unit, in chunks; it may look at verdicts of earlier phases.
-        decide: the decision; see :func:`deciding` for one on a whole table.
-        wants: topics of the verdicts that ``emit`` looks at.
+        title: shown by progress.
+        topic: the decision; claims are decided together within one of its scopes.
+        emit: yields the claims of a unit, in chunks; it may use verdicts of earlier phases.
+        decide: makes the decision; :func:`deciding` returns one from a function on a table.
+        wants: topics of the verdicts that ``emit`` uses.
         of: which units of the source claim.
-        order: of a unit among those of its scope, where the earlier unit wins.
+        order: returns what sorts the units of a scope, where the earlier unit wins.
     """
 
     title: str
@@ -74,7 +75,7 @@ class Claims:
     order: Callable[[Unit], str] = by_name
 
     def steps(self, context: Context) -> list[Step]:
-        """Return the step in which units claim, and the one that decides."""
+        """Return the step in which units claim, and the step that decides."""
         units = [unit for unit in context.units if self.of(unit)]
         name = self.topic.name
         return [
@@ -92,14 +93,14 @@ class Claims:
         ]
 
     def stage_names(self, _context: Context) -> list[str]:
-        """Return no stages: a stage of a later phase applies the verdicts."""
+        """Return no stages, since a stage of a later phase applies the verdicts."""
         return []
 
 
 def claim(phase: Claims, workspace: Workspace, unit: Unit, verdicts: Verdicts) -> None:
-    """Write the claims of a unit; one that cannot be read claims nothing.
+    """Write the claims of a unit; a unit that cannot be read claims nothing.
 
-    The phase that writes documents reads the unit again, and commits it with the reason.
+    The phase that writes documents reads the unit again and commits it with the reason.
     """
     name = phase.topic.name
     try:
@@ -114,7 +115,7 @@ def claim(phase: Claims, workspace: Workspace, unit: Unit, verdicts: Verdicts) -
 
 
 def claim_nothing(topic: str, workspace: Workspace, unit: Unit, _why: str) -> None:
-    """Leave the mark of a unit that cannot be run."""
+    """Write an empty claims file for a unit that cannot be run."""
     workspace.write_no_claims(topic, unit.name)
 
 
@@ -147,7 +148,7 @@ def decide_group(
 
 
 def deciding(decide: Callable[[pa.Table], pa.Table]) -> Decide:
-    """Return the decision on blocks of one on a table.
+    """Turn a decision on one table into a decision on blocks.
 
     Args:
         decide: a pure function from the claims of a group, with the ``unit`` of each, to verdicts
@@ -186,7 +187,7 @@ def _one_table(blocks: Sequence[Block], units: Sequence[Any]) -> pa.Table:
 
 
 def digest_key(*parts: str) -> bytes:
-    r"""Return the 16-byte key of a tuple of strings: BLAKE2b of the parts, each ended by a NUL.
+    r"""Return the 16-byte key of several strings: BLAKE2b of the parts, each followed by a NUL.
 
     >>> digest_key("a", "bc") == digest_key("ab", "c")
     False
@@ -196,7 +197,7 @@ def digest_key(*parts: str) -> bytes:
 
 
 def readable(rank: bytes) -> str:
-    r"""Return a rank of strings as people write it.
+    r"""Return a rank made of strings for use in a message.
 
     >>> readable(b"owner/name\0src/a.py")
     'owner/name/src/a.py'
@@ -229,13 +230,13 @@ def _begins(words: npt.NDArray[Any], order: npt.NDArray[np.int64]) -> npt.NDArra
 
 
 def look_up(claims: pa.Table, *, facts: Sequence[str]) -> pa.Table:
-    """Join facts to those who ask for them.
+    """Join facts to the claims that ask for them.
 
-    A claim states facts (columns not null) or asks (``asks`` true, facts null). Of several
-    statements on one key the smallest in code-point order holds.
+    A claim states facts (columns not null) or asks (``asks`` true, facts null). If several claims
+    state a fact for one key, the smallest in code-point order is taken.
 
     Returns:
-        the locator of every asking claim and the facts of its key, null where nothing was stated.
+        unit and row of every asking claim with the facts of its key, null where none was stated.
     """
     group = _numbers_of_keys(claims)
     asking = claims["asks"].to_numpy().nonzero()[0]
@@ -266,14 +267,14 @@ def _numbers_of_keys(claims: pa.Table) -> npt.NDArray[np.int64]:
 
 
 def first_wins(claims: pa.Table) -> pa.Table:
-    """Of the claims on a key, the smallest rank wins (ties: unit, then row).
+    """Decide that of the claims on a key the smallest rank wins (ties: by unit, then by row).
 
     Args:
-        claims: with ``rank`` (binary or integer) and ``count`` (records that a claim stands for).
+        claims: have ``rank`` (binary or integer) and ``count`` (the records that a claim covers).
 
     Returns:
-        for every claim its locator, ``wins``, ``copies`` (the counts of its key, summed), and
-        ``winner`` and ``winner_row``: rank and row of the claim that won its key.
+        for every claim ``unit`` and ``row``, ``wins``, ``copies`` (the sum of the counts of its
+        key), and ``winner`` and ``winner_row``: rank and row of the claim that won its key.
     """
     order, starts = order_of(claims, "rank")
     lengths = np.diff(np.r_[starts, len(order)])
@@ -296,10 +297,10 @@ def first_wins(claims: pa.Table) -> pa.Table:
 
 
 class LocalWinners:
-    """The decision of :func:`first_wins` among the claims of one unit.
+    """The result of :func:`first_wins` on the claims of one unit.
 
-    A unit decides first among its own claims and emits only those that win there, each with the
-    count of all that it beat; the verdicts on these hold for the others of their key.
+    A unit first decides among its own claims and emits only the winners, each with the sum of the
+    counts of its key. The verdict on a winner then holds for all claims of the unit on that key.
     """
 
     def __init__(self, claims: pa.Table) -> None:
@@ -316,21 +317,21 @@ class LocalWinners:
 
     @property
     def winner_rows(self) -> npt.NDArray[np.int64]:
-        """For each claim in the order of rows, the row that stands for its key in this unit."""
+        """For each claim, in the order of rows, the row that won its key in this unit."""
         return self._winner_rows
 
     def winner_row(self, row: int) -> int:
-        """Return the row whose claim stands for this row's key in this unit."""
+        """Return the row that won the key of this row in this unit."""
         return int(self._winner_rows[np.searchsorted(self._rows, row)])
 
 
 def local_winners(claims: pa.Table) -> pa.Table:
-    """Return the claims of a unit that win within it, with the counts of those that they beat."""
+    """Return the claims that win within a unit, each with the summed count of its key."""
     return LocalWinners(claims).emitted
 
 
 class RowVerdicts:
-    """The verdicts of one topic for one unit, sorted by row, for look-up while the unit is read."""
+    """The verdicts on one topic for one unit, sorted by row, to be looked up while it is read."""
 
     def __init__(self, packed: Sequence[bytes]) -> None:
         self._columns: dict[str, Any] = {}
@@ -349,21 +350,29 @@ class RowVerdicts:
         return len(self._rows)
 
     def __getitem__(self, row: int) -> Mapping[str, Any] | None:
-        """Return the verdict on a row, or None if there is none."""
+        """Return the verdict on a row by column, or None if there is none."""
         at = int(np.searchsorted(self._rows, row))
         if at == len(self._rows) or self._rows[at] != row:
             return None
         return {name: column[at].as_py() for name, column in self._columns.items()}
 
     def column(self, name: str, rows: npt.NDArray[np.int64]) -> pa.Array:
-        """Return one column of the verdicts on the rows given, all of which were claimed."""
+        """Return one column of the verdicts on ``rows``, all of which were claimed.
+
+        Raises:
+            LostVerdictError: a row has no verdict.
+        """
         at = np.searchsorted(self._rows, rows)
         if len(rows) and (at.max() >= len(self._rows) or (self._rows[at] != rows).any()):
-            raise LostVerdictError("a claim was not answered")
+            raise LostVerdictError("a row that was claimed has no verdict")
         return self._columns[name].take(pa.array(at))
 
     def of(self, row: int) -> Mapping[str, Any]:
-        """Return the verdict on a row that was claimed; a lost one must not pass in silence."""
+        """Return the verdict on a row that was claimed.
+
+        Raises:
+            LostVerdictError: the row has no verdict.
+        """
         verdict = self[row]
         if verdict is None:
             raise LostVerdictError(f"no verdict on row {row}, which was claimed")

@@ -1,8 +1,8 @@
-"""Records that go where their kind is gathered: tokens to their shard, answers to their question.
+"""Exchange records between units and groups, such as tokens and their shards.
 
-One of the few places where text-sized data moves. Each unit gives its records to numbered groups,
-packed; each group is then written by one worker. The records travel as claims do, with the number
-of the group as their key, so a run that is cut off goes on where it was.
+This is one of the few places where data as large as text moves between workers. Each unit gives
+packed records to numbered groups, and one worker then writes each group. The records travel as
+claims whose key is the number of the group, so an interrupted run resumes as it does with claims.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ _SHIFT = np.uint64(64 - (MAX_BUCKETS.bit_length() - 1))
 
 
 def group_keys(groups: npt.ArrayLike) -> npt.NDArray[np.uint64]:
-    """Return the keys of claims that belong to numbered groups, each a bucket of its own.
+    """Return the keys of claims on numbered groups, each of which is a bucket of its own.
 
     >>> [int(key) >> 48 for key in group_keys([0, 5])]
     [0, 5]
@@ -34,16 +34,16 @@ def group_keys(groups: npt.ArrayLike) -> npt.NDArray[np.uint64]:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A phase: units give records to groups, and each group is written as a whole.
+    """A phase in which units give records to groups, and each group is written as a whole.
 
     Args:
-        title: as progress shows the units.
-        topic: name of what is gathered.
+        title: shown by progress for the step of the units.
+        topic: name of what is exchanged.
         emit: yields the records of a unit in chunks, with ``key`` by :func:`group_keys`.
-        write: writes the file of a group from the blocks of all units.
-        written: the path, in the run directory, of the file that marks a group as written.
-        groups: their number.
-        of: which units of the source.
+        write: writes the files of a group from the blocks of all units.
+        written: returns the path, in the run directory, of the file that marks a group as written.
+        groups: number of groups.
+        of: which units of the source take part.
     """
 
     title: str
@@ -55,7 +55,7 @@ class Exchange:
     of: Callable[[Unit], bool] = every_unit
 
     def steps(self, context: Context) -> list[Step]:
-        """Return the step in which units give their records, and the one that writes groups."""
+        """Return the step in which units give their records, and the step that writes groups."""
         units = [unit for unit in context.units if self.of(unit)]
         topic = Topic(self.topic)
         return [
@@ -79,7 +79,7 @@ class Exchange:
         ]
 
     def stage_names(self, _context: Context) -> list[str]:
-        """Return no stages: an exchange drops nothing."""
+        """Return no stages, since an exchange drops nothing."""
         return []
 
 
@@ -90,7 +90,7 @@ def give(
     unit: Unit,
     verdicts: Verdicts,
 ) -> None:
-    """Write the records that a unit gives to the groups."""
+    """Write the records that a unit gives to the groups, as claims."""
     path = workspace.claims_path(topic, unit.name)
     write_claims(path, unit.name, unit.name, emit(unit, verdicts))
 

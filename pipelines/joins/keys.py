@@ -1,11 +1,13 @@
-"""Keys that documents share: the lines and paragraphs that must be unique within a scope.
+"""Keys of lines and paragraphs that must be unique within a scope.
 
-This is the largest use of claims by far: thousands of millions per dump (CCNet's paragraphs,
-docs/rules/web.md 4; C4's lines, 9.5). A unit claims every key once, sorted, in 8 bytes and a bit
-that says whether two of its own documents hold it. A bucket is decided by sorting and searching
-arrays, without a loop over keys, and each unit gets back the sorted keys whose lines it must drop.
+This is the largest use of claims by far, with thousands of millions of claims per dump (CCNet's
+paragraphs: docs/rules/web.md 4; C4's lines: docs/rules/web.md 9.5). A unit claims every key once,
+sorted, in 8 bytes and one bit that says whether two of its own documents have the key. A bucket is
+decided by sorting and searching arrays, without a loop over keys. Each unit gets back the sorted
+keys of the lines that it must drop.
 
-A key that is everywhere (the empty line) is one claim per unit, and so cannot sink a worker.
+A key that most documents have (the empty line) is one claim per unit, so it cannot overload a
+worker.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,11 +25,11 @@ Rows = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
 KeepPolicy = Literal["none", "first", "rank"]
 
-NOWHERE = np.uint32(0xFFFF_FFFF)  # no document of this unit keeps the line
+NOWHERE = np.uint32(0xFFFF_FFFF)  # the row where no document of the unit keeps the line
 
 
 class UnitKeys:
-    """The keys of one unit: each once, and whether two of its documents hold it.
+    """The keys of one unit: each once, and whether two documents of the unit have it.
 
     Args:
         keep: which copy of a line stays: ``none``; the ``first``, in the order of units and rows;
@@ -39,15 +41,15 @@ class UnitKeys:
         self._keys: list[Keys] = []
         self._rows: list[Rows] = []
         self._ranks: list[npt.NDArray[np.uint64]] = []
-        self.keys = 0  # that were added, repeats within a document included
+        self.keys = 0  # how many were added, repeats within a document included
 
     def add(self, row: int, keys: Keys, rank: bytes = b"") -> None:
         """Add the keys of a document's lines, each of them once (docs/rules/web.md 4.4).
 
         Args:
-            row: of the document in its unit.
-            keys: of its lines.
-            rank: 16 bytes, where the smallest rank keeps a line.
+            row: the document's row in its unit.
+            keys: the keys of its lines.
+            rank: 16 bytes, needed where the document with the smallest rank keeps a line.
         """
         self.keys += len(keys)
         unique = np.unique(keys)
@@ -69,7 +71,7 @@ class UnitKeys:
             ranks = np.concatenate(self._ranks) if self._ranks else np.zeros((0, 2), np.uint64)
             order = np.lexsort((rows, ranks[:, 1], ranks[:, 0], keys))
         else:
-            order = np.argsort(keys, kind="stable")  # documents came in order: the first leads
+            order = np.argsort(keys, kind="stable")  # stable, so the first document leads
         keys, rows = keys[order], rows[order]
         starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]][: len(keys)])
         counts = np.diff(np.r_[starts, len(keys)])
@@ -81,10 +83,10 @@ class UnitKeys:
 
 
 def duplicated_keys(claims: Sequence[tuple[Keys, Mask]]) -> Keys:
-    """Return the sorted keys that two documents hold.
+    """Return the keys that at least two documents have, sorted.
 
     Args:
-        claims: of each unit its keys, and which of them two of its own documents hold.
+        claims: for each unit its keys, and which of them two documents of the unit have.
     """
     everything = np.concatenate([keys for keys, _ in claims])
     within = everything[np.concatenate([many for _, many in claims])]
@@ -94,7 +96,7 @@ def duplicated_keys(claims: Sequence[tuple[Keys, Mask]]) -> Keys:
 
 
 def among(keys: Keys, sorted_keys: Keys) -> Mask:
-    """Tell which keys are in the sorted ones."""
+    """Return which of ``keys`` are among ``sorted_keys``, as an array of booleans."""
     if not len(sorted_keys):
         return np.zeros(len(keys), bool)
     at = np.searchsorted(sorted_keys, keys)
@@ -104,10 +106,10 @@ def among(keys: Keys, sorted_keys: Keys) -> Mask:
 
 
 def drop_all(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
-    """Decide a group: no copy of a key that two documents hold stays (CCNet).
+    """Decide a group as CCNet does: every copy of a key that two documents have is dropped.
 
     Yields:
-        for each unit that must drop something its name, and the keys to drop.
+        name and keys to drop, for each unit that has any.
     """
     claims = [(_array(block, "key"), _array(block, "many")) for block in blocks]
     duplicated = duplicated_keys(claims)
@@ -118,11 +120,11 @@ def drop_all(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
 
 
 def keep_first(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
-    """Decide a group: the first document that holds a key keeps it, by the order of the units.
+    """Decide a group: the first document that has a key keeps it, by the order of the units.
 
     Yields:
-        for each unit that must drop something its name, and the keys to drop, with the row of the
-        one document that may keep each, or ``NOWHERE``.
+        for each unit that has duplicate keys its name and these keys, each with the row of the one
+        document that keeps it, or ``NOWHERE``.
     """
     blocks = sorted(blocks, key=lambda block: (block.order, block.unit))
     claims = [(_array(block, "key"), _array(block, "many")) for block in blocks]
@@ -138,10 +140,10 @@ def keep_first(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
 
 
 def keep_smallest_rank(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
-    """Decide a group: the document of the smallest rank keeps a key (C4: the smallest MD5(url)).
+    """Decide a group: the document with the smallest rank keeps a key (in C4: the MD5 of its url).
 
     Yields:
-        as :func:`keep_first` does.
+        the same as :func:`keep_first`.
     """
     keys = np.concatenate([_array(block, "key") for block in blocks])
     high = np.concatenate([_array(block, "rank_high") for block in blocks])
@@ -174,11 +176,11 @@ def _with_rows(keys: Keys, rows: Rows) -> bytes:
 
 
 class DuplicateKeys:
-    """The keys whose lines one unit must drop, for look-up while it is read."""
+    """The keys of the lines that one unit must drop, to be looked up while it is read."""
 
     def __init__(self, messages: Iterable[bytes] = ()) -> None:
         tables = [table for table in map(unpack, messages) if table.num_rows]
-        # Buckets are ranges of keys: in the order of their first key the whole is sorted.
+        # Buckets are ranges of keys, so sorting them by their first key sorts all keys.
         tables.sort(key=lambda table: table["key"][0].as_py())
         self.keys: Keys = _column(tables, "key", np.uint64)
         self._winners: Rows | None = None
@@ -189,7 +191,7 @@ class DuplicateKeys:
         return len(self.keys)
 
     def among(self, keys: Keys, row: int) -> Mask:
-        """Tell which lines of the document at ``row`` are duplicates that it must drop."""
+        """Return which lines of the document at ``row`` must be dropped, as booleans."""
         found = among(keys, self.keys)
         if self._winners is not None and found.any():
             at = np.searchsorted(self.keys, keys[found])

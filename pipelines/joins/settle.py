@@ -1,10 +1,9 @@
-"""A decision on what a phase has written: equal texts, equal pages, copies in earlier runs.
+"""Decide which staged documents are duplicates, and write the documents that win.
 
-The phase before wrote its documents to ``staged/``, each with its claim beside it (a key, a rank, a
-count). Here the claims are decided, the first of each key wins, and ``staged/`` is copied to
-``documents/`` without the losers, which join the rejects of their unit. Claims of earlier runs,
-which must win, can be brought along; and stages that need only the columns beside the text can
-follow.
+The phase before this one writes its documents to ``staged/``, each with a claim (a key, a rank, a
+count). Here the claims are decided: the smallest rank of each key wins. Then ``staged/`` is copied
+to ``documents/`` without the losers, which become rejects of their unit. Claims of earlier runs,
+which must win, can take part, and stages that need every column but the text can follow.
 """
 
 import json
@@ -43,17 +42,17 @@ from pipelines.storage import files as storage
 
 @dataclass(frozen=True)
 class Settle:
-    """A phase: of the staged documents with equal keys the smallest rank is kept.
+    """A phase that keeps, of staged documents with equal keys, the one with the smallest rank.
 
     Args:
         stage: name of the decision in the ledger.
-        reason: of the losers' rejects.
+        reason: reason in the rejects of the losers.
         claim: returns ``claim_key``, ``claim_rank`` and ``claim_count`` of a document.
-        of: which units of the source were staged.
+        of: which units of the source are staged.
         after: document files of earlier runs, each with the rank of its run.
-        earlier: the claims (``key``, ``rank``, ``count``) in one of those files.
-        then: stages after the decision; they see no text.
-        describe: how a reject calls the document of a rank.
+        earlier: returns the claims (``key``, ``rank``, ``count``) of one of those files.
+        then: stages after the decision; their documents have no text.
+        describe: names the document of a rank, for the details of a reject.
     """
 
     stage: str
@@ -67,16 +66,16 @@ class Settle:
 
     @property
     def topic(self) -> Topic:
-        """The decision."""
+        """The topic of the decision."""
         return Topic(self.stage.rpartition(".")[2], RowVerdicts)
 
     @property
     def staged(self) -> StagedClaim:
-        """How the phase before leaves the claims of its documents."""
+        """How the phase before this one makes the claims of its documents."""
         return StagedClaim(self.topic.name, self.claim, local_winners)
 
     def steps(self, context: Context) -> list[Step]:
-        """Return the steps: claims of earlier runs, decision, copy."""
+        """Return the steps that read the claims of earlier runs, decide, and copy the winners."""
         units = [unit for unit in context.units if self.of(unit)]
         guests = [
             Unit(f"earlier-{number:05d}", "earlier", (Part(path, 0),), {"rank": rank})
@@ -117,14 +116,14 @@ class Settle:
         ]
 
     def stage_names(self, _context: Context) -> list[str]:
-        """Return the decision and the stages after it."""
+        """Return the names of the decision and of the stages after it."""
         return [self.stage, *(stage.name for stage in self.then)]
 
 
 def claim_of_earlier_run(
     phase: Settle, workspace: Workspace, unit: Unit, _verdicts: Verdicts
 ) -> None:
-    """Write the claims of a file of an earlier run. The verdicts on them are for nobody."""
+    """Write the claims of a file of an earlier run; nothing reads the verdicts on them."""
     assert phase.earlier
     table = phase.earlier(unit.path, unit.extra["rank"])
     table = table.append_column("row", pa.array(range(table.num_rows), pa.int64()))
@@ -144,7 +143,7 @@ def settle_without(phase: Settle, terms: Terms, workspace: Workspace, unit: Unit
 
 
 def _staged_claims(workspace: Workspace, unit: str) -> LocalWinners:
-    """Return the claims that lie beside a unit's staged documents, combined within the unit."""
+    """Return the claims of a unit's staged documents, decided within the unit."""
     path = workspace.run.at("staged", f"{unit}.parquet")
     if storage.exists(path):
         with storage.open_input(path) as stream:
@@ -162,7 +161,7 @@ def settle_unit(
     unit: Unit,
     verdicts: Verdicts,
 ) -> None:
-    """Copy a staged unit to its place, without the losers, and commit it."""
+    """Copy the documents of a staged unit without the losers, and commit the unit."""
     run = workspace.run
     sidecar = run.read_json("staged", f"{unit.name}.json")
     ledger = Ledger.from_json(sidecar["ledger"])
@@ -192,7 +191,7 @@ def _copy(
     verdicts: RowVerdicts,
     out: UnitOutput,
 ) -> None:
-    """Copy row groups as Arrow tables; only losers and changed meta become Python."""
+    """Copy row groups as Arrow tables; only losers and changed ``meta`` become Python objects."""
     winners = claims.winner_rows
     wins = verdicts.column("wins", winners).to_numpy(zero_copy_only=False)
     wins &= winners == np.arange(len(winners))
@@ -232,7 +231,7 @@ def _reject(out: UnitOutput, row: dict[str, Any], stage: str, verdict: Verdict) 
 
 
 def _keep(stage: Keep, rows: pa.Table, out: UnitOutput) -> pa.Table:
-    """Judge rows by the columns beside their text; return those that stay."""
+    """Judge rows by every column but their text; return those that are kept."""
     tally = out.ledger.stages[stage.name]
     tally.documents_in += rows.num_rows
     tally.characters_in += _characters(rows)
