@@ -1,8 +1,8 @@
 """Perplexity buckets: whether a page is in its language's head, middle or tail, as in CCNet.
 
 A cutoff is the perplexity below which a percentile of a language's pages lies (docs/rules/web.md
-7). It holds for one pair of model and normalisation, so a table carries the SHA-256 of its models, and
-other models are refused.
+7). It holds for one pair of model and normalisation, so a table carries the SHA-256 of its models,
+and other models are refused.
 
 A table is a CSV file with one row per percentile and one column per language. A JSON file of the
 same name beside it holds the SHA-256 of the models::

@@ -1,13 +1,13 @@
-"""A function in a process of its own, which may loop, crash or eat memory and costs one call.
+"""Call a function in a child process, so that a loop, a crash or a leak costs one call only.
 
-The time budget of ``guard`` cannot stop a call into C that holds the interpreter lock, as a parser
-may for ever. Here the kernel does: the child sets a timer of its own CPU time before each call and
-a limit to its memory, so that it ends by itself even when nobody is left to watch it. The next call
-starts another. What crosses the pipes are pickles: the function by name once, then arguments one
-way and results the other.
+The time budget of ``guard`` cannot stop a call into C that holds the interpreter lock, and a parser
+written in C may hold it for ever. Here the kernel stops it: the child limits its memory, and before
+each call sets a timer of its own CPU time, so it ends by itself even when its parent is gone. The
+next call starts a new child. Pickles travel through the pipes: the function by name once, then the
+arguments of each call, and its result in return.
 
-Trap: a fork of a process with threads, as Beam's workers are, may deadlock; so the child is a new
-interpreter, which imports only this module and the function's.
+Trap: forking a process that has threads, as Beam's workers do, may deadlock. So the child is a new
+interpreter, which imports only this module and the one of the function.
 """
 
 import atexit
@@ -35,7 +35,7 @@ _WALL_FACTOR = 30.0  # a call may wait that much longer for its CPU seconds
 _SIZE = struct.Struct("<Q")
 
 
-class ChildFailed(Exception):  # noqa: N818 - named for what became of it
+class ChildFailed(Exception):  # noqa: N818 - named after what happened to the child
     """The call has no result: ``reason`` is ``timeout``, ``died``, or the function's error."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -51,9 +51,10 @@ class Child:
     """Call ``function`` in a process that starts with the first call and is replaced when it dies.
 
     Args:
-        function: of a module, or a partial of one; it is pickled, as are arguments and results.
-        seconds: of CPU time, for a call.
-        megabytes: of address space, for the process.
+        function: a function of a module, or a partial of one. It is pickled, as are arguments and
+            results.
+        seconds: CPU time that one call may take.
+        megabytes: address space that the process may use.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Child:
         self.function = function
         self.seconds = seconds
         self.megabytes = megabytes
-        self.started = 0  # processes, so far
+        self.started = 0  # how many processes there have been
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -82,7 +83,7 @@ class Child:
         self.close()
 
     def call(self, *arguments: Any) -> Any:
-        """Return what the function returns.
+        """Call the function and return its result.
 
         A process that is killed from outside says nothing about the call, which is tried once more.
 
@@ -119,7 +120,7 @@ class Child:
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is not None and self._process.poll() is not None:
-            self.close()  # it ended between two calls: somebody killed it
+            self.close()  # it was killed between two calls
         if self._process is None:
             self.started += 1
             self._process = subprocess.Popen(
@@ -141,12 +142,12 @@ class Child:
         return ChildFailed("died", f"exit code {code}")
 
     def close(self) -> int | None:
-        """End the process, if there is one; return its exit code."""
+        """End the process, if there is one, and return its exit code."""
         process, self._process = self._process, None
         if process is None:
             return None
         try:
-            # One that died says how; one that hangs is killed.
+            # A child that has died gives its exit code; one that hangs is killed.
             process.wait(_EXIT_SECONDS if process.stdout and _ended(process.stdout) else 0)
         except subprocess.TimeoutExpired:
             process.kill()
@@ -163,7 +164,7 @@ def _ended(stream: IO[bytes]) -> bool:
 
 
 def _readable(stream: IO[bytes], seconds: float) -> bool:
-    """Wait for bytes or the end of the pipe; ``select`` would not take large descriptors."""
+    """Wait for bytes or the end of the pipe; ``select`` fails on large file descriptors."""
     poll = select.poll()
     poll.register(stream, select.POLLIN)
     return bool(poll.poll(seconds * 1000))
@@ -177,7 +178,7 @@ def _send(stream: IO[bytes] | None, value: Any) -> None:
 
 
 def _receive(stream: IO[bytes] | None, seconds: float | None = None) -> Any:
-    """Read one message. Raises EOFError where the pipe ends, TimeoutError after ``seconds``."""
+    """Read one message; raise EOFError where the pipe ends, TimeoutError after ``seconds``."""
     assert stream
     deadline = None if seconds is None else time.monotonic() + seconds
     (size,) = _SIZE.unpack(_read(stream, _SIZE.size, deadline))
@@ -202,7 +203,7 @@ _children_lock = threading.Lock()
 
 
 def shared_child(function: Callable[..., Any], *, seconds: float = CALL_SECONDS) -> Child:
-    """Return the child of this process for a module's function; it ends with the process."""
+    """Return this process's child for a function of a module; the child ends with the process."""
     with _children_lock:
         key = (function, seconds, os.getpid())
         if key not in _children:
@@ -213,13 +214,13 @@ def shared_child(function: Callable[..., Any], *, seconds: float = CALL_SECONDS)
 
 def main() -> None:
     """Answer calls until the other side closes the pipe."""
-    # What the function prints must not get between the answers.
+    # The function's output must not be mixed into the answers, so it goes to standard error.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     calls = sys.stdin.buffer
     function, seconds, megabytes = _receive(calls)
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, whatever holds the lock
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher's business
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process even if C code holds the lock
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the launcher to handle
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = megabytes << 20 if hard == resource.RLIM_INFINITY else min(megabytes << 20, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
@@ -233,12 +234,12 @@ def main() -> None:
         signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
             answer = function(*arguments), ""
-        except Exception as error:  # noqa: BLE001 - the caller decides
+        except Exception as error:  # noqa: BLE001 - the caller gets it as ChildFailed
             answer = None, f"{type(error).__name__}: {error}"[:500]
         signal.setitimer(signal.ITIMER_PROF, 0)
         try:
             _send(answers, answer)
-        except BrokenPipeError:  # nobody waits for it any more
+        except BrokenPipeError:  # the parent is gone
             return
 
 

@@ -1,12 +1,12 @@
-"""The claims of one unit as a file: written once, read by ranges of keys.
+"""The file of one unit's claims, which is written once and read by ranges of keys.
 
-Claims are rows of an Arrow table with a ``key``: a hash of 64 bits or a digest of 16 bytes. Which
-bucket decides a claim is said by the high bits of its key, and how many buckets there are is known
-only when all units have counted their claims. So the file is a row of chunks, each sorted by key,
-and a bucket is a slice of each chunk: on this machine the file is mapped and only the slice is
-read, on a cluster it is read once and cut.
+Claims are rows of an Arrow table with a ``key``: a hash of 64 bits or a digest of 16 bytes. The
+high bits of its key say in which bucket a claim is decided, and the number of buckets is known only
+when all units have counted their claims. So the file is a sequence of chunks, each sorted by key,
+and a bucket is a slice of each chunk. On one machine the file is memory-mapped and only the slice
+is read; on a cluster the file is read once and cut into buckets.
 
-The file is also the marker that the unit is through its pass; its footer tells what it holds.
+The file also marks that the unit has finished its claims pass; its footer says what it holds.
 """
 
 import json
@@ -33,10 +33,10 @@ _TAIL_BYTES = 1 << 16  # read at once from the end of a file: most footers are s
 
 @dataclass(frozen=True)
 class Block:
-    """What one unit claims in one bucket."""
+    """The claims of one unit in one bucket."""
 
-    unit: str  # name of the unit, to which verdicts are addressed
-    order: str  # its place among the units of its scope, where the earlier unit wins
+    unit: str  # name of the unit, to which verdicts are sent
+    order: str  # sorts the units of a scope, for decisions in which the earlier unit wins
     tables: Sequence[pa.Table]  # not empty; one for each chunk of the file
 
     @property
@@ -49,20 +49,20 @@ def bucket_count(claim_bytes: int) -> int:
     """Return how many buckets hold the claims of a scope: a power of two.
 
     Args:
-        claim_bytes: of all units of the scope.
+        claim_bytes: bytes of the claims of all units of the scope.
     """
     wanted = max(1, -(-claim_bytes // BUCKET_BYTES))
     return int(min(MAX_BUCKETS, 1 << (wanted - 1).bit_length()))
 
 
 def write_claims(path: str, unit: str, order: str, tables: Iterable[pa.Table]) -> int:
-    """Write the claims of a unit, whole or not at all; return their bytes.
+    """Write the claims of a unit, whole or not at all, and return how many bytes they take.
 
     Args:
-        path: of the file.
+        path: path of the file.
         unit: name of the unit.
         order: see :class:`Block`.
-        tables: chunks of one schema, each with a ``key``; they need not be sorted.
+        tables: chunks of one schema, each with a column ``key``; they need not be sorted.
     """
     chunks: list[tuple[int, int]] = []
     at = rows = 0
@@ -103,7 +103,7 @@ class ClaimsFile:
 
     @classmethod
     def open(cls, path: str) -> Self:
-        """Map a local file, or read another one whole."""
+        """Memory-map a local file, or read a remote one whole."""
         if storage.is_local(path):
             with pa.memory_map(path) as mapped:
                 data = mapped.read_buffer()
@@ -114,7 +114,7 @@ class ClaimsFile:
         return cls(data, json.loads(footer))
 
     def block(self, bucket: int, buckets: int) -> Block | None:
-        """Return what the unit claims in one of so many buckets; None if it is nothing."""
+        """Return the unit's claims in one of ``buckets`` buckets, or None if it has none."""
         tables = []
         for chunk, edges in zip(self._chunks, self._cut(buckets), strict=True):
             start, end = int(edges[bucket]), int(edges[bucket + 1])
@@ -136,7 +136,7 @@ class ClaimsFile:
                 yield bucket, block
 
     def _cut(self, buckets: int) -> list[npt.NDArray[np.int64]]:
-        """Return for each chunk where its buckets begin, and its end."""
+        """Return for each chunk the rows at which its buckets begin, and its number of rows."""
         if self._edges[0] != buckets:
             shift = np.uint64(64 - (buckets.bit_length() - 1)) if buckets > 1 else np.uint64(0)
             borders = np.arange(1, buckets, dtype=np.uint64) << shift
@@ -150,7 +150,7 @@ class ClaimsFile:
 
 
 def claim_bytes(path: str) -> int:
-    """Return how many bytes of claims a file holds, from its footer."""
+    """Return how many bytes of claims a file holds; only its footer is read."""
     with storage.open_input(path) as stream:
         stream.seek(0, 2)
         end = stream.tell()
@@ -185,7 +185,7 @@ def pack_blocks(blocks: Iterable[Block]) -> bytes:
 
 
 def unpack_blocks(messages: Iterable[bytes]) -> list[Block]:
-    """Return the blocks of all messages, one for each unit, in the order of units' names."""
+    """Return the blocks of all messages: one per unit, sorted by the units' names."""
     tables: dict[tuple[str, str], list[pa.Table]] = {}
     for message in messages:
         data = pa.py_buffer(message)

@@ -1,4 +1,4 @@
-"""Run the steps of a run as a Beam pipeline on the runner that the user's flags name."""
+"""Run what is left of a run as a Beam pipeline, on the runner that the user's flags name."""
 
 import logging
 import re
@@ -31,9 +31,9 @@ _READING_SECONDS = 2.0  # in which it sees that the job server is gone
 _TOLD_CHARS = 240  # of what a runner has to say
 # Set for every runner, unless the user's flags say otherwise.
 _DEFAULTS = {
-    # One unit at a time in a process: a unit may take a gigabyte, and Python has one lock.
+    # A process runs one unit at a time: a unit may take a gigabyte, and Python has one lock.
     "--number_of_worker_harness_threads": "1",
-    # Processes of Python on each machine; 0 lets the runner take one per core.
+    # Python processes per machine; 0 lets the runner start one per core.
     "--sdk_worker_parallelism": "0",
 }
 
@@ -42,12 +42,12 @@ def options_of(beam_flags: Sequence[str], workers: int) -> PipelineOptions:
     """Return Beam's options.
 
     Args:
-        beam_flags: what follows ``--`` on the command line.
-        workers: Python processes on each machine; 1 leaves it to the runner.
+        beam_flags: the words after ``--`` on the command line.
+        workers: Python processes per machine; 1 leaves the number to the runner.
 
     Raises:
-        RunError: no runner is named, or a flag is unknown to Beam. (With a portable runner it may
-            be the job server's.)
+        RunError: no runner is named, or Beam does not know a flag. With a portable runner unknown
+            flags pass, since they may be meant for the job server.
     """
     flags = list(beam_flags)
     runner = _value_of(flags, "--runner")
@@ -93,7 +93,7 @@ def check_paths(beam_flags: Sequence[str], run: str, inputs: Iterable[str]) -> N
 
 
 def _value_of(flags: Sequence[str], name: str) -> str:
-    """Return the value of a flag, given as ``--flag=value`` or in two words; "" without one."""
+    """Return the value of ``--flag=value`` or ``--flag value``, or "" if the flag is not there."""
     for at, flag in enumerate(flags):
         if flag.startswith(f"{name}="):
             return flag.split("=", 1)[1]
@@ -107,8 +107,8 @@ def run_on_beam(
 ) -> None:
     """Build the pipeline of what is left to do, and run it to its end.
 
-    What Beam has to say goes to a log file, whose name is told when the run fails: the one line
-    that says what to do must not drown in it.
+    Beam's own messages go to a log file, which the error names if the run fails. Otherwise they
+    would bury the one line that tells the user what to do.
 
     Raises:
         RunError: what went wrong and what to do, in one line.
@@ -134,7 +134,7 @@ def run_on_beam(
         except (RunError, StorageError):
             raise
         except Exception as error:
-            # Workers send their errors as text: ours says what to do, Beam's is a traceback.
+            # Workers send errors as text: find our line, which says what to do, in the traceback.
             if ours := _OUR_ERROR.search(str(error)):
                 raise RunError(ours.group(1)) from error
             logger.exception("the pipeline failed")
@@ -188,14 +188,14 @@ def what_failed(error: BaseException) -> str:
 
 
 def _cancel(result: Any) -> None:
-    """Cancel a job that goes on without its launcher; say so where that cannot be done."""
+    """Cancel a job that would run on without its launcher; tell the user if that fails."""
     if result is None:
         return
     try:
         result.cancel()
-    except Exception as error:  # noqa: BLE001 - whatever the runner raises, the user must be told
+    except Exception as error:  # noqa: BLE001 - runners raise anything, and the user must know
         job = getattr(result, "job_id", None) or getattr(result, "_job_id", "")
         print(
-            f"the job {job} could not be cancelled ({error}): it goes on; cancel it with the "
-            "runner's own tool before you run the same command again"
+            f"the job {job} could not be cancelled ({error}) and is still running. Cancel it with "
+            "the runner's own tool before you run the same command again."
         )

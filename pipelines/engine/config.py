@@ -1,4 +1,4 @@
-"""What a run was asked to do, as JSON: written once, compared when the command is run again."""
+"""The configuration of a run as JSON: written once, and compared when the run is resumed."""
 
 import contextlib
 import json
@@ -10,9 +10,10 @@ from typing import Any
 
 
 def to_bytes(value: Any) -> bytes:
-    """Return JSON as it is written in a run directory: sorted, indented, ending in a line feed.
+    """Return JSON as run directories hold it: sorted keys, indented, ending in a line feed.
 
-    Bytes of a file's name that are not UTF-8 are escaped as JSON has it, and come back the same.
+    Bytes of file names that are not UTF-8 become JSON escapes, which are read back as the same
+    bytes.
     """
     text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)
     return f"{text}\n".encode("utf-8", "backslashreplace")
@@ -47,7 +48,7 @@ def _differences(old: Any, new: Any, path: str = "") -> Iterable[str]:
 
 
 def tell_differences(old: Any, new: Any) -> str:
-    """Return the first differences of two JSON values in a line; empty if there is none."""
+    """Return the first five differences of two JSON values on one line, or "" if there are none."""
     found = list(_differences(old, new))
     more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
     return "; ".join(found[:5]) + more

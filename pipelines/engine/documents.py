@@ -1,7 +1,7 @@
 """The document that every source produces, and its Parquet form.
 
-Inside a pass a document is a plain dataclass; Arrow begins at the writer. Files are written with
-fixed settings, so that equal documents give equal bytes.
+Inside a pass a document is a plain dataclass; it becomes Arrow only in the writer. Files are
+written with fixed settings, so that equal documents give equal bytes.
 """
 
 import json
@@ -12,9 +12,10 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-KEY_BYTES = 16  # of a digest: no two of 10^12 different ones collide, to 1 in 10^14
+# Bytes of a digest. The chance that any two of 10^12 different digests are equal is 10^-14.
+KEY_BYTES = 16
 ROWS_PER_GROUP = 8192  # documents in a Parquet row group, at most
-CHARACTERS_PER_GROUP = 16_000_000  # bounds what a writer holds, whatever the documents' size
+CHARACTERS_PER_GROUP = 16_000_000  # limits the writer's memory, however long documents are
 
 
 @dataclass(slots=True)
@@ -74,7 +75,7 @@ def meta_json(meta: dict[str, Any]) -> str:
 
 
 def valid_utf8(text: str) -> str:
-    """Replace lone surrogates, which UTF-8 and Arrow cannot hold, by U+FFFD."""
+    """Replace lone surrogates, which UTF-8 and Arrow cannot represent, by U+FFFD."""
     if text.isascii():
         return text
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
@@ -88,17 +89,17 @@ def row_of(document: Document) -> dict[str, Any]:
 
 
 def document_of(row: dict[str, Any]) -> Document:
-    """Return the document that a row of a documents or rejects file holds."""
+    """Return the document in a row of a documents or rejects file."""
     values = {name: row[name] for name in _COLUMNS}
     values["meta"] = json.loads(row["meta"])
     return Document(**values)
 
 
 class ParquetSink:
-    """Write rows of one schema to an open binary stream, with fixed settings and flat memory.
+    """Write rows of one schema to an open binary stream, with fixed settings and bounded memory.
 
     Args:
-        stream: where the bytes go; it is left open.
+        stream: receives the bytes; it is left open.
         schema: the columns of every row.
     """
 
@@ -119,7 +120,7 @@ class ParquetSink:
         )
 
     def write(self, row: dict[str, Any], characters: int) -> None:
-        """Append a row; ``characters`` is the size of its text."""
+        """Append a row, whose text has ``characters`` characters."""
         for name, values in self._buffer.items():
             values.append(row[name])
         self.rows += 1
@@ -131,7 +132,7 @@ class ParquetSink:
             self._flush()
 
     def write_table(self, rows: pa.Table) -> None:
-        """Append rows that are an Arrow table already, as row groups of their own."""
+        """Append the rows of an Arrow table, as row groups of their own."""
         self._flush()
         self._writer.write_table(rows.select(self.schema.names).cast(self.schema), ROWS_PER_GROUP)
         self.rows += rows.num_rows
@@ -147,12 +148,12 @@ class ParquetSink:
         self._characters = 0
 
     def close(self) -> None:
-        """Write what is buffered and the footer."""
+        """Write the buffered rows and the footer."""
         self._flush()
         self._writer.close()
 
     def abandon(self) -> None:
-        """Let go of the stream after a failed write, without touching what it holds."""
+        """Forget the stream after a failed write, without writing to it again."""
         self._buffer = {name: [] for name in self.schema.names}
         self._writer.is_open = False
 
@@ -160,8 +161,8 @@ class ParquetSink:
 def read_rows(
     stream: IO[bytes], columns: Sequence[str] | None = None, batch_rows: int = 256
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a documents or rejects file, a batch of rows in memory at a time."""
+    """Yield the rows of a documents or rejects file, holding one batch of rows in memory."""
     file = pq.ParquetFile(stream)
-    # One thread: a process works on one unit, and threads left over can abort it at its end.
+    # Use one thread: a process works on one unit, and leftover threads can abort it at its end.
     for batch in file.iter_batches(batch_rows, columns=columns, use_threads=False):
         yield from batch.to_pylist()

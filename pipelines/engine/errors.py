@@ -1,13 +1,12 @@
-"""What may go wrong with a run, told apart in one place.
+"""The kinds of failure of a run, and what each leads to.
 
-Three things fail, and each has its own consequence:
-
-* a *record* that cannot be taken is a bad record, whatever was raised, and its file goes on;
-* a *file* that cannot be read (``UnreadableFile``, from ``pipelines.readers.rows``) is a failed
-  file, which the run bears within its budget;
-* what the *machine* lacks (a model, memory, file descriptors, a version) says nothing about the
-  data: it fails the unit loudly, and is never a verdict on a document. :func:`is_of_the_machine`
-  tells these from the rest.
+* A *record* that cannot be converted is counted as a bad record, whatever exception was raised, and
+  the rest of its file is read.
+* A *file* that cannot be read (``UnreadableFile``, from ``pipelines.readers.rows``) is counted as a
+  failed file, of which a run tolerates a few (``--max-failed-files``).
+* A *machine* that lacks a model, memory, file descriptors or the right version says nothing about
+  the data: the unit fails, and no document is rejected for it. :func:`is_of_the_machine` tells
+  these errors from the others.
 """
 
 import errno
@@ -15,7 +14,7 @@ import sys
 
 
 class RunError(Exception):
-    """A run that cannot go on; the message is one line and says what to do."""
+    """The run cannot continue; the message is one line and says what to do."""
 
 
 class MachineError(RunError):
@@ -23,22 +22,22 @@ class MachineError(RunError):
 
 
 def is_of_the_machine(error: BaseException) -> bool:
-    """Tell whether an exception is about the machine and not about the document at work.
+    """Return whether an exception is the machine's fault and not that of the current document.
 
     >>> is_of_the_machine(MemoryError()), is_of_the_machine(ValueError("bad date"))
     (True, False)
     """
-    if isinstance(error, RuntimeError):  # Python is about to end, or can start no thread
+    if isinstance(error, RuntimeError):  # Python is shutting down, or cannot start a thread
         return sys.is_finalizing() or "can't start new thread" in str(error)
     return isinstance(error, (RunError, OSError, MemoryError, ImportError))
 
 
 def one_line(error: BaseException, path: str) -> str:
-    """Return what was refused, and what to do, in one line.
+    """Return one line that says what failed and what to do.
 
     Args:
-        error: what was raised.
-        path: the run directory, named where the error names no file.
+        error: the exception.
+        path: the run directory, which is named if the exception names no file.
     """
     if isinstance(error, OSError):
         if error.errno == errno.ENOSPC:

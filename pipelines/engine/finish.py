@@ -1,4 +1,4 @@
-"""The end of a run: its sidecars are summed, checked, and sealed."""
+"""Complete a run: sum the sidecars of its units, check them, and write the manifest."""
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,26 +11,31 @@ from pipelines.engine.runs import Run
 from pipelines.engine.units import Unit
 from pipelines.storage import files as storage
 
-MAX_FAILED_SHARE = 0.001  # of the input files; at least one file may fail
+MAX_FAILED_SHARE = 0.001  # share of the input files that may fail; one file always may
 
 
 def file_count(units: Iterable[Unit]) -> int:
-    """Return how many files the units read, of which some may fail."""
+    """Return how many input files the units read."""
     return len({part.path for unit in units for part in unit.parts})
 
 
 def check_failed_files(failed: Mapping[str, str], files: int, budget: int | None) -> None:
-    """Bear a few unreadable inputs, and no more.
+    """Refuse a run of which too many input files cannot be read.
+
+    Args:
+        failed: the files that failed, and why.
+        files: how many input files there are.
+        budget: how many may fail; by default 0.1 % of them, and at least 1.
 
     Raises:
-        RunError: more than ``budget`` of ``files`` failed; by default 0.1 %, at least 1.
+        RunError: more files failed than may.
     """
     allowed = max(1, int(files * MAX_FAILED_SHARE)) if budget is None else budget
     if len(failed) > allowed:
         raise RunError(
-            f"{len(failed)} of {files} inputs cannot be read, {allowed} may fail: "
+            f"{len(failed)} of {files} inputs cannot be read, and {allowed} may fail: "
             + "; ".join(list(failed.values())[:3])
-            + ". Repair them or leave them out and name a new --run, or raise --max-failed-files."
+            + ". Repair them, or leave them out and name a new --run, or raise --max-failed-files."
         )
 
 
@@ -48,10 +53,10 @@ def finish(
     Args:
         run: the run directory.
         planned: the units of the run.
-        unreadable: inputs that could not be opened, and why.
+        unreadable: inputs that cannot be opened, and why.
         stages: names of the source's stages, in order.
         allow_empty: accept a stage that keeps nothing.
-        max_failed_files: input files that may be unreadable; by default 0.1 %, at least 1.
+        max_failed_files: input files that may fail; by default 0.1 %, and at least 1.
 
     Raises:
         RunError: units are missing, records or files are lost, too many files failed, or a
@@ -66,8 +71,8 @@ def finish(
         )
     if foreign := sorted(committed - units):
         raise RunError(
-            f"{run.path}: units/{foreign[0]}.json is of no unit of this run"
-            f"{f', and {len(foreign) - 1} more are not' if foreign[1:] else ''}. "
+            f"{run.path}: units/{foreign[0]}.json belongs to no unit of this run"
+            f"{f', nor do {len(foreign) - 1} more' if foreign[1:] else ''}. "
             "Remove it and run the same command again."
         )
     storage.sweep(run.path)
@@ -110,7 +115,7 @@ def _sum(
                 f"{run.at('units', f'{name}.json')} is not a sidecar of this version "
                 f"({error!r}). Remove it and run the same command again."
             ) from error
-    # Sidecars of a store come in no order; what they sum up to must not show it.
+    # Sidecars arrive from a store in any order, and the sum must not depend on it.
     order = {stage: place for place, stage in enumerate(stages)}
     in_order = sorted(total.stages, key=lambda stage: (order.get(stage, len(order)), stage))
     total.stages = {stage: total.stages[stage] for stage in in_order}
@@ -118,10 +123,13 @@ def _sum(
 
 
 def _check_files(run: Run, files: Iterable[RunFile], units: set[str]) -> None:
-    """Hold a listing of the run's files against its sidecars.
+    """Compare a listing of the run's files with its sidecars.
 
-    A file that is named after a unit whose sidecar does not have it is what an attempt left
-    that never committed: it is removed. All other differences are told.
+    A file that bears the name of a unit but is not in the unit's sidecar was left by an attempt
+    that never committed, and is removed. Every other difference is an error.
+
+    Raises:
+        RunError: files are missing, foreign, or of another size.
     """
     present = listing(run.path)
     known = {file.path for file in files}
@@ -135,9 +143,9 @@ def _check_files(run: Run, files: Iterable[RunFile], units: set[str]) -> None:
         del present[path]
     if problems := differences(files, present):
         raise RunError(
-            f"{run.path} does not hold what its sidecars say: {told(problems)}. Remove what "
-            "is foreign, and units/NAME.json of what is gone or damaged; then run the same "
-            "command again, which makes these units anew."
+            f"{run.path} does not hold what its sidecars say: {told(problems)}. Remove the files "
+            "that are foreign, and units/NAME.json of those that are missing or damaged. Then run "
+            "the same command again, which makes these units again."
         )
 
 
@@ -147,7 +155,7 @@ def _check(run: Run, total: Ledger, *, allow_empty: bool) -> None:
             f"{run.path}: records are not accounted for (read {total.records_read}, documents "
             f"{total.documents}, rejected {total.rejected}, bad {total.bad_records.total()}, "
             f"sent {total.sent}, received {total.received}). Did the inputs change during the "
-            "run? Give a new --run; if it happens again it is a defect, please report it."
+            "run? Name a new --run. If it happens again, it is a defect: please report it."
         )
     for name, tally in total.stages.items():
         if tally.documents_in and not tally.documents_out and not allow_empty:

@@ -1,12 +1,13 @@
-"""A cluster: the steps of a run as a Beam pipeline, for Spark, Dataflow and other runners.
+"""Build the steps of a run as a Beam pipeline, for clusters of Spark, Dataflow and other runners.
 
-The same functions run here as on one machine (``pool``); Beam distributes the units, retries them,
-and moves the claims that must meet. Its collections hold names, packed claims and packed verdicts,
-all of them declared types: an undeclared one would be pickled as ``Any``.
+The same functions run here as on one machine (``pool``). Beam distributes the units, retries them,
+and brings together the claims that are decided together. Its collections hold names, packed claims
+and packed verdicts, all of declared types, since Beam would pickle an undeclared one as ``Any``.
 
-For each decision: units write their claims to the run directory (a unit that did so in an earlier
-attempt is not read again), the bytes of all claims decide how many buckets there are, batches of
-units cut their claims into buckets, each bucket is decided, and the verdicts return to the units.
+A decision takes these steps. Units write their claims to the run directory; a unit that did so in
+an earlier attempt is not read again. The bytes of all claims decide how many buckets there are.
+Batches of units cut their claims into buckets. Each bucket is decided, and its verdicts return to
+the units.
 """
 
 import threading
@@ -46,13 +47,13 @@ MAX_ATTEMPTS = 3  # of a unit whose worker does not live to its end
 Addressed = tuple[str, bytes]  # (unit name, message)
 Grouped = tuple[int, bytes]  # (group, packed blocks)
 
-# One unit at a time in a process, whatever a runner thinks of threads: a unit takes up to a
-# gigabyte, and Python code of two units would wait for one interpreter lock anyway.
+# A process runs one unit at a time, however many threads a runner starts: a unit takes up to a
+# gigabyte, and the Python code of two units would wait for one interpreter lock anyway.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def message(topic: str, body: bytes) -> bytes:
-    """Return a message to a unit: its topic, a NUL, its body."""
+    """Return a message to a unit: the topic, a NUL, and the body."""
     return topic.encode() + b"\0" + body
 
 
@@ -67,12 +68,12 @@ def read_messages(messages: Iterable[bytes]) -> dict[str, list[bytes]]:
 
 @dataclass(frozen=True)
 class Worker:
-    """What every worker of a cluster checks once, before it does anything."""
+    """The workspace of a cluster's workers, and the check that each passes before it works."""
 
     workspace: Workspace
     check: Callable[
         [Run], None
-    ]  # raises MachineError where this machine is not the launcher's twin
+    ]  # raises MachineError if versions or models differ from the launcher's
 
     def begin(self) -> None:
         """Raise MachineError if this process must not work on the run."""
@@ -87,10 +88,10 @@ _CHECKED: set[str] = set()  # run directories for which this process has been ch
 @beam.typehints.with_input_types(tuple[str, Iterable[bytes]])
 @beam.typehints.with_output_types(tuple[int, int])
 class RunUnit(beam.DoFn):
-    """Run a step for one unit; yield its scope and the bytes of the claims that it left."""
+    """Run a step for one unit; yield its scope and the bytes of the claims that it wrote."""
 
     def __init__(self, step: UnitStep, worker: Worker, scope_of: Callable[[Unit], int]) -> None:
-        # The step's own units stay behind: the unit at work arrives as a message.
+        # The step is sent without its list of units: each unit arrives as a message.
         self.step = UnitStep(
             step.title,
             step.folder,
@@ -105,11 +106,11 @@ class RunUnit(beam.DoFn):
         self.scope_of = scope_of
 
     def setup(self) -> None:
-        """Check that this worker is the launcher's twin."""
+        """Check that versions and models here are those of the launcher."""
         self.worker.begin()
 
     def process(self, element: tuple[str, Iterable[bytes]]) -> Iterator[tuple[int, int]]:
-        """Leave a unit alone that has the step's marks; else run it."""
+        """Run a unit, unless the files that mark it as done are there."""
         name, bodies = element[0], read_messages(element[1])
         if UNIT_TOPIC not in bodies:  # a verdict for a unit that this step need not run
             return
@@ -150,15 +151,15 @@ class CutClaims(beam.DoFn):
         self.worker = worker
 
     def setup(self) -> None:
-        """Check that this worker is the launcher's twin."""
+        """Check that versions and models here are those of the launcher."""
         self.worker.begin()
 
     def process(self, element: str, bytes_by_scope: Iterable[tuple[int, int]]) -> Iterator[Grouped]:
-        """Yield messages, each of the blocks of several units.
+        """Yield messages, each with the blocks of several units.
 
         Args:
-            element: the number of a scope and the names of some of its units, one per line.
-            bytes_by_scope: bytes of claims of each scope.
+            element: lines: the number of a scope, and the names of some of its units.
+            bytes_by_scope: (scope, bytes of its claims) for each scope.
         """
         scope, *names = element.split("\n")
         buckets = buckets_of(self.groups, [size for _, size in bytes_by_scope])
@@ -203,7 +204,7 @@ class _Held:
 @beam.typehints.with_input_types(tuple[int, Iterable[bytes]])
 @beam.typehints.with_output_types(Addressed)
 class DecideGroup(beam.DoFn):
-    """Decide one group of claims and address the verdicts to the units."""
+    """Decide one group of claims and send the verdicts to the units."""
 
     def __init__(self, step: GroupStep, worker: Worker) -> None:
         self.topic = step.topic.name
@@ -213,11 +214,11 @@ class DecideGroup(beam.DoFn):
         self.worker = worker
 
     def setup(self) -> None:
-        """Check that this worker is the launcher's twin."""
+        """Check that versions and models here are those of the launcher."""
         self.worker.begin()
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[Addressed]:
-        """Yield one message for each unit that the group concerns."""
+        """Yield the messages to the units that the verdicts are about."""
         group, packed = element
         workspace = self.worker.workspace
         if self.written and storage.exists(workspace.run.at(*self.written(group))):
@@ -229,7 +230,7 @@ class DecideGroup(beam.DoFn):
 
 
 def build(root: beam.Pipeline, schedule: Schedule, worker: Worker) -> None:
-    """Build the pipeline of what is still to be done of a run."""
+    """Build the pipeline of those steps of a run that are not finished."""
     verdicts: dict[str, Any] = {}
     claimed: dict[str, list[Any]] = {}
     for step in schedule.steps:
@@ -247,10 +248,10 @@ def _unit_step(
     worker: Worker,
     verdicts: dict[str, Any],
 ) -> Any:
-    """Add a step for units; return the bytes of their claims by scope."""
+    """Add a step that runs once per unit; return the bytes of the units' claims by scope."""
     units: Sequence[Unit] = schedule.waiting(step)
     scope_of: Callable[[Unit], int] = one_scope
-    if step.claims:  # those that are through say how much they claimed
+    if step.claims:  # units that are done run too: they report how much they claimed
         scope_of = schedule.topics[step.claims].topic.scope_of
         scopes = schedule.open_scopes(step.claims)
         units = [unit for unit in step.units if scope_of(unit) in scopes]
@@ -295,7 +296,7 @@ def _group_step(
     worker: Worker,
     claimed: dict[str, list[Any]],
 ) -> Any:
-    """Add a decision; return the verdicts by unit."""
+    """Add the step that decides a topic; return the verdicts by unit."""
     topic = step.topic.name
     scopes = schedule.open_scopes(topic)
     claimants = {s: names for s, names in schedule.claimants(topic).items() if s in scopes}
@@ -308,7 +309,7 @@ def _group_step(
         | f"{label}: bytes by scope" >> beam.GroupByKey()
         | f"{label}: total" >> beam.MapTuple(_total).with_output_types(tuple[int, int])
     )
-    groups = [(group, b"") for group in range(step.groups)]  # each is written, also an empty one
+    groups = [(group, b"") for group in range(step.groups)]  # even an empty group is written
     batches = [
         "\n".join([str(scope), *names[at : at + batch]])
         for scope, names in sorted(claimants.items())

@@ -1,12 +1,13 @@
 """A time budget for each document (docs/rules/sources.md 0.2, rule 5).
 
-A pathological document must cost its budget and not the run. A watchdog thread reads the CPU clock
-of the thread that works and raises :class:`DocumentTimeout` there; the ledger turns it into the
-reject ``timeout``. CPU time, and not the clock on the wall: a loaded machine drops nothing.
+A pathological document may use up its budget, but must not stop the run. A watchdog thread reads
+the CPU clock of the working thread and raises :class:`DocumentTimeout` there; the ledger turns that
+into the reject ``timeout``. The budget is CPU time and not wall time, so that a busy machine drops
+no more documents than an idle one.
 
-Traps: signals reach only the main thread, and Beam works in others. An exception raised from
-outside arrives at the next bytecode, so a long call into C that holds the interpreter lock ends
-first; code that may do so needs a process of its own (``child``).
+Traps: signals reach only the main thread, and Beam works in other threads. An exception raised from
+outside arrives at the next bytecode, which is after the end of a long call into C that holds the
+interpreter lock; such code needs a process of its own (``child``).
 """
 
 import ctypes
@@ -20,11 +21,11 @@ _POLL_SECONDS = 0.25
 
 
 class DocumentTimeout(BaseException):
-    """A document used up its CPU seconds; not an ``Exception``, so that no filter swallows it."""
+    """A document used up its CPU seconds. No ``Exception``, so that no filter catches it."""
 
 
 class _Withdrawn(BaseException):
-    """Stands in for a :class:`DocumentTimeout` that came too late."""
+    """Replaces a :class:`DocumentTimeout` that was raised too late."""
 
 
 def _raise_in(thread: int, exception: type[BaseException]) -> None:
@@ -33,10 +34,10 @@ def _raise_in(thread: int, exception: type[BaseException]) -> None:
 
 
 class TimeGuard:
-    """Limit the CPU time of one document after the other, in the thread that made the guard.
+    """Limit the CPU time of each document, in the thread that made the guard.
 
-    :class:`DocumentTimeout` arrives between :meth:`begin` and the return of :meth:`end`, at any
-    bytecode in between; whoever calls them catches it around both.
+    :class:`DocumentTimeout` may be raised at any bytecode from :meth:`begin` to the return of
+    :meth:`end`, so the caller must catch it around both.
     """
 
     def __init__(self, seconds: float = DOCUMENT_SECONDS) -> None:
@@ -44,9 +45,9 @@ class TimeGuard:
         self._thread = threading.get_ident()
         self._clock = time.pthread_getcpuclockid(self._thread)
         self._lock = threading.Lock()
-        self._serial = 0  # number of the document at work; 0 between documents
+        self._serial = 0  # number of the current document; 0 between documents
         self._count = 0
-        self._raised = False  # for the document at work
+        self._raised = False  # whether the current document has timed out
         self._closed = threading.Event()
         self._watchdog: threading.Thread | None = None
 
@@ -71,14 +72,14 @@ class TimeGuard:
         self._serial = self._count
 
     def end(self) -> None:
-        """Stop the budget; once this has returned nothing is raised."""
-        with self._lock:  # the watchdog raises only while it holds this
+        """Stop the budget; after this returns nothing is raised."""
+        with self._lock:  # the watchdog raises only while it holds the lock
             self._serial = 0
             raised, self._raised = self._raised, False
         if raised:
             try:
-                _raise_in(self._thread, _Withdrawn)  # in place of what has not arrived
-                while True:  # till it arrives, at the next jump back
+                _raise_in(self._thread, _Withdrawn)  # replaces the pending exception
+                while True:  # wait for it: it is raised at the next jump back
                     pass
             except _Withdrawn:
                 return
@@ -93,9 +94,9 @@ class TimeGuard:
                     continue
                 used = time.clock_gettime(self._clock)
                 if serial != seen:
-                    # First sight of this document: its budget runs from here, a poll late at most.
+                    # The document is new: its budget starts here, at most one poll late.
                     seen, began = serial, used
                 elif used - began > self.seconds:
                     self._raised = True
                     _raise_in(self._thread, DocumentTimeout)
-                    seen, began = serial, used  # once more, should a filter swallow it
+                    seen, began = serial, used  # raise again later, in case a filter caught it

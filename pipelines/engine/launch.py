@@ -1,4 +1,4 @@
-"""Run a source: on this machine by default, on any Beam runner by its flags."""
+"""Run a source: on this machine by default, or on the Beam runner that flags name."""
 
 import signal
 import threading
@@ -26,7 +26,7 @@ from pipelines.storage import files as storage
 
 @dataclass(frozen=True)
 class Launch:
-    """How a run is executed; nothing here changes its bytes."""
+    """How a run is executed. Nothing here changes the bytes of its output."""
 
     workers: int = 1
     beam_flags: tuple[str, ...] = ()
@@ -36,12 +36,15 @@ class Launch:
 
 
 def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledger:
-    """Curate a source into the run directory at ``path``, or resume; a complete run is left alone.
+    """Curate a source into the run directory at ``path``; resume a run that is not complete.
+
+    Returns:
+        the conservation table of the run.
 
     Raises:
-        RunError, StorageError: what went wrong and what to do, in one line.
+        RunError, StorageError: the message is one line that says what went wrong and what to do.
     """
-    check_flags(launch)  # a wrong flag is told before any work
+    check_flags(launch)  # a wrong flag is reported before any work
     run = Run(storage.absolute(path))
     source.prepare(settings)
     planned = plan(source, settings)
@@ -49,7 +52,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         "source": source.name,
         **values_of(settings),
         **planned.facts,
-        # What the run reads, as found: resuming over other inputs is refused.
+        # The inputs as they were found: a run is not resumed with others.
         "input": input_facts(planned.units),
     }
     check_places(launch, run, planned.units)
@@ -73,10 +76,10 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
 
 
 def input_facts(units: Iterable[Unit]) -> dict[str, dict[str, int | str]]:
-    """Return what a run keeps of its inputs in its config: bytes and version, by path.
+    """Return what a run's configuration says of its inputs: bytes and version, by path.
 
-    A run is not resumed over inputs that differ in either, so that no input is replaced between
-    two attempts. Files that cannot be listed, such as those of a web server, have neither.
+    A run whose inputs differ in either is not resumed, so no input can be replaced between two
+    attempts. Files that cannot be listed, such as those of a web server, have neither.
     """
     facts: dict[str, dict[str, int | str]] = {}
     for unit in units:
@@ -90,7 +93,7 @@ def execute(planned: Plan, run: Run, launch: Launch, twins: TwinCheck) -> None:
     """Run the steps of a plan to their end, on this machine or as a Beam pipeline.
 
     Raises:
-        RunError: what went wrong and what to do, in one line.
+        RunError: the message is one line that says what went wrong and what to do.
     """
     workspace = Workspace.within(run) if launch.beam_flags else Workspace.beside(run)
     schedule = Schedule(planned.steps, workspace)
@@ -105,7 +108,7 @@ def execute(planned: Plan, run: Run, launch: Launch, twins: TwinCheck) -> None:
 
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that workers end and the user is told."""
+    """Let SIGTERM end the block as Ctrl-C does, so that workers end and the user sees why."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -121,7 +124,7 @@ def terminated_like_interrupted() -> Iterator[None]:
 
 
 def check_flags(launch: Launch) -> None:
-    """Refuse Beam flags that are wrong, before any work; Beam is not imported for none.
+    """Refuse wrong Beam flags before any work; without flags Beam is not imported.
 
     Raises:
         RunError: a flag is unknown or the runner is missing.

@@ -1,8 +1,8 @@
-"""The ledger of a unit: what its stages decide, counted so that nothing is lost.
+"""The ledger of a unit counts what its stages decide, so that no record is lost.
 
-The ledger converts records and calls the stages, both within the time that a document may take. An
-exception in a conversion makes the record a bad one, an exception in a filter rejects the document;
-only what the machine lacks ends the unit (``errors``).
+The ledger converts records and calls the stages, both within the time budget of a document. An
+exception in a conversion makes the record a bad record, and an exception in a filter rejects the
+document. Only errors of the machine end the unit (``errors``).
 """
 
 import time
@@ -18,14 +18,15 @@ from pipelines.engine.guard import DocumentTimeout, TimeGuard
 from pipelines.engine.stages import Stage
 from pipelines.readers.rows import BadRow
 
-TABLE_ROWS = 1000  # of a table in a run's statistics
-# Of a table in a unit's: what is rarer in every unit does not get among the first of the run.
+TABLE_ROWS = 1000  # rows of a table in a run's statistics
+# Rows of a table in a unit's sidecar. What is rarer than these in every unit is taken to be rarer
+# than the first rows of the run.
 TABLE_ROWS_PER_UNIT = 10_000
 
 
 @dataclass(slots=True)
 class StageTally:
-    """What one stage did in one unit."""
+    """Counts of one stage in one unit."""
 
     documents_in: int = 0
     characters_in: int = 0
@@ -56,7 +57,7 @@ class Judged:
 
 
 def _machine(error: Exception, where: str) -> RunError:
-    """Return the error that ends a unit, saying where the machine failed."""
+    """Return the error that ends a unit; its message says where the machine failed."""
     if isinstance(error, RunError):
         return error
     return MachineError(f"{where}: {one_line(error, where)}")
@@ -65,10 +66,10 @@ def _machine(error: Exception, where: str) -> RunError:
 class Ledger:
     """Counts of one unit, or the sum over units.
 
-    Conservation: ``records_read`` = ``documents`` + rejected + bad records. A unit may
-    hand records to other units (GitHub: a row of ``files`` becomes a document where its content
-    lies); they count as read where they begin, ``sent`` there and ``received`` here, and over all
-    units both are equal.
+    Conservation: ``records_read`` = ``documents`` + rejected + bad records. A unit may pass records
+    to other units (GitHub: a row of ``files`` becomes a document in the unit of its content). Such
+    a record counts as read and ``sent`` in its first unit and as ``received`` in the other, so
+    over all units ``sent`` and ``received`` are equal.
     """
 
     def __init__(self, stages: Sequence[str] = ()) -> None:
@@ -78,10 +79,10 @@ class Ledger:
         self.sent = 0
         self.received = 0
         self.bad_records: Counter[str] = Counter()
-        self.notes: Counter[str] = Counter()  # facts beside the conservation table
-        self.tables: dict[str, Counter[str]] = {}  # what is counted by names that the data bring
+        self.notes: Counter[str] = Counter()  # counts that are not in the conservation table
+        self.tables: dict[str, Counter[str]] = {}  # counts by names that come from the data
         self.stages: dict[str, StageTally] = {name: StageTally() for name in stages}
-        self._at = ""  # the stage that is judging
+        self._at = ""  # name of the stage that judges the current document
 
     @property
     def rejected(self) -> int:
@@ -94,11 +95,12 @@ class Ledger:
         converter: Callable[[Any], Document | BadRow | None],
         guard: TimeGuard,
     ) -> Document | BadRow | None:
-        """Return what a record is converted to; whatever goes wrong with it makes it a bad one.
+        """Return what a record is converted to: a bad record, if the conversion fails.
 
         Args:
-            record: as its reader framed it; it has a ``row``, its number in its file.
-            converter: returns None for a record that is none of this unit's documents.
+            record: the record as its reader framed it. It has a ``row``, its number in its file.
+            converter: makes a document of a record, or returns None for a record that is not a
+                document of this unit.
             guard: the time budget.
 
         Raises:
@@ -159,7 +161,7 @@ class Ledger:
         return KEEP
 
     def reject(self, stage: str, reason: str, documents: int = 1) -> None:
-        """Count documents that a decision outside the stages dropped."""
+        """Count documents that were dropped by a decision across documents."""
         self.stages[stage].rejected[reason] += documents
 
     def add(self, other: "Ledger") -> None:
@@ -173,7 +175,7 @@ class Ledger:
             self.stages.setdefault(name, StageTally()).add(tally)
 
     def take_notes(self, stages: Sequence[Stage]) -> None:
-        """Add what the stages counted besides their verdicts."""
+        """Add the notes and tables that the stages counted beside their verdicts."""
         for stage in stages:
             self.notes.update(getattr(stage, "notes", ()))
             self.add_tables(getattr(stage, "tables", {}))
@@ -187,8 +189,8 @@ class Ledger:
         """Return the counts as ``stats.json`` holds them.
 
         Args:
-            seconds: also those of the stages, which differ from run to run, and more of the tables:
-                what sidecars hold, which are summed.
+            seconds: for sidecars, which are summed: include the seconds of the stages, which
+                differ from run to run, and more rows of the tables.
         """
         stages = [
             {
@@ -217,7 +219,7 @@ class Ledger:
         }
 
     def largest(self, rows: int) -> dict[str, list[tuple[str, int]]]:
-        """Return the largest counts of each table; of equal ones, the first by name."""
+        """Return the ``rows`` largest counts of each table; equal counts are sorted by name."""
         return {
             name: sorted(counts.items(), key=lambda row: (-row[1], row[0]))[:rows]
             for name, counts in sorted(self.tables.items())
@@ -244,6 +246,6 @@ class Ledger:
         return ledger
 
     def imbalance(self) -> int:
-        """Return records read minus all that is accounted for: 0, or records are lost."""
+        """Return how many records are not accounted for: anything but 0 means a loss."""
         accounted = self.documents + self.rejected + self.bad_records.total()
         return self.records_read + self.received - self.sent - accounted

@@ -1,10 +1,11 @@
-"""One launcher per run directory: the file ``LOCK`` says who works there.
+"""A run directory has one launcher at a time: the file ``LOCK`` names it.
 
-A launcher creates it exclusively (locally by a hard link, on s3:// and gs:// by a conditional
-write, on other stores by writing and reading back), renews it every 30 s, and removes it when it
-ends. A lock that nobody renews is taken over: at once where its process ran on this machine and is
-gone, after 5 minutes otherwise. To take over is to write one's own lock over the old one and to
-read it back after a moment: of two that do so together, the one whose lock is there has it.
+A launcher creates the file exclusively: locally by a hard link, on s3:// and gs:// by a conditional
+write, on other stores by writing it and reading it back. It renews the lock every 30 s and removes
+it when it ends. A lock that is no longer renewed is taken over: at once if its process ran on this
+machine and has ended, after 5 minutes otherwise. A launcher takes over by writing its own lock over
+the old one and reading it back after a moment; of two that do so at once, the one whose lock is
+read back holds the directory.
 """
 
 import json
@@ -28,17 +29,17 @@ from pipelines.storage import files as storage
 
 RENEW_SECONDS = 30.0
 STALE_SECONDS = 300.0  # without renewal
-_SETTLE_SECONDS = 1.0  # in which another that takes over at the same moment is through
+_SETTLE_SECONDS = 1.0  # in which another launcher that takes over now has written its lock
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who works in a run directory."""
+    """The process that works in a run directory."""
 
     host: str
-    machine: str  # tells whether a process id of the lock means anything here
+    machine: str  # where its process id means something: see ``_machine``
     pid: int
-    born: str  # when the process began, in the kernel's ticks: a process id may be used again
+    born: str  # kernel ticks at the process's start, since process ids are used again
     started: str  # UTC, as all times here
     renewed: str
     note: str  # the command, or the id of its job on a cluster
@@ -46,19 +47,19 @@ class Holder:
 
     @classmethod
     def here(cls, note: str) -> "Holder":
-        """Return what a lock of this process says."""
+        """Return this process as a holder."""
         pid, now = os.getpid(), _now()
         host, token = socket.gethostname(), secrets.token_hex(16)
         return cls(host, _machine(), pid, _born(pid), now, now, note, token)
 
     @property
     def gone(self) -> bool:
-        """Whether the process ran on this machine and is not there any more."""
+        """Whether the process ran on this machine and has ended."""
         return self.machine == _machine() and not _alive(self.pid, self.born)
 
     @property
     def idle_seconds(self) -> float:
-        """How long the lock was not renewed."""
+        """Seconds since the lock was renewed."""
         then = datetime.fromisoformat(self.renewed)
         return (datetime.now(UTC) - then).total_seconds()
 
@@ -80,7 +81,7 @@ def _read_kernel(path: str) -> str:
 
 
 def _machine() -> str:
-    """Return what two processes share that know each other's ids: host, boot, and id space."""
+    """Return host, boot and process namespace: where they are equal, process ids are too."""
     try:
         space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 -- a kernel's file
     except OSError:
@@ -89,7 +90,7 @@ def _machine() -> str:
 
 
 def _state_and_birth(pid: int) -> tuple[str, str]:
-    """Return the state of a process and when it began, "" where the kernel does not say."""
+    """Return state and start of a process, each "" where the kernel does not say."""
     after_name = _read_kernel(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return (after_name[0], after_name[19]) if len(after_name) > 19 else ("", "")
 
@@ -106,16 +107,16 @@ def _alive(pid: int, born: str) -> bool:
     except PermissionError:  # it is another user's
         pass
     state, birth = _state_and_birth(pid)
-    if state in ("Z", "X"):  # it has ended, and nobody has asked how
+    if state in ("Z", "X"):  # it has ended, but its parent has not waited for it
         return False
     return not born or birth in ("", born)
 
 
 def read_lock(run: Run) -> Holder | None:
-    """Return who works in a run directory, None if nobody does.
+    """Return the process that works in a run directory, or None.
 
     Raises:
-        RunError: ``LOCK`` is not what a launcher wrote.
+        RunError: ``LOCK`` was not written by a launcher.
     """
     path = run.at(LOCK)
     try:
@@ -126,7 +127,7 @@ def read_lock(run: Run) -> Holder | None:
         raise RunError(str(error)) from error
     try:
         holder = Holder(**json.loads(content))
-        holder.idle_seconds.hex()  # its time and its process are what a launcher writes
+        holder.idle_seconds.hex()  # raises if the time is not one that a launcher writes
         return replace(holder, pid=int(holder.pid))
     except (ValueError, TypeError) as error:
         raise RunError(
@@ -140,12 +141,12 @@ def _print_remark(remark: str) -> None:
 
 
 class RunLock:
-    """Holds a run directory while a block works in it; a complete run is only read, and free.
+    """Holds a run directory while a block works in it; a complete run needs no lock.
 
     Args:
         run: the run directory.
         note: what works there: the command, or the id of its job on a cluster.
-        remark: says a word to the user, by default on standard error.
+        remark: shows a line to the user, by default on standard error.
     """
 
     def __init__(
@@ -171,7 +172,7 @@ class RunLock:
         mine = Holder.here(self._note)
         while not storage.create(self.run.at(LOCK), to_bytes(asdict(mine))):
             holder = read_lock(self.run)
-            if holder is None:  # it has just gone
+            if holder is None:  # it has just been removed
                 continue
             self._take_over(holder, mine)
             break
@@ -182,9 +183,9 @@ class RunLock:
 
     def _take_over(self, holder: Holder, mine: Holder) -> None:
         if holder.gone:
-            why = "which is not running any more"
+            why = "which is no longer running"
         elif holder.idle_seconds > STALE_SECONDS:
-            why = f"which has not been heard of for {holder.idle_seconds / 60:.0f} minutes"
+            why = f"which has not renewed its lock for {holder.idle_seconds / 60:.0f} minutes"
         else:
             raise RunError(
                 f"{self.run.path} is in use by {holder}. Wait for it, or stop it and run the same "
@@ -211,14 +212,14 @@ class RunLock:
                 continue  # the next renewal may succeed; ten can fail before the lock is stale
 
     def note(self, note: str) -> None:
-        """Say more of what works here, such as the id of a job that has begun; within 30 s."""
+        """Replace the note, for instance by the id of a started job; written within 30 s."""
         self._note = note
 
     def check(self) -> None:
-        """See that the lock is still held; call it before the run is finished.
+        """Check that the lock is still held; call this before the run is completed.
 
         Raises:
-            RunError: another launcher has taken the run over, since this one was not heard of.
+            RunError: another launcher has taken the run over, since the lock was not renewed.
         """
         if self._mine is None:  # the run is complete: nobody locks it
             return
@@ -228,8 +229,8 @@ class RunLock:
                 self._taken_by = str(holder or "another command, which has ended")
         if self._taken_by:
             raise RunError(
-                f"{self.run.path} was taken over by {self._taken_by}, since this command was not "
-                "heard of for too long. Leave the run to it."
+                f"{self.run.path} was taken over by {self._taken_by}, since this command had not "
+                "renewed its lock for too long. Leave the run to it."
             )
 
     def __exit__(
@@ -249,4 +250,4 @@ class RunLock:
             if holder is not None and holder.token == self._mine.token:
                 storage.remove([self.run.at(LOCK)])
         except (OSError, RunError, storage.StorageError):
-            pass  # what went wrong in the block matters more; the lock goes stale by itself
+            pass  # an error of the block matters more, and the lock expires by itself

@@ -1,7 +1,7 @@
-"""The manifest of a run: which files it is made of, and how a listing is held against it.
+"""The manifest of a run lists its files, so that a listing can be compared with it.
 
-``COMPLETED`` holds the SHA-256 of ``manifest.json``, which holds that of every file; so that the
-one line of ``COMPLETED`` stands for every byte of the run.
+``COMPLETED`` holds the SHA-256 of ``manifest.json``, which holds the SHA-256 of every file. So the
+one line of ``COMPLETED`` identifies every byte of the run.
 """
 
 import hashlib
@@ -13,13 +13,13 @@ from typing import IO, Any
 from pipelines.storage import files as storage
 
 FORMAT_VERSION = 1
-FOLDERS = ("documents", "rejects")  # hold the files of a run
-_NAMED = 5  # files that a message names
+FOLDERS = ("documents", "rejects")  # the folders that the manifest covers
+_NAMED = 5  # problems that a message names
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RunFile:
-    """A file of a run, as its unit's sidecar and the manifest have it."""
+    """A file of a run, as the sidecar of its unit and the manifest describe it."""
 
     path: str  # in the run directory: ``run.at(file.path)`` is its address
     documents: int  # rows
@@ -34,7 +34,7 @@ class RunFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a complete run is made of."""
+    """The contents of a complete run."""
 
     documents: int
     characters: int
@@ -45,14 +45,14 @@ class Manifest:
         """Read ``manifest.json``.
 
         Raises:
-            ValueError: it is not what :func:`manifest_chunks` wrote.
+            ValueError: the bytes are not what :func:`manifest_chunks` yields.
         """
         value = json.loads(content)
         try:
             files = tuple(RunFile.from_json(entry) for entry in value["files"])
             return cls(value["documents"], value["characters"], files)
         except (KeyError, TypeError) as error:
-            raise ValueError(f"it is no manifest: {error!r}") from error
+            raise ValueError(f"it is not a manifest: {error!r}") from error
 
 
 def _quoted(text: str) -> str:
@@ -62,8 +62,8 @@ def _quoted(text: str) -> str:
 def manifest_chunks(manifest: Manifest) -> Iterator[bytes]:
     """Yield the bytes of ``manifest.json``: JSON with sorted keys, indented by 1.
 
-    A manifest of 90,000 units has 180,000 files: it is written file by file, since the whole of it
-    in one piece takes half a gigabyte to make.
+    A run of 90,000 units has 180,000 files. Its manifest is written file by file, since building
+    it in one piece takes half a gigabyte of memory.
     """
     head = f'{{\n "characters": {manifest.characters},\n "documents": {manifest.documents},\n'
     yield f'{head} "files": ['.encode()
@@ -89,9 +89,9 @@ def write_manifest(stream: IO[bytes], manifest: Manifest) -> str:
 
 
 def listing(root: str, folders: Iterable[str] = FOLDERS) -> dict[str, int]:
-    """Return the bytes of the files in the folders of a run, by their path in the run directory.
+    """Return the sizes in bytes of the files in a run's folders, by path in the run directory.
 
-    Hidden files are none of a run's: temporary ones, and what file managers leave.
+    Hidden files are left out: they are temporary, or were made by file managers.
     """
     return {
         f"{folder}/{name}": file.size
@@ -102,21 +102,21 @@ def listing(root: str, folders: Iterable[str] = FOLDERS) -> dict[str, int]:
 
 
 def differences(files: Iterable[RunFile], present: Mapping[str, int]) -> list[str]:
-    """Return how a listing differs from the files that should be there, a line for each file."""
+    """Return how a listing differs from the files that should be there, one line per file."""
     found = []
     known = set()
     for file in files:
         known.add(file.path)
         size = present.get(file.path)
         if size is None:
-            found.append(f"{file.path} is gone")
+            found.append(f"{file.path} is missing")
         elif size != file.bytes:
             found.append(f"{file.path} has {size} bytes and should have {file.bytes}")
-    found += [f"{path} is no file of this run" for path in sorted(present.keys() - known)]
+    found += [f"{path} is not a file of this run" for path in sorted(present.keys() - known)]
     return found
 
 
 def told(problems: list[str]) -> str:
-    """Return the first problems on one line."""
+    """Return the first five problems on one line, and how many more there are."""
     more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
     return "; ".join(problems[:_NAMED]) + more

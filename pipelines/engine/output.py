@@ -33,14 +33,14 @@ CLAIM_SCHEMA = pa.schema(
         pa.field("claim_count", pa.int64(), nullable=False),
     ]
 )
-# The claim on a later decision lies beside the text, in columns of its own, so that the copy of
-# the winners reads it without the text.
+# The claim on a later decision is in columns of its own, so that the step that copies the winners
+# reads it without the text.
 STAGED_SCHEMA = pa.schema([*DOCUMENT_SCHEMA, *CLAIM_SCHEMA])
 
 
 @dataclass(frozen=True, slots=True)
 class RejectPolicy:
-    """Which rejects are kept: ``all``, ``sample:F`` (a share, by hash of id), ``ids``, ``none``."""
+    """Which rejects are written: ``all``, ``sample:F`` (the share F, by id), ``ids``, ``none``."""
 
     mode: str = "all"
     fraction: float = 1.0
@@ -50,7 +50,7 @@ class RejectPolicy:
         """Read the value of ``--rejects``.
 
         Raises:
-            RunError: it is none of the four forms.
+            RunError: the text has none of the four forms.
         """
         mode, _, fraction = text.partition(":")
         if mode in ("all", "ids", "none") and not fraction:
@@ -67,7 +67,7 @@ class RejectPolicy:
         )
 
     def keeps(self, document_id: str) -> bool:
-        """Tell whether the reject of this document is written."""
+        """Return whether the reject of this document is written."""
         if self.mode != "sample":
             return self.mode != "none"
         digest = hashlib.blake2b(document_id.encode("utf-8", "replace"), digest_size=8).digest()
@@ -76,10 +76,10 @@ class RejectPolicy:
 
 @dataclass(frozen=True)
 class StagedClaim:
-    """How documents that wait for a later decision claim their places.
+    """How the documents of a phase make claims for a later decision on them.
 
-    ``claim`` returns for a document its ``claim_key``, ``claim_rank`` and ``claim_count``;
-    ``combine`` makes of all claims of a unit those that take part in the decision.
+    ``claim`` returns the ``claim_key``, ``claim_rank`` and ``claim_count`` of a document.
+    ``combine`` turns all claims of a unit into those that the unit writes for the decision.
     """
 
     topic: str
@@ -89,7 +89,7 @@ class StagedClaim:
 
 @dataclass(frozen=True)
 class Terms:
-    """What is the same for all units of a run."""
+    """What all units of a run have in common."""
 
     source: str  # name of the source
     rejects: RejectPolicy
@@ -98,8 +98,8 @@ class Terms:
 class UnitOutput:
     """The files of one unit: documents and rejects, committed together by a sidecar.
 
-    Nothing appears under its name before :meth:`commit`; a failed unit leaves nothing. Documents
-    that are ``staged`` go to ``staged/`` with their claims beside them, to be decided later.
+    No file appears under its name before :meth:`commit`, and a failed unit leaves none. With
+    ``staged`` the documents go to ``staged/`` with their claims, and are decided on later.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class UnitOutput:
         return self._open[name][1]
 
     def keep(self, document: Document) -> None:
-        """Write a document that all stages kept."""
+        """Write and count a document that all stages kept."""
         row = row_of(document)
         if self._staged:
             claim = self._staged.claim(document)
@@ -163,14 +163,14 @@ class UnitOutput:
         self.ledger.characters += characters
 
     def write_documents(self, rows: pa.Table) -> None:
-        """Write and count documents that are an Arrow table already."""
+        """Write and count the documents of an Arrow table."""
         if rows.num_rows:
             self._sink("documents").write_table(rows)
             self.ledger.documents += rows.num_rows
             self.ledger.characters += pc.sum(pc.utf8_length(rows["text"])).as_py()
 
     def reject(self, document: Document, judged: Judged) -> None:
-        """Write a reject, as the policy says; the ledger has counted it."""
+        """Write a reject if the policy keeps it; the ledger has counted it already."""
         if self._policy.keeps(document.id):
             row = row_of(document)
             row["text"] = valid_utf8(row["text"])
@@ -180,14 +180,14 @@ class UnitOutput:
             self.write_reject(row)
 
     def write_reject(self, row: dict[str, Any]) -> None:
-        """Write a reject that is a row already, as the policy says."""
+        """Write the row of a reject if the policy keeps it."""
         if self._policy.keeps(row["id"]):
             if self._policy.mode == "ids":
                 row["text"] = ""
             self._sink("rejects").write(row, len(row["text"]))
 
     def bad(self, part: Part, record: BadRow) -> None:
-        """Count a bad record, and keep what there is of it among the rejects."""
+        """Count a bad record, and write its place and reason to the rejects."""
         self.ledger.records_read += 1
         self.ledger.bad_records[record.reason] += 1
         one = len(self.unit.parts) == 1
@@ -202,10 +202,10 @@ class UnitOutput:
         self.write_reject(row)
 
     def commit(self, failed: Mapping[str, str] | None = None) -> None:
-        """Put the files in their places, then the sidecar, which commits the unit.
+        """Give the files their names, then write the sidecar, which commits the unit.
 
         Args:
-            failed: parts of the unit that cannot be read, and why.
+            failed: paths of the parts that cannot be read, and why.
         """
         files = []
         for name, (file, sink) in sorted(self._open.items()):
@@ -235,7 +235,7 @@ class UnitOutput:
         )
 
     def _write_claims(self, staged: StagedClaim) -> None:
-        """Write the claims of the staged documents; the row of each is its place in the file."""
+        """Write the claims of the staged documents, each with its document's row in the file."""
         table = pa.Table.from_pylist(self._claims, CLAIM_SCHEMA)
         table = table.rename_columns([name.removeprefix("claim_") for name in table.column_names])
         table = table.append_column("row", pa.array(range(len(self._claims)), pa.int64()))

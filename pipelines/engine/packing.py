@@ -1,9 +1,9 @@
-"""Arrow tables as raw arrays behind a small header: what claims and verdicts travel and lie in.
+"""A compact format for the Arrow tables of claims and verdicts: raw arrays with a small header.
 
-Arrow's own stream format costs a kilobyte and more per message, which is a lot where a unit sends a
-few claims to each of thousands of buckets. Here a table costs some twenty bytes and seventeen per
-buffer, and an uncompressed one is read without a copy from the bytes, or the mapped file, in which
-it lies.
+Arrow's own stream format adds a kilobyte and more to every message, which is a lot where a unit
+sends a few claims to each of thousands of buckets. Here the header of a table takes about twenty
+bytes, and seventeen per buffer. Uncompressed tables are read without a copy from the bytes, or from
+the memory-mapped file, that hold them.
 """
 
 import struct
@@ -31,9 +31,9 @@ _TYPES: dict[str, pa.DataType] = {
 _CODES = {dtype: code for code, dtype in _TYPES.items()}
 _TABLE = struct.Struct("<QB")  # rows, columns
 _BUFFER = struct.Struct("<BQQ")  # codec, bytes before compression, bytes here
-_NONE, _RAW, _ZSTD = range(3)  # codecs: there is no such buffer; as it is; compressed
-_MIN_COMPRESSED_BYTES = 256  # smaller buffers gain nothing
-ALIGNMENT = 8  # of buffers, so that arrays can be read where they lie
+_NONE, _RAW, _ZSTD = range(3)  # codecs: the buffer is absent; uncompressed; compressed by zstd
+_MIN_COMPRESSED_BYTES = 256  # smaller buffers gain nothing by compression
+ALIGNMENT = 8  # bytes, so that arrays can be read without a copy
 
 
 def pack(table: pa.Table, *, compress: bool = False) -> bytes:
@@ -41,10 +41,10 @@ def pack(table: pa.Table, *, compress: bool = False) -> bytes:
 
     Args:
         table: its columns are of the types above.
-        compress: with zstd, all columns but ``key``: hashes do not compress.
+        compress: compress all columns but ``key``, since hashes do not compress.
 
     Raises:
-        KeyError: a column is of another type.
+        KeyError: a column has another type.
     """
     out = bytearray(_TABLE.pack(table.num_rows, table.num_columns))
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -58,7 +58,7 @@ def pack(table: pa.Table, *, compress: bool = False) -> bytes:
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
     array = column.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # of no chunk, in some versions
+    if isinstance(array, pa.ChunkedArray):  # some versions return one that has no chunk
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], column.type)
     return array
 
@@ -77,7 +77,7 @@ def _append(out: bytearray, buffer: Any, *, compress: bool) -> None:
 
 
 def _buffers(array: pa.Array) -> Iterator[Any]:
-    """Yield the buffers of an array, rebased so that they hold its own rows and no others."""
+    """Yield the buffers of an array, cut so that they hold its own rows and no others."""
     valid = None
     if array.null_count:
         known = array.is_valid().to_numpy(zero_copy_only=False)
@@ -85,7 +85,7 @@ def _buffers(array: pa.Array) -> Iterator[Any]:
     yield valid
     dtype = array.type
     if pa.types.is_dictionary(dtype):
-        array = array.cast(pa.string()).dictionary_encode()  # only the words that are in use
+        array = array.cast(pa.string()).dictionary_encode()  # keep only the words that occur
         yield from _buffers(array.indices.cast(pa.int32()))
         yield np.array([len(array.dictionary)], np.int64)
         yield from _buffers(array.dictionary)
@@ -117,7 +117,7 @@ def _bytes(buffer: pa.Buffer | None, offset: int, length: int, width: int) -> An
 
 
 def unpack(packed: Any) -> pa.Table:
-    """Read what :func:`pack` returned; uncompressed buffers lie where they lay."""
+    """Read what :func:`pack` returned; uncompressed buffers are not copied."""
     return _Reader(packed).table()
 
 

@@ -1,8 +1,8 @@
 """The pass that runs everything for one work unit in one process.
 
-The heart of the system is :func:`curate`: a loop that reads a unit's records, runs each document
-through the stages, and writes it to the unit's documents or rejects. What distributes the units
-never sees a document.
+The core of the system is :func:`curate`: a loop that reads a unit's records, runs each document
+through the stages, and writes it to the unit's documents or rejects. The code that distributes the
+units never handles a document.
 """
 
 from collections import Counter
@@ -23,12 +23,12 @@ from pipelines.engine.units import ROWS_PER_PART, Part, Unit
 from pipelines.engine.workspace import Workspace
 from pipelines.readers.rows import BadRow, UnreadableFile
 
-Notes = Counter[str]  # facts that a reader or a stage counts beside the conservation table
+Notes = Counter[str]  # counts of readers and stages that are not in the conservation table
 Converter = Callable[[Any], Document | BadRow | None]
 
 
 def every_unit(_unit: Unit) -> bool:
-    """Take every unit."""
+    """Select every unit."""
     return True
 
 
@@ -39,7 +39,7 @@ def no_stage(_unit: Unit, _verdicts: Verdicts) -> Sequence[Stage]:
 
 @dataclass(frozen=True)
 class Context:
-    """What the phases of a source are told of the run that they are part of."""
+    """What the phases of a source need to know of the run."""
 
     terms: Terms
     units: Sequence[Unit]
@@ -47,11 +47,11 @@ class Context:
 
 @dataclass(frozen=True)
 class Write:
-    """A phase: read units, run their documents through the stages, and write what comes of them.
+    """A phase that reads units, runs their documents through the stages, and writes the results.
 
-    ``records`` frames the records of one part of a unit; ``converter`` returns, for a unit, the
-    function that makes a document of a record (None: the record is no document of this unit).
-    ``stages`` may look at the verdicts of the topics that the phase wants.
+    ``records`` frames the records of one part of a unit. ``converter`` returns for a unit the
+    function that makes a document of a record, or None where the record is not one of this unit.
+    ``stages`` returns the stages; it may use the verdicts on the topics in ``wants``.
     """
 
     title: str
@@ -59,10 +59,10 @@ class Write:
     converter: Callable[[Unit, Verdicts, Notes], Converter]
     stages: Callable[[Unit, Verdicts], Sequence[Stage]] = no_stage
     wants: Sequence[Topic] = ()
-    of: Callable[[Unit], bool] = every_unit  # which units of the source
-    arrive: bool = False  # records were counted in the unit that sent them, and arrive here
-    send: bool = False  # what is kept goes to the unit where its content lies, not to documents
-    staged: StagedClaim | None = None  # what is kept waits for a decision on all documents
+    of: Callable[[Unit], bool] = every_unit  # which units of the source take part
+    arrive: bool = False  # the records were counted as read in the units that sent them here
+    send: bool = False  # kept documents go to the unit of their content and are not written
+    staged: StagedClaim | None = None  # set if kept documents wait for a decision across documents
 
     def steps(self, context: Context) -> list[Step]:
         """Return the one step of the phase."""
@@ -80,7 +80,7 @@ class Write:
         ]
 
     def stage_names(self, context: Context) -> list[str]:
-        """Return the names of the stages in order, over all units."""
+        """Return the names of the stages of all units, in order."""
         names: dict[str, None] = {}
         seen = set()
         for unit in context.units:
@@ -92,7 +92,7 @@ class Write:
         return list(names)
 
     def all_stages(self, source: str, unit: Unit, verdicts: Verdicts) -> list[Stage]:
-        """Return the stages, the last of which is the contract that every document keeps."""
+        """Return the stages; the last one checks the contract that every document keeps."""
         stages = list(self.stages(unit, verdicts))
         return stages if self.send else [*stages, Keep(f"{source}.text", check_text)]
 
@@ -106,18 +106,18 @@ def curate(
     *,
     without: Container[str] = (),
 ) -> None:
-    """Run each document of a unit through the stages; write what is kept and what is not.
+    """Run each document of a unit through the stages; write what is kept and what is rejected.
 
     Args:
-        phase: how the unit is read.
-        out: the unit's files and its ledger.
-        verdicts: what was decided for the unit.
-        stages: of the source, in order.
+        phase: says how the unit is read.
+        out: the files and the ledger of the unit.
+        verdicts: what was decided for the unit, by topic.
+        stages: the stages of the source, in order.
         guard: the time budget of a document.
-        without: paths of parts that are left out.
+        without: paths of the parts that are not read.
 
     Raises:
-        PartFailedError: a part of the unit cannot be read; it says which.
+        PartFailedError: a part of the unit cannot be read; the error names it.
         RunError: this machine lacks what a document needs.
     """
     ledger = out.ledger
@@ -157,7 +157,7 @@ class PartFailedError(Exception):
 
 @contextmanager
 def _part_at_fault(part: Part, place: str = "") -> Iterator[None]:
-    """Turn what a reader raises into a failure of its file; what the machine lacks passes."""
+    """Turn an exception of a reader into a failure of its file, but not one of the machine."""
     try:
         yield
     except UnreadableFile as error:
@@ -170,10 +170,10 @@ def _part_at_fault(part: Part, place: str = "") -> Iterator[None]:
 
 
 def framed(records: Iterator[Any], part: Part) -> Iterator[Any]:
-    """Yield what a reader frames; one that fails on its file makes that file unreadable.
+    """Yield the records of a reader; if it raises, the file counts as unreadable.
 
     Raises:
-        PartFailedError: the reader raised; the message names the file and the record.
+        PartFailedError: the reader raised. The message names the file and the record.
     """
     number = -1
     while True:
@@ -195,10 +195,10 @@ def write_unit(
     *,
     seconds: float = DOCUMENT_SECONDS,
 ) -> Ledger:
-    """Do everything for one unit, and commit it; return its ledger.
+    """Run one unit, commit it, and return its ledger.
 
-    A part that cannot be read to its end gives no documents: the unit begins again without it, and
-    its sidecar names it. The run decides at its end how many such files it bears.
+    A part that cannot be read to its end gives no documents: the unit starts again without it, and
+    its sidecar names it. Whether too many files failed is decided at the end of the run.
 
     Raises:
         RunError: this machine lacks what a document needs; nothing is committed.
@@ -224,13 +224,13 @@ def write_unit(
 
 
 def load(stage: Stage) -> None:
-    """Let a stage load what it needs, if it needs anything."""
+    """Call the method ``load`` of a stage, if it has one."""
     if loading := getattr(stage, "load", None):
         loading()
 
 
 def set_unit_aside(phase: Write, terms: Terms, workspace: Workspace, unit: Unit, why: str) -> None:
-    """Commit a unit that cannot be run, without documents; its files count as failed."""
+    """Commit a unit that cannot be run without documents, and count its files as failed."""
     ledger = Ledger([stage.name for stage in phase.all_stages(terms.source, unit, {})])
     with UnitOutput(workspace, unit, ledger, terms, phase.staged) as out:
         out.commit({part.path: why for part in unit.parts})

@@ -1,9 +1,9 @@
-"""One machine: the steps of a run on a pool of worker processes.
+"""Run the steps of a run on one machine, on a pool of worker processes.
 
 Workers are forked from the launcher once it has planned the run, so they start at once and share
-the models that it has loaded. Each takes one unit, or one group of claims, at a time from a queue,
-the largest first. Claims and verdicts go through files (``workspace``), so the launcher's memory
-does not grow with the data.
+the models that it has loaded. Each worker takes one unit, or one group of claims, at a time from a
+queue; large units come first. Claims and verdicts go through files (``workspace``), so the
+launcher's memory does not grow with the data.
 
 A worker that dies is replaced and its unit is tried once more. A unit that has taken two workers
 with it in one step is set aside, there and in all later steps: it counts as a failed file, by name.
@@ -32,18 +32,18 @@ from pipelines.engine.steps import GroupStep, UnitStep
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 
-MAX_DEATHS = 2  # of workers, by one unit
-_PR_SET_PDEATHSIG = 1  # of Linux: which signal a process gets when its parent ends
+MAX_DEATHS = 2  # workers that one unit may kill before it is set aside
+_PR_SET_PDEATHSIG = 1  # option of Linux's prctl: the signal that follows the parent's end
 
 
 @dataclass(frozen=True)
 class Task:
-    """A unit of a step, or a group of a decision."""
+    """One unit of a step, or one group of a decision."""
 
     step: int  # its number among the steps
     key: int  # number of the unit in its step, or of the group
     name: str  # for messages
-    size: int  # the larger ones go first
+    size: int  # bytes; larger tasks go first
     buckets: dict[str, int]  # topic -> buckets of each of its scopes
     deaths: int = 0  # of workers, by the unit
     aside: str = ""  # why the unit is set aside
@@ -55,13 +55,13 @@ def run_locally(
     """Run all steps on a pool of processes, one step after the other.
 
     Args:
-        schedule: the steps and how far they are.
-        workers: processes.
-        say: takes a line about a worker that died.
-        log: file that what workers print goes to; by default one that goes again.
+        schedule: the steps, and what of them is done.
+        workers: number of processes.
+        say: is called with a line about each worker that died.
+        log: file for the output of the workers; by default a temporary one.
 
     Raises:
-        RunError: a unit failed for want of something, or the pool cannot go on.
+        RunError: a unit failed because this machine lacks something, or workers keep dying.
     """
     buckets: dict[str, int] = {}
     with _Pool(schedule, workers, say, log) as pool:
@@ -102,7 +102,7 @@ def _decided(schedule: Schedule, step: GroupStep) -> set[int]:
 
 
 def perform(schedule: Schedule, task: Task) -> None:
-    """Do one task: what a worker does between two messages."""
+    """Do one task, as a worker does between two messages."""
     step, workspace = schedule.steps[task.step], schedule.workspace
     if isinstance(step, GroupStep):
         _decide(schedule, step, task)
@@ -139,14 +139,14 @@ def _decide(schedule: Schedule, step: GroupStep, task: Task) -> None:
 
 
 def _work(schedule: Schedule, connection: Connection, log: str, parent: int) -> None:
-    """Do tasks until the launcher closes the connection: the life of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher's business
+    """Do tasks in a worker process until the launcher closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the launcher to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with contextlib.suppress(OSError, AttributeError):  # not on Linux: the closed pipe must do
+    with contextlib.suppress(OSError, AttributeError):  # elsewhere the closed pipe ends the worker
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    output = Path(log).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115 - till the end
+    output = Path(log).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115 - open to the end of the process
     os.dup2(output.fileno(), 1)
     os.dup2(output.fileno(), 2)
     sys.stdout = sys.stderr = output
@@ -162,7 +162,7 @@ def _work(schedule: Schedule, connection: Connection, log: str, parent: int) -> 
             answer = str(error)
         except (OSError, MemoryError) as error:
             answer = one_line(error, schedule.workspace.run.path)
-        except Exception as error:  # noqa: BLE001 - a defect, told with its traceback in the log
+        except Exception as error:  # noqa: BLE001 - a defect, whose traceback goes to the log
             traceback.print_exc()
             answer = (
                 f"{task.name}: {type(error).__name__}: {one_line(error, '')}. This is a defect; "
@@ -175,10 +175,10 @@ def _work(schedule: Schedule, connection: Connection, log: str, parent: int) -> 
 
 
 class _Worker:
-    """A worker process, and the task that it is at."""
+    """A worker process and its current task."""
 
     def __init__(self, schedule: Schedule, log: str) -> None:
-        # Forked where that is possible: the launcher has imported and loaded everything.
+        # Fork where that is possible, since the launcher has imported and loaded everything.
         methods = multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
         self.connection, theirs = context.Pipe()
@@ -193,7 +193,7 @@ class _Worker:
 
     def give(self, task: Task) -> None:
         self.task = task
-        with contextlib.suppress(BrokenPipeError, OSError):  # it died: its sentinel will say so
+        with contextlib.suppress(BrokenPipeError, OSError):  # it died, which its sentinel will show
             self.connection.send(task)
 
     def close(self) -> None:
@@ -205,12 +205,12 @@ class _Worker:
 def _run_worker(
     schedule: Schedule, ours: Connection, theirs: Connection, log: str, parent: int
 ) -> None:
-    ours.close()  # else the worker would hold its own pipe open
+    ours.close()  # otherwise the worker would hold its own pipe open
     _work(schedule, theirs, log, parent)
 
 
 class _Pool:
-    """The workers of a run, and the queue of what they are to do."""
+    """The worker processes of a run, which work through queues of tasks."""
 
     def __init__(
         self, schedule: Schedule, workers: int, say: Callable[[str], None], log: str
@@ -245,7 +245,7 @@ class _Pool:
             storage.remove([self._log])
 
     def run(self, tasks: Iterable[Task]) -> None:
-        """Do all tasks; return when the last is done."""
+        """Do all tasks, and return when the last one is done."""
         queue = deque(sorted(tasks, key=lambda task: (-task.size, task.key)))
         left = len(queue)
         while left:
@@ -264,7 +264,7 @@ class _Pool:
                         queue.appendleft(task)
 
     def _answered(self, worker: _Worker) -> bool:
-        """Take an answer; False if there is none, since the worker died."""
+        """Receive an answer; return False if there is none because the worker died."""
         try:
             answer = worker.connection.recv()
         except (EOFError, OSError):
@@ -278,7 +278,7 @@ class _Pool:
         return True
 
     def _mourn(self, worker: _Worker) -> Task | None:
-        """Say that a worker died; return what it was at, to be tried once more or set aside."""
+        """Report that a worker died; return its task, which is tried again or set aside."""
         worker.close()
         how = f"exit code {worker.process.exitcode}"
         task = worker.task
@@ -292,7 +292,7 @@ class _Pool:
             if self._deaths[task.name] >= MAX_DEATHS:
                 raise RunError(
                     f"deciding {task.name} killed its worker twice ({how}; log: {self._log}), "
-                    "perhaps for want of memory. Run the same command again with fewer --workers."
+                    "perhaps for lack of memory. Run the same command again with fewer --workers."
                 )
             self._say(f"a worker died ({how}) while deciding {task.name}: trying once more")
             return task

@@ -1,7 +1,7 @@
-"""Progress of a run, read from its directories, so that it works on every runner.
+"""The progress of a run, read from its directories, so that it works with every runner.
 
-A step leaves a file for each unit, or each group, that is through it; how far a step is, is how
-many of these are there. On a terminal there is a live bar per step, elsewhere a line now and then.
+A step writes a file for each unit or group that it has finished; its progress is the number of
+these files. A terminal shows one live bar per step; other outputs get a line every 15 seconds.
 """
 
 import sys
@@ -20,12 +20,12 @@ from pipelines.engine.schedule import Schedule
 from pipelines.engine.steps import UnitStep
 
 _POLL_SECONDS = 1.0
-_POLL_SHARE = 0.05  # of the time, at most, goes into looking
-_LINE_SECONDS = 15.0  # between plain lines, where there is no terminal
+_POLL_SHARE = 0.05  # the largest share of the time that is spent on listing directories
+_LINE_SECONDS = 15.0  # between two lines where there is no terminal
 
 
 class StepState:
-    """How far one step is: units and bytes of input."""
+    """The progress of one step, in units and in bytes of input."""
 
     def __init__(self, schedule: Schedule, step: UnitStep) -> None:
         self.step = step
@@ -34,22 +34,22 @@ class StepState:
         self.size = sum(unit.size for unit in step.units)
         self._workspace = schedule.workspace
         self._sizes = {unit.name: unit.size for unit in step.units}
-        self.bytes_before = 0  # that were through when we began to look
+        self.bytes_before = 0  # bytes that were finished before this launch
 
     def look(self) -> None:
-        """Look which units have come through, by the names of their marks alone."""
+        """Count the finished units, by the names of the files that mark them."""
         through = self.step.done(self._workspace) & self._sizes.keys()
-        if len(through) >= self.units:  # marks go when the run is complete
+        if len(through) >= self.units:  # the files are removed when the run is complete
             self.units = len(through)
             self.bytes = sum(self._sizes[name] for name in through)
 
     @property
     def done(self) -> bool:
-        """Whether all units are through."""
+        """Whether all units are finished."""
         return self.units == len(self._sizes)
 
     def text(self, seconds: float) -> str:
-        """Return the facts as one short text."""
+        """Return units, megabytes and speed as one short text."""
         megabytes = (self.bytes - self.bytes_before) / 1e6
         parts = [f"{self.units}/{len(self._sizes)} units"]
         if self.size:  # a listing on a web server does not say how large its files are
@@ -64,8 +64,8 @@ class Progress:
 
     Args:
         schedule: the steps, whose directories are read.
-        shown: False shows nothing at all.
-        stream: where to; standard error by default.
+        shown: whether progress is shown.
+        stream: where it is shown; standard error by default.
     """
 
     def __init__(
@@ -104,11 +104,11 @@ class Progress:
             self._thread.join()
 
     def say(self, line: str) -> None:
-        """Print a line beside the bars; it is worth knowing also where nothing else is shown."""
+        """Print a line above the bars; it is printed even where progress is not shown."""
         self.console.print(line, highlight=False)
 
     def _look(self) -> float:
-        """Look at all steps that are not through; return how long to wait before the next look."""
+        """Look at all unfinished steps; return the seconds to wait before the next look."""
         now = time.monotonic()
         previous_done = True
         for state in self.states:
@@ -175,7 +175,7 @@ class Progress:
 
 
 def closing_table(ledger: Ledger, title: str) -> Table:
-    """Return the conservation table of a run, as people read it."""
+    """Return the conservation table of a run, for the terminal."""
     table = Table(title=title, title_justify="left")
     for heading in ("stage", "documents in", "out", "characters out", "rejected"):
         table.add_column(heading, justify="left" if heading in ("stage", "rejected") else "right")

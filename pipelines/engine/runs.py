@@ -1,17 +1,17 @@
-"""The run directory: one per run of a source, on any filesystem (docs/architecture.md).
+"""The run directory, of which each run of a source has one (docs/architecture.md, docs/storage.md).
 
 ::
 
-    LOCK             who works here, while somebody does (``lock.py``)
-    config.json      what the run was asked to do, versions, hashes of models
+    LOCK             names the launcher that works here, while it does (``lock.py``)
+    config.json      settings, inputs, versions, hashes of models
     documents/       one Parquet file per unit
     rejects/         one Parquet file per unit
     units/           one sidecar per unit, written last: its presence commits the unit
-    staged/          documents that wait for a later decision; gone when the run is complete
-    claims/, verdicts/, attempts/   what lies between steps (``workspace.py``); gone likewise
-    stats.json       the conservation table, and what stages counted besides
+    staged/          documents that wait for a later decision; removed when the run is complete
+    claims/, verdicts/, attempts/   what steps leave for later ones (``workspace.py``); removed too
+    stats.json       the conservation table, and other counts of the stages
     manifest.json    documents, bytes and SHA-256 of every file
-    timings.json     seconds a stage; differs from run to run
+    timings.json     seconds per stage; differs from run to run
     COMPLETED        SHA-256 of manifest.json, written last of all
 """
 
@@ -41,7 +41,7 @@ LOCK = "LOCK"
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory. Small and picklable: workers get it as it is.
+    """A run directory. It is small and picklable, so it can be sent to workers.
 
     A relative path is made absolute, since workers have other current folders.
     """
@@ -56,14 +56,14 @@ class Run:
         return storage.join(self.path, *parts)
 
     def __reduce__(self) -> tuple[type["Run"], tuple[str]]:
-        """Travel to workers as the path alone, without what was read of the run."""
+        """Pickle the path alone, without what was read of the run."""
         return Run, (self.path,)
 
     def read_json(self, *parts: str) -> Any:
         """Read a JSON file of the run directory.
 
         Raises:
-            RunError: it is not there, or is not what was written.
+            RunError: the file is missing or damaged.
         """
         path = self.at(*parts)
         try:
@@ -77,19 +77,19 @@ class Run:
 
     @property
     def completed(self) -> bool:
-        """Whether everything is written."""
+        """Whether the run is complete."""
         return storage.exists(self.at("COMPLETED"))
 
     def start(self, config: Mapping[str, Any]) -> bool:
-        """Make the run directory, or take up the one that is there.
+        """Create the run directory, or resume the run that it holds.
 
-        Call it inside ``with RunLock(run)``: it removes what an interrupted attempt left behind.
+        Call this inside ``with RunLock(run)``: it removes what an interrupted attempt left behind.
 
         Returns:
             whether the run is complete already.
 
         Raises:
-            RunError: the directory holds something else, or a run of another configuration.
+            RunError: the directory holds something else, or a run with another configuration.
         """
         document = {"format": FORMAT_VERSION, "config": dict(config), "versions": versions()}
         content = to_bytes(document)
@@ -101,10 +101,10 @@ class Run:
                     "Name a new directory with --run."
                 )
             storage.make_directory(self.path)
-            storage.create(path, content)  # another launcher may be faster: compared below
+            storage.create(path, content)  # another launcher may be faster, so it is compared below
         if different := tell_differences(self.read_json("config.json"), json.loads(content)):
             raise RunError(
-                f"{self.path} holds a run of another configuration ({different}). Give the same "
+                f"{self.path} holds a run with another configuration ({different}). Give the same "
                 "options to resume it, or name a new directory with --run."
             )
         completed = self.completed
@@ -113,7 +113,7 @@ class Run:
         return completed
 
     def names(self, *folder: str, suffix: str = ".json") -> set[str]:
-        """Return the names of the units that have a file in a folder, by one listing."""
+        """List a folder, and return the names of the units that have a file in it."""
         return {
             name.removesuffix(suffix)
             for name in storage.list_names(self.at(*folder))
@@ -121,14 +121,14 @@ class Run:
         }
 
     def committed(self) -> set[str]:
-        """Return the units whose sidecar is there."""
+        """Return the names of the committed units, which are those with a sidecar."""
         return self.names("units")
 
     def read_sidecars(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield (unit name, sidecar) as they come: in parallel from a store, in no order.
+        """Yield (unit name, sidecar) in any order: a store is read in parallel.
 
         Raises:
-            RunError: a sidecar is not there, or is not what was written.
+            RunError: a sidecar is missing or damaged.
         """
         paths = {self.at("units", f"{name}.json"): name for name in names}
         try:
@@ -138,11 +138,11 @@ class Run:
             raise RunError(f"cannot read a sidecar of {self.path}: {error}") from error
 
     def sidecars(self) -> dict[str, dict[str, Any]]:
-        """Return the sidecar of every committed unit, by name, sorted: for runs of few units."""
+        """Return all sidecars by name, sorted; for runs with few units, since all are held."""
         return dict(sorted(self.read_sidecars(sorted(self.committed()))))
 
     def seal(self, manifest: Manifest) -> None:
-        """Write the manifest, and ``COMPLETED``, which vouches for it."""
+        """Write the manifest, and then ``COMPLETED`` with its SHA-256."""
         with storage.writing(self.at("manifest.json")) as stream:
             digest = write_manifest(stream, manifest)
         storage.write_bytes(self.at("COMPLETED"), f"{digest}\n".encode())
@@ -153,33 +153,35 @@ class Run:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """What the complete run is made of.
+        """The manifest of a complete run, checked against ``COMPLETED``.
 
         Raises:
-            RunError: it is not the manifest that ``COMPLETED`` vouches for.
+            RunError: the SHA-256 of ``manifest.json`` is not the one in ``COMPLETED``.
         """
         try:
             content = storage.read_bytes(self.at("manifest.json"))
             vouched = storage.read_bytes(self.at("COMPLETED")).decode("ascii", "replace").strip()
             if hashlib.sha256(content).hexdigest() != vouched:
                 raise RunError(
-                    f"{self.path}: manifest.json is not the one that COMPLETED vouches for. "
-                    "Take the run from where it was made, or make it anew."
+                    f"{self.path}: the SHA-256 of manifest.json is not the one in COMPLETED. Copy "
+                    "the run from where it was made again, or make it again."
                 )
             return Manifest.from_json(content)
         except (UnreadableFile, ValueError) as error:
             raise RunError(f"cannot read the manifest of {self.path}: {error}") from error
 
     def documents(self) -> list[RunFile]:
-        """Return the files of a complete run's documents, by its manifest: the way to read a run.
+        """Return the document files that the manifest of a complete run lists.
+
+        Read the documents of a run through these, and not through a listing of the folder.
 
         Raises:
-            RunError: a file is gone, has another size, or is none of the run's; it is named.
+            RunError: a file is missing, has another size, or is not one of the run; it is named.
         """
         return self._files("documents")
 
     def rejects(self) -> list[RunFile]:
-        """Return the files of a complete run's rejects, as :meth:`documents` does."""
+        """Return the files of rejects, as :meth:`documents` returns those of documents."""
         return self._files("rejects")
 
     def _files(self, folder: str) -> list[RunFile]:
@@ -187,7 +189,7 @@ class Run:
         if problems := differences(files, listing(self.path, [folder])):
             raise RunError(
                 f"{self.path} does not hold what its manifest says: {told(problems)}. Take the run "
-                "from where it was made, or make it anew."
+                "from where it was made, or make it again."
             )
         return files
 
@@ -198,7 +200,7 @@ class Run:
 
 
 def open_completed(path: str) -> Run:
-    """Return a complete run for reading, its manifest checked, and its files by their sizes.
+    """Return a complete run for reading, once its manifest and the sizes of its files are checked.
 
     Raises:
         RunError: there is no run, it is not complete, or it is damaged; the message says what to

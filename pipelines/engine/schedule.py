@@ -1,8 +1,8 @@
-"""Which units and groups of a run are still to be done, whoever does them.
+"""Work out which units and groups of a run are still to be done, on one machine or on a cluster.
 
-A run that was cut off is resumed from what its directories hold: a unit that has left its mark is
-not run again. Where units meet in a decision, the claims of a whole scope are needed as long as one
-of its units waits for the verdicts; a scope whose units are all through is left alone.
+An interrupted run is resumed from what its directories hold: a unit whose marker file is there is
+not run again. Where claims are decided together, the claims of a whole scope are needed as long as
+one of its units waits for the verdicts; a scope whose units are all finished is skipped.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from pipelines.storage import files as storage
 
 
 class Schedule:
-    """The steps of a run, and how far they are."""
+    """The steps of a run, and what of them is done."""
 
     def __init__(self, steps: Sequence[Step], workspace: Workspace) -> None:
         self.steps = steps
@@ -31,7 +31,7 @@ class Schedule:
         return {step.topic.name: step for step in self.steps if isinstance(step, GroupStep)}
 
     def finished(self) -> bool:
-        """Tell whether nothing is left to do."""
+        """Return whether nothing is left to do."""
         for step in self.steps:
             if isinstance(step, GroupStep):
                 if step.written and len(self.written(step)) < step.groups:
@@ -41,7 +41,7 @@ class Schedule:
         return True
 
     def written(self, step: GroupStep) -> set[int]:
-        """Return the groups of a step whose files are there."""
+        """Return the numbers of the groups of a step whose files are written."""
         assert step.written
         return {
             group
@@ -52,7 +52,7 @@ class Schedule:
     def open_scopes(self, topic: str) -> set[int]:
         """Return the scopes of a topic in which a unit still waits for its verdicts."""
         step = self.topics[topic]
-        if step.written:  # its groups are what is made
+        if step.written:  # the groups are written, and no unit waits for verdicts
             return {0}
         return {
             step.topic.scope_of(unit)
@@ -61,14 +61,14 @@ class Schedule:
         }
 
     def missing(self, step: UnitStep) -> list[Unit]:
-        """Return the units that have not left the marks of a step."""
+        """Return the units of a step whose marker files are missing."""
         done = step.done(self.workspace)
         if step.claims:
             done &= self.workspace.claimed(step.claims)
         return [unit for unit in step.units if unit.name not in done]
 
     def waiting(self, step: UnitStep) -> list[Unit]:
-        """Return the units that a step has to run: missing, and of use to somebody."""
+        """Return the units that a step has to run: those missing whose results are still needed."""
         missing = self.missing(step)
         if not step.claims or step.folder == "staged":
             return missing
@@ -77,7 +77,7 @@ class Schedule:
         return [unit for unit in missing if topic.scope_of(unit) in scopes]
 
     def claimants(self, topic: str) -> dict[int, list[str]]:
-        """Return the names of the units that claim, by scope, guests last."""
+        """Return the names of the units that claim, by scope; those of earlier runs come last."""
         step = self.topics[topic]
         found: dict[int, list[str]] = defaultdict(list)
         for scope, names in self.members(topic).items():
@@ -106,7 +106,7 @@ class Schedule:
         return self._places[topic][unit.name]
 
     def claim_bytes(self, topic: str) -> dict[int, int]:
-        """Return the bytes of claims of each open scope, from the files that are there."""
+        """Return the bytes of claims of each open scope, from the claim files that exist."""
         scopes = self.open_scopes(topic)
         return {
             scope: sum(claim_bytes(path) for path in self._paths(topic, names))
@@ -123,15 +123,15 @@ def buckets_of(groups: int, bytes_by_scope: Iterable[int]) -> int:
     """Return how many buckets each scope of a decision has.
 
     Args:
-        groups: of a source that knows its groups: each has a bucket of its own, which the high
-            bits of a key name. 0 of one that does not: the largest scope decides.
-        bytes_by_scope: bytes of claims of each scope.
+        groups: the number of groups where the source fixes it: each group then has a bucket of
+            its own, which the high bits of a key name. With 0 the largest scope decides.
+        bytes_by_scope: bytes of the claims of each scope.
     """
     return MAX_BUCKETS if groups else bucket_count(max(bytes_by_scope, default=0))
 
 
 def groups_of(step: GroupStep, buckets: int, scopes: Iterable[int]) -> list[int]:
-    """Return the numbers of the groups to decide: scope times buckets, plus bucket."""
+    """Return the numbers of the groups to decide: scope times buckets plus bucket."""
     if step.groups:
         return list(range(step.groups))
     return [scope * buckets + bucket for scope in sorted(scopes) for bucket in range(buckets)]

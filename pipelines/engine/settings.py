@@ -1,8 +1,8 @@
-"""Settings of a source: one frozen dataclass, read from flags or from a recipe, strictly.
+"""The settings of a source: a frozen dataclass that is read strictly from flags or a recipe.
 
 A field made by :func:`setting` is a flag (``max_line_length`` is ``--max-line-length``) and a key
-of the source's table in a recipe. Unknown keys and values of another type are errors that name the
-nearest key.
+of the source's table in a recipe. Unknown keys and values of another type are errors; the message
+names the nearest key.
 """
 
 import argparse
@@ -23,19 +23,19 @@ def setting(
     help: str,  # noqa: A002 - argparse's word
     place: bool = False,
 ) -> Any:
-    """Declare a field with its explanation; without default it must be given.
+    """Declare a field of a settings class; one without a default must be given.
 
     Args:
-        default: of the field.
-        help: one line.
-        place: the field says where something lies whose content, such as the hash of a model, is
-            among the facts of a run: a run goes on when it was moved.
+        default: default value of the field.
+        help: one line for ``--help``.
+        place: whether the field is only a path, of which the run's configuration holds the content
+            (such as the hash of a model). A run can be resumed after such a path has changed.
     """
     return dataclasses.field(default=default, metadata={"help": help, "place": place})
 
 
 def values_of(settings: Any) -> dict[str, Any]:
-    """Return the settings that a run keeps in its configuration: all but places, as JSON values."""
+    """Return the settings in a run's configuration as JSON values: all but the paths."""
     return {
         field.name: getattr(settings, field.name)
         for field in dataclasses.fields(settings)
@@ -78,7 +78,7 @@ def _plain(kind: Any) -> Any:
 
 
 def from_flags(settings: type[Settings], arguments: argparse.Namespace) -> Settings:
-    """Return the settings that the flags gave."""
+    """Return the settings that the parsed flags give."""
     names = [field.name for field in dataclasses.fields(settings)]  # type: ignore[arg-type] # a dataclass
     values = {name: getattr(arguments, name) for name in names}
     return settings(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

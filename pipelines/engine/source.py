@@ -1,7 +1,7 @@
 """A source of the corpus: its settings, what it reads, and its phases.
 
-The engine derives everything else from these: the steps and how they are shown, the names of the
-stages, what is left to do after a run was cut off, and how the steps run on one machine and on a
+The engine derives everything else from these: the steps and their progress, the names of the
+stages, what is left to do after an interruption, and how the steps run on one machine and on a
 cluster.
 """
 
@@ -18,10 +18,10 @@ from pipelines.engine.units import Unit
 
 
 class Phase(Protocol):
-    """One thing that a source does with its units: claims, write, settle, exchange."""
+    """One thing that a source does with its units, such as ``Claims``, ``Write`` or ``Settle``."""
 
     def steps(self, context: Context) -> list[Step]:
-        """Return the steps that the phase comes down to."""
+        """Return the steps that the phase consists of."""
 
     def stage_names(self, context: Context) -> list[str]:
         """Return the names of the stages that the phase adds to the ledger, in order."""
@@ -45,9 +45,9 @@ class Source:
     """A source of the corpus.
 
     ``find`` looks for the inputs and cuts them into units; ``phases`` lists what is done with
-    them, in order. ``prepare`` makes what a run needs and may make itself, before the plan.
-    ``check_worker`` raises MachineError on a worker that has other models than the run's facts say.
-    ``review`` says what of a finished run is unusual.
+    them, in order. ``prepare`` is called before the plan and makes what the run needs, such as
+    missing cutoffs. ``check_worker`` raises MachineError on a worker whose models differ from the
+    run's facts. ``review`` returns remarks on what is unusual in a finished run.
     """
 
     name: str
@@ -60,10 +60,10 @@ class Source:
 
 
 def plan(source: Source, settings: Any) -> Plan:
-    """Find the inputs of a source and say what is to be done with them.
+    """Find the inputs of a source and return the plan of what is done with them.
 
     Raises:
-        StorageError: an input is not there.
+        StorageError: an input does not exist.
         RunError: a setting is wrong, or the inputs do not belong together.
     """
     terms = Terms(source.name, RejectPolicy.parse(settings.rejects))
@@ -72,7 +72,7 @@ def plan(source: Source, settings: Any) -> Plan:
 
 
 def plan_of(terms: Terms, inputs: Inputs, phases: Sequence[Phase]) -> Plan:
-    """Return the plan of phases over inputs that were found."""
+    """Return the plan that applies phases to inputs."""
     context = Context(terms, inputs.units)
     stages: dict[str, None] = {}
     steps: list[Step] = []

@@ -1,6 +1,6 @@
-"""Stages: filters at their places in a source.
+"""Stages apply filters to the documents of a source.
 
-A stage is called with a document; it changes it or not, and says whether it is kept. The ledger
+A stage is called with a document, may change it, and returns whether it is kept. The ledger
 (``ledger``) calls the stages of a unit in order and counts what they decide.
 """
 
@@ -18,20 +18,20 @@ MAX_CHARACTERS = 64_000_000
 
 
 class Stage(Protocol):
-    """One step of a source: may change the document, and says whether it is kept.
+    """One stage of a source, which may change a document and says whether it is kept.
 
-    A stage of one unit may hold ``notes``, a counter that joins those of the unit's ledger, and
-    ``tables``, counters by name that join its tables. It may have a method ``load()``, which is
-    called before the first document: what it raises is a fault of the machine or of the unit's
-    file, never of a document.
+    A stage may have ``notes``, a counter that is added to the notes of the unit's ledger, and
+    ``tables``, counters by name that are added to its tables. It may have a method ``load()``,
+    which is called before the first document. What ``load`` raises is a fault of the machine or of
+    the unit's file, never of a document.
     """
 
     @property
     def name(self) -> str:
-        """Name in the ledger and the report, e.g. ``github.quality``."""
+        """The name in the ledger and the report, e.g. ``github.quality``."""
 
     def __call__(self, document: Document) -> Verdict:
-        """Judge the document."""
+        """Return the verdict on the document; the stage may change it."""
 
 
 def _reader(column: str) -> Callable[[Document], Any]:
@@ -53,24 +53,24 @@ class Keep:
     """Keep the documents that ``check`` keeps."""
 
     name: str
-    check: Callable[..., Verdict]  # module-level function or partial: it is pickled
-    columns: tuple[str, ...] = ("text",)  # its arguments: columns, or "meta.KEY"
+    check: Callable[..., Verdict]  # a module-level function or a partial of one, for pickling
+    columns: tuple[str, ...] = ("text",)  # the arguments of ``check``: columns, or "meta.KEY"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_readers", tuple(_reader(column) for column in self.columns))
 
     def __call__(self, document: Document) -> Verdict:
-        """Judge the document by the filter's verdict."""
+        """Return the filter's verdict on the document."""
         return self.check(*_values(self._readers, document))  # type: ignore[attr-defined] # __post_init__
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """Replace a column by what ``rewrite`` makes of it."""
+    """Replace a column by the result of ``rewrite``."""
 
     name: str
     rewrite: Callable[..., str]
-    columns: tuple[str, ...] = ("text",)  # its arguments; the first is the column that is replaced
+    columns: tuple[str, ...] = ("text",)  # the arguments; the first is the column to replace
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_readers", tuple(_reader(column) for column in self.columns))
@@ -84,7 +84,7 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class Score:
-    """Write what ``score`` measures into a column, or into several ``meta`` keys."""
+    """Write the result of ``score`` into a column, or into one or several ``meta`` keys."""
 
     name: str
     score: Callable[..., Any]

@@ -1,9 +1,9 @@
-"""The two kinds of step that every phase of a source comes down to.
+"""The two kinds of step that every phase of a source consists of.
 
-A :class:`UnitStep` does something for each unit, by itself; a file named by the unit marks it as
-done. A :class:`GroupStep` brings together what units have claimed and decides it group by group;
-its verdicts return to the units, whose next step applies them. How steps are run is the business of
-``pool`` (processes on this machine) and ``graph`` (a Beam pipeline); both run the same functions.
+A :class:`UnitStep` works on each unit by itself; a file named after the unit marks it as done. A
+:class:`GroupStep` brings together what units have claimed and decides it group by group; its
+verdicts return to the units, whose next step applies them. ``pool`` (processes on this machine) and
+``graph`` (a Beam pipeline) run the steps; both call the same functions.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ from pipelines.engine.claim_files import Block
 from pipelines.engine.units import Unit
 from pipelines.engine.workspace import Workspace
 
-Verdicts = Mapping[str, Any]  # topic -> what was decided for the unit at work
-Messages = Sequence[bytes]  # what the groups of a decision have to say to one unit
+Verdicts = Mapping[str, Any]  # topic -> what was decided for the current unit
+Messages = Sequence[bytes]  # the packed verdicts that groups of a decision send to one unit
 
 
 def one_scope(_unit: Unit) -> int:
@@ -25,10 +25,10 @@ def one_scope(_unit: Unit) -> int:
 
 @dataclass(frozen=True)
 class Topic:
-    """A decision across documents, as the steps that claim, decide and apply it know it.
+    """The name of a decision across documents, shared by the steps that claim, decide and apply.
 
-    Claims meet only within their scope: a number for each unit. ``read`` makes of the messages to
-    a unit what its stages look verdicts up in.
+    Claims are decided together only within a scope; ``scope_of`` returns the number of a unit's
+    scope. ``read`` turns the messages to a unit into an object in which stages look up verdicts.
     """
 
     name: str
@@ -38,38 +38,38 @@ class Topic:
 
 @dataclass(frozen=True)
 class UnitStep:
-    """Do something for each unit, once."""
+    """A step that works on each unit once."""
 
-    title: str  # as progress shows it
-    folder: str  # where the file that marks a unit as done lies
-    suffix: str  # of that file
+    title: str  # shown by progress
+    folder: str  # holds the files that mark units as done
+    suffix: str  # of the names of these files
     units: Sequence[Unit]
     work: Callable[[Workspace, Unit, Verdicts], Any]
     set_aside: Callable[[Workspace, Unit, str], None]  # mark a unit that cannot be run, and why
-    wants: Sequence[Topic] = ()  # decisions that ``work`` is given
-    claims: str = ""  # topic of the claims that ``work`` leaves behind
+    wants: Sequence[Topic] = ()  # topics whose verdicts ``work`` needs
+    claims: str = ""  # topic of the claims that ``work`` writes
 
     def done(self, workspace: Workspace) -> set[str]:
-        """Return the names of the units that are through."""
+        """Return the names of the units that are done."""
         return workspace.names(*self.folder.split("/"), suffix=self.suffix)
 
 
 @dataclass(frozen=True)
 class GroupStep:
-    """Decide what units have claimed on a topic, group by group.
+    """A step that decides what units have claimed on a topic, group by group.
 
-    ``decide`` is a pure function from the blocks of a group, one for each unit that claims there,
-    to (unit name, message); or it writes what the group stands for and yields nothing. Then
-    ``written`` names the file that it leaves.
+    ``decide`` is a pure function from the blocks of a group, one per unit that claims there, to
+    pairs of unit name and message. Or it writes the file of the group and yields nothing; then
+    ``written`` returns the path of that file.
     """
 
     title: str
     topic: Topic
-    units: Sequence[Unit]  # that claim, and may get verdicts
+    units: Sequence[Unit]  # claim, and may get verdicts
     decide: Callable[[Workspace, int, Sequence[Block]], Iterator[tuple[str, bytes]]]
-    groups: int = 0  # their number, where the source knows it; else it follows from the claims
+    groups: int = 0  # their number if the source fixes it; 0: it follows from the claims
     written: Callable[[int], tuple[str, ...]] | None = None
-    # Claims of files of earlier runs, which get no verdicts: (name, scope).
+    # Files of earlier runs whose claims take part but get no verdicts: (name, scope).
     guests: Sequence[tuple[str, int]] = field(default=())
 
 

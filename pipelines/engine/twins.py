@@ -1,9 +1,9 @@
-"""Whether a worker of a cluster is the launcher's twin.
+"""Check that a worker of a cluster is the launcher's twin: that its versions and models are equal.
 
-Bytes depend on the versions of the packages that make them, so a worker with another pyarrow or
-another SentencePiece must not work on a run. Each worker process compares its versions with those
-in the run's ``config.json`` once, and then what the source has to check, such as the hashes of its
-models.
+The bytes of a run depend on the versions of the packages that write them, so a worker with another
+pyarrow or another SentencePiece must not work on it. Each worker process once compares its versions
+with those in the run's ``config.json``, and then lets the source check the rest, such as the hashes
+of its models.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from pipelines.engine.runs import Run
 
 @dataclass(frozen=True)
 class TwinCheck:
-    """Raise MachineError where this process has other versions or models than the launcher."""
+    """Raises MachineError if this process has other versions or models than the launcher."""
 
     settings: Any
     facts: Mapping[str, Any]

@@ -1,8 +1,8 @@
-"""Work units: the grain of work, of output and of restart.
+"""Work units: what is run, written and restarted as a whole.
 
-A unit is one input file, a range of a large one (streams of a dump, row groups of a Parquet file),
-or many small files. Units follow from the sorted inputs alone, so every attempt at a run, on any
-runner, cuts the same ones.
+A unit is one input file, a range of a large file (streams of a dump, row groups of a Parquet file),
+or many small files. Units depend on nothing but the sorted inputs, so every attempt at a run, on
+any runner, has the same units.
 """
 
 import json
@@ -12,34 +12,34 @@ from typing import Any
 
 from pipelines.storage import files as storage
 
-# Records of one part of a unit, at most: the row of a document is its part's number times this,
-# plus the number of the record in that part.
+# The most records that a part of a unit may have: the row of a document is the number of its part
+# times this, plus the number of the record in the part.
 ROWS_PER_PART = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file that a unit reads, or a range of one."""
+    """A file, or a range of a file, that a unit reads."""
 
     path: str
     size: int  # bytes of the file, or of the range
-    version: str = ""  # what tells the file from another of its size: see ``InputFile``
-    start: int = 0  # where the range begins, in the words of the source (bytes, row groups)
-    end: int | None = None  # where it ends; None: at the end of the file
+    version: str = ""  # tells the file from others of equal size: see ``InputFile``
+    start: int = 0  # first byte or row group of the range; the source says which
+    end: int | None = None  # end of the range, exclusive; None: the end of the file
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The grain of work, of output and of restart."""
+    """What is run, written and restarted as a whole."""
 
-    name: str  # of its files in the run directory
-    kind: str  # what its parts hold, in the words of the source
+    name: str  # the stem of its files in the run directory
+    kind: str  # what its parts hold; each source has its own kinds
     parts: tuple[Part, ...]
     extra: dict[str, Any] = field(default_factory=dict)  # JSON values only
 
     @property
     def path(self) -> str:
-        """Path of the first part, which for most units is the only one."""
+        """Path of the first part; most units have only one."""
         return self.parts[0].path
 
     @property
@@ -68,7 +68,7 @@ class Unit:
 
 
 def unit_name(number: int, path: str) -> str:
-    """Return the name of a unit: the number of its file among the sorted inputs, and that file.
+    """Return the name of a unit: its number among the sorted inputs, and the stem of its file.
 
     >>> unit_name(3, "dumps/dawiki-20220801.xml.bz2")
     '00003-dawiki-20220801'
@@ -77,12 +77,12 @@ def unit_name(number: int, path: str) -> str:
 
 
 def part_of(file: storage.InputFile) -> Part:
-    """Return a whole file as a part."""
+    """Return the part that covers a whole file."""
     return Part(file.path, max(file.size, 0), file.version)
 
 
 def one_per_file(files: Iterable[tuple[storage.InputFile, str]]) -> list[Unit]:
-    """Return a unit for each (file, kind), in the order given."""
+    """Return one unit per (file, kind), in the order given."""
     return [
         Unit(unit_name(number, file.path), kind, (part_of(file),))
         for number, (file, kind) in enumerate(files)
@@ -96,9 +96,9 @@ def many_per_unit(
 
     Args:
         files: the inputs, sorted.
-        kind: of all units.
-        max_files: files of a unit, at most.
-        max_bytes: bytes of a unit, at most, unless its only file is larger.
+        kind: the kind of all units.
+        max_files: the most files of one unit.
+        max_bytes: the most bytes of one unit, unless its only file is larger.
     """
 
     def grouped() -> Iterator[list[storage.InputFile]]:

@@ -1,8 +1,8 @@
-"""Read a complete run to its last byte and hold it against its manifest.
+"""Read every byte of a complete run and compare it with its manifest.
 
-Opening a run checks names and sizes (:meth:`Run.documents`), which costs one listing. What reads
-files whole checks their SHA-256 too (:func:`open_checked`), and ``python -m pipelines verify RUN``
-checks all of them, and counts their rows.
+Opening a run checks the names and sizes of its files (:meth:`Run.documents`), which costs one
+listing. Code that reads whole files checks their SHA-256 too (:func:`open_checked`). ``python -m
+pipelines verify RUN`` checks the SHA-256 of all files, and counts their rows.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 from pipelines.storage.stores import read_to_end
 
-_THREADS = 8  # hashing and reading leave the interpreter to others
-_AHEAD = 4 * _THREADS
+_THREADS = 8  # more than cores: hashing and reading release the interpreter lock
+_AHEAD = 4 * _THREADS  # files that are queued at a time
 
 
 class _Checked(io.RawIOBase):
-    """Passes a stream on from front to back, and compares its hash at its end."""
+    """A stream read from front to back, whose SHA-256 is checked at its end."""
 
     def __init__(self, stream: BinaryIO, path: str, expected: str) -> None:
         super().__init__()
@@ -37,14 +37,14 @@ class _Checked(io.RawIOBase):
         self._digest = hashlib.sha256()
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True: the stream can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read some bytes; the end is the end only if the hash is right.
+        """Read some bytes, and check the SHA-256 when the stream ends.
 
         Raises:
-            RunError: it is not.
+            RunError: the SHA-256 is not the one expected.
         """
         data = self._stream.read(len(buffer))
         if not data:
@@ -58,7 +58,7 @@ class _Checked(io.RawIOBase):
         return read_to_end(self)
 
     def close(self) -> None:
-        """Close the stream below."""
+        """Close this stream and the one that it reads."""
         self._stream.close()
         super().close()
 
@@ -67,26 +67,26 @@ def _compare(path: str, found: str, expected: str) -> None:
     if found != expected:
         raise RunError(
             f"{path} is not the file that its run wrote (its SHA-256 is {found[:12]}..., the "
-            f"manifest has {expected[:12]}...). Take it from where it was made, or make the run "
-            "anew."
+            f"manifest has {expected[:12]}...). Copy it again from where it was made, or make the "
+            "run again."
         )
 
 
 def open_checked(run: Run, file: RunFile) -> BinaryIO:
-    """Open a file of a run for reading from front to back; its end raises unless all is right.
+    """Open a file of a run for reading from front to back, with its SHA-256 checked at the end.
 
     Raises:
-        RunError: at the end: its SHA-256 is not the manifest's.
+        RunError: when its end is read, if its SHA-256 is not the one in the manifest.
     """
     path = run.at(file.path)
     return io.BufferedReader(_Checked(storage.open_input(path), path, file.sha256), 1 << 20)
 
 
 def check_sha256(path: str, expected: str) -> None:
-    """Read a file whole and compare its SHA-256.
+    """Read a whole file and check its SHA-256.
 
     Raises:
-        RunError: it is another.
+        RunError: the SHA-256 is not the one expected.
     """
     with storage.open_input(path) as stream:
         _compare(path, _sha256_of(stream), expected)
@@ -117,7 +117,7 @@ def _look(run: Run, file: RunFile) -> list[str]:
 
 
 def _look_at_all(run: Run, files: Iterable[RunFile]) -> Iterator[str]:
-    """Yield what is wrong with the files, in their order."""
+    """Yield what is wrong with the files, in the order of the files."""
     remaining = iter(files)
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="verify") as pool:
         while part := list(islice(remaining, _AHEAD)):
@@ -126,10 +126,10 @@ def _look_at_all(run: Run, files: Iterable[RunFile]) -> Iterator[str]:
 
 
 def verify(path: str) -> list[str]:
-    """Read all of a complete run; return what is wrong with it, a line each; none if all is right.
+    """Read all of a complete run, and return what is wrong with it, one line per problem.
 
     Raises:
-        RunError: there is no complete run, or its manifest is not the one that it was given.
+        RunError: the run is not complete, or its manifest is not the one that it was sealed with.
     """
     run = Run(path)
     if not run.completed:

@@ -1,14 +1,14 @@
-"""Where the steps of a run leave what later steps need: claims and verdicts.
+"""The workspace holds what steps of a run leave for later steps: claims and verdicts.
 
 ::
 
-    claims/TOPIC/UNIT.claims      what a unit claims; also the marker that it is through that pass
-    verdicts/TOPIC/GROUP.verdicts what one group of claims decided, for each unit (one machine only)
-    attempts/UNIT.json            how often a unit took its worker with it
+    claims/TOPIC/UNIT.claims      the claims of a unit; the file also marks that it has claimed
+    verdicts/TOPIC/GROUP.verdicts the verdicts of one group of claims, by unit (one machine only)
+    attempts/UNIT.json            how the workers died that a unit has killed
 
-They lie in the run directory where that is local or a cluster works on it, and go when the run is
-complete. One machine that writes to an object store keeps them on its own disk instead, since it
-reads them in small pieces.
+The workspace is in the run directory if that is local or if a cluster works on it, and is removed
+when the run is complete. One machine that writes to an object store keeps it on its own disk
+instead, since it reads the files in small pieces.
 """
 
 import hashlib
@@ -35,14 +35,14 @@ _COUNT = struct.Struct("<Q")
 
 @dataclass(frozen=True)
 class Workspace:
-    """A run directory, and the folder of what lies between its steps. Small and picklable."""
+    """A run directory, and the folder of its claims and verdicts. It is small and picklable."""
 
     run: Run
     folder: str
 
     @classmethod
     def beside(cls, run: Run) -> Self:
-        """Return the workspace of one machine: in the run directory, or on the local disk."""
+        """Return the workspace of one machine, in the run directory or on the local disk."""
         if storage.is_local(run.path):
             return cls(run, run.path)
         digest = hashlib.sha256(run.path.encode()).hexdigest()[:16]
@@ -51,7 +51,7 @@ class Workspace:
 
     @classmethod
     def within(cls, run: Run) -> Self:
-        """Return the workspace of a cluster: in the run directory, where all workers see it."""
+        """Return the workspace of a cluster, in the run directory, which all workers can read."""
         return cls(run, run.path)
 
     def at(self, *parts: str) -> str:
@@ -59,7 +59,7 @@ class Workspace:
         return storage.join(self.folder, *parts)
 
     def names(self, *folder: str, suffix: str) -> set[str]:
-        """Return the names, without suffix, of the files that a folder holds."""
+        """Return the names, without suffix, of the files in a folder."""
         return {
             name.removesuffix(suffix)
             for name in storage.list_names(self.at(*folder))
@@ -67,15 +67,15 @@ class Workspace:
         }
 
     def claims_path(self, topic: str, unit: str) -> str:
-        """Return the path of the claims of a unit."""
+        """Return the path of the claims file of a unit."""
         return self.at(CLAIMS, topic, unit + CLAIMS_SUFFIX)
 
     def claimed(self, topic: str) -> set[str]:
-        """Return the names of the units whose claims are there."""
+        """Return the names of the units whose claims are written."""
         return self.names(CLAIMS, topic, suffix=CLAIMS_SUFFIX)
 
     def write_no_claims(self, topic: str, unit: str) -> None:
-        """Leave the marker of a unit that claims nothing."""
+        """Write an empty claims file, which marks that the unit claims nothing."""
         write_claims(self.claims_path(topic, unit), unit, "", ())
 
     def write_verdicts(
@@ -84,10 +84,10 @@ class Workspace:
         """Write the verdicts of one group of claims.
 
         Args:
-            topic: of the decision.
-            group: its number.
-            units: names of all units that may ask for them, in a fixed order.
-            verdicts: (unit, message); several messages to one unit follow each other.
+            topic: name of the decision.
+            group: number of the group.
+            units: names of all units that may read the verdicts, in a fixed order.
+            verdicts: pairs of unit name and message; a unit may get several messages.
         """
         found: dict[str, list[bytes]] = {}
         for unit, message in verdicts:
@@ -99,7 +99,7 @@ class Workspace:
             stream.writelines(bodies)
 
     def decided(self, topic: str) -> set[int]:
-        """Return the numbers of the groups whose verdicts are there."""
+        """Return the numbers of the groups whose verdicts are written."""
         return {int(name) for name in self.names(VERDICTS, topic, suffix=_VERDICTS_SUFFIX)}
 
     def verdicts_of(self, topic: str, groups: Iterable[int], number: int) -> list[bytes]:
@@ -124,7 +124,7 @@ class Workspace:
         return self.at(VERDICTS, topic, f"{group:08d}{_VERDICTS_SUFFIX}")
 
     def attempts(self) -> dict[str, int]:
-        """Return how often each unit took its worker with it, for those that did."""
+        """Return how many workers each unit has killed, for the units that killed any."""
         names = self.names(ATTEMPTS, suffix=".json")
         return {name: len(self._deaths(name)) for name in sorted(names)}
 
@@ -133,22 +133,22 @@ class Workspace:
         return list(json.loads(storage.read_bytes(path))) if storage.exists(path) else []
 
     def blame(self, unit: str, how: str) -> int:
-        """Note that a unit took its worker with it; return how often it has."""
+        """Note that a unit killed its worker; return how many it has killed."""
         deaths = [*self._deaths(unit), how]
         storage.write_bytes(self.at(ATTEMPTS, f"{unit}.json"), json.dumps(deaths).encode())
         return len(deaths)
 
     def forgive(self, unit: str) -> None:
-        """Forget the deaths of a unit that came to its end."""
+        """Forget the deaths of a unit's workers, since it has now been finished."""
         storage.remove([self.at(ATTEMPTS, f"{unit}.json")])
 
     def why_set_aside(self, unit: str) -> str:
-        """Return what is said of a unit that has killed its worker too often."""
+        """Return why a unit that has killed too many workers is set aside."""
         deaths = self._deaths(unit)
         return f"it killed its worker {len(deaths)} times ({', '.join(deaths)})"
 
     def clear(self) -> None:
-        """Remove all that lies between the steps."""
+        """Remove claims, verdicts and attempts."""
         storage.remove([self.at(name) for name in (CLAIMS, VERDICTS, ATTEMPTS)])
         if self.folder != self.run.path:
             storage.remove([self.folder])

@@ -119,7 +119,7 @@ def test_the_lock_of_a_process_that_is_gone_is_taken_over_at_once(run: Run, reap
         assert holder.pid == os.getpid()
     assert len(said) == 1
     assert f"taken over from process {dead.pid} on" in said[0]
-    assert "not running any more" in said[0]
+    assert "no longer running" in said[0]
     dead.wait()
 
 
@@ -142,7 +142,7 @@ def test_a_lock_of_another_machine_is_taken_over_when_it_is_stale(run: Run) -> N
     said: list[str] = []
     with RunLock(run, remark=said.append):
         pass
-    assert "has not been heard of for 7 minutes" in said[0]
+    assert "has not renewed its lock for 7 minutes" in said[0]
 
 
 def test_a_lock_is_renewed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,7 +139,7 @@ def test_a_unit_that_kills_its_worker_twice_is_set_aside_by_name(
 ) -> None:
     """It counts as failed files within the budget, and the others are written."""
     stopping(b"four", _die)
-    with pytest.raises(RunError, match="2 of 5 inputs cannot be read, 1 may fail: it killed"):
+    with pytest.raises(RunError, match="2 of 5 inputs cannot be read, and 1 may fail: it killed"):
         run(tmp_path / "run", inputs)
     assert "00000-in-0.txt has killed 2 workers: it is set aside" in capfd.readouterr().err
     stats_before = (tmp_path / "run" / "units" / "00000-in-0.txt.json").read_text()

@@ -124,9 +124,9 @@ def damage_foreign(run: Run, _name: str) -> None:
 
 
 DAMAGE = [
-    (damage_gone, f"{FIRST} is gone"),
+    (damage_gone, f"{FIRST} is missing"),
     (damage_cut, f"{FIRST} has 100 bytes and should have"),
-    (damage_foreign, r"documents/foreign\.parquet is no file of this run"),
+    (damage_foreign, r"documents/foreign\.parquet is not a file of this run"),
 ]
 
 
@@ -192,7 +192,7 @@ def test_a_manifest_that_was_changed_is_not_believed(run: Run) -> None:
     storage.write_bytes(
         run.at("manifest.json"), content.replace(b'"documents": 6', b'"documents": 7')
     )
-    with pytest.raises(RunError, match=r"manifest\.json is not the one that COMPLETED vouches for"):
+    with pytest.raises(RunError, match=r"SHA-256 of manifest\.json is not the one in COMPLETED"):
         open_completed(run.path)
 
 
@@ -219,7 +219,7 @@ def test_what_an_attempt_left_that_did_not_commit_is_removed(run: Run) -> None:
 def test_sidecars_of_other_units_are_not_summed(run: Run) -> None:
     """They are named instead."""
     run.write_json({}, "units", "99999-x.json")
-    with pytest.raises(RunError, match=r"units/99999-x\.json is of no unit of this run"):
+    with pytest.raises(RunError, match=r"units/99999-x\.json belongs to no unit of this run"):
         finish(run, UNITS, {}, [])
 
 

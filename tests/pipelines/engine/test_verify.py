@@ -40,7 +40,7 @@ def test_a_damaged_unit_is_named_and_made_anew(
         (run / DOCUMENTS).write_bytes((run / DOCUMENTS).read_bytes()[:100])
     assert curate(complete, run) == 1
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
-    assert f"{DOCUMENTS} {'is gone' if damage == 'gone' else 'has 100 bytes'}" in line
+    assert f"{DOCUMENTS} {'is missing' if damage == 'gone' else 'has 100 bytes'}" in line
     assert not (run / "COMPLETED").exists()
     (run / "units" / "00000-contents-000000000000.json").unlink()
     assert curate(complete, run) == 0
