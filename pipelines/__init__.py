@@ -2,5 +2,5 @@
 
 import logging
 
-# Beam says so at every import where the extra 'gcp' is not installed; nothing here needs it.
+# Beam logs this at every import if the extra 'gcp' is not installed, which nothing here needs.
 logging.getLogger().addFilter(lambda record: "apitools not found" not in str(record.msg))

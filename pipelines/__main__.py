@@ -1,4 +1,4 @@
-"""Command line of the pipelines: curate a source, build a recipe, look at a run."""
+"""The command line of the pipelines: curate a source, build a recipe, look at a run."""
 
 import argparse
 import sys
@@ -54,7 +54,7 @@ MODELS = (
 )
 
 
-# Errors whose message is one line that says what to do.
+# The message of each of these errors is one line that says what to do.
 EXPECTED_ERRORS = (
     RunError,
     StorageError,
@@ -78,7 +78,7 @@ class Parser(argparse.ArgumentParser):
         sys.exit(f"error: {message} (see `{self.prog} --help`)")
 
     def _flags(self) -> set[str]:
-        """Return the flags of this parser and of its commands, which leave unknown ones to it."""
+        """Return the flags of this parser and of its commands."""
         flags = {flag for action in self._actions for flag in action.option_strings}
         for action in self._actions:
             if isinstance(action.choices, dict):
@@ -87,7 +87,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_launch_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say how to run, and change no byte of the output."""
+    """Add the flags that say how a command runs; they change no byte of its output."""
     parser.add_argument(
         "--workers", type=int, default=1, help="local worker processes (default: 1)"
     )
@@ -97,13 +97,15 @@ def add_launch_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-failed-files",
         type=int,
-        help="unreadable inputs to bear (default: 0.1 %%, at least 1)",
+        help="input files that may be unreadable (default: 0.1 %%, and at least 1)",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress, no table")
+    parser.add_argument(
+        "--quiet", action="store_true", help="show neither progress nor the closing table"
+    )
 
 
 def launch_of(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> Launch:
-    """Return how to run, from the flags."""
+    """Return how to run a command, from its flags."""
     if arguments.workers < 1:
         raise RunError(f"--workers={arguments.workers}: give a number from 1 on")
     return Launch(
@@ -124,9 +126,9 @@ def make_parser() -> Parser:
         add_flags(command, source.settings)
         command.add_argument("--run", required=True, help="run directory to make or to resume")
         add_launch_flags(command)
-    command = commands.add_parser("tokenize", help="make token shards of complete runs")
+    command = commands.add_parser("tokenize", help="write token shards of complete runs")
     add_flags(command, tokenize.TokenizeConfig)
-    command.add_argument("--out", required=True, help="directory of the shards, a source each")
+    command.add_argument("--out", required=True, help="directory for the shards of one source")
     add_launch_flags(command)
     for step in MODELS:
         command = commands.add_parser(step.name, help=step.help)
@@ -134,30 +136,32 @@ def make_parser() -> Parser:
         command.add_argument(
             "--out",
             required=True,
-            help="where it goes on this machine: a folder, for wikiref a file",
+            help="local path to write to: a folder; for wikiref a file",
         )
     command = commands.add_parser("templates", help="read rules for templates from Wikipedia dumps")
     add_flags(command, TemplatesConfig)
     command.add_argument("--out", required=True, help="where the rules go: a name in .json")
     command = commands.add_parser("build", help="build a recipe: sources, tokenizer, shards")
-    command.add_argument("recipe", help="a TOML file, or the name of one that comes along: demo")
-    command.add_argument("--data", default="", help="what {data} in the recipe stands for")
-    command.add_argument("--out", required=True, help="directory below which everything goes")
+    command.add_argument("recipe", help="a TOML file, or a bundled recipe: demo, llama1")
+    command.add_argument("--data", default="", help="value of {data} in the recipe")
+    command.add_argument("--out", required=True, help="directory to write everything below")
     add_launch_flags(command)
-    command = commands.add_parser("samples", help="write sample inputs from what is installed")
+    command = commands.add_parser("samples", help="write small sample inputs")
     command.add_argument("--out", required=True, help="directory to write them to")
-    command.add_argument("--megabytes", type=float, default=4.0, help="of text (default: 4)")
-    command = commands.add_parser("results", help="write the page of results of a recipe")
-    command.add_argument("out", help="where the recipe was built")
+    command.add_argument(
+        "--megabytes", type=float, default=4.0, help="of text, in all (default: 4)"
+    )
+    command = commands.add_parser("results", help="write the HTML page of a recipe's results")
+    command.add_argument("out", help="directory that the recipe was built in")
     command.add_argument("--trained", default="", help="run directory of the trainer")
     add_inspect(commands)
-    command = commands.add_parser("verify", help="read all of a complete run, and check it")
+    command = commands.add_parser("verify", help="read every byte of a complete run, and check it")
     command.add_argument("run", help="run directory")
     return parser
 
 
 def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int:
-    """Run the command that was parsed; return the exit code."""
+    """Run the parsed command and return the exit code."""
     name = arguments.command
     if name == "inspect":
         return inspect(arguments)
@@ -183,7 +187,7 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
 
 
 def verify_run(path: str) -> int:
-    """Print what is wrong with a run, one problem per line; return the exit code."""
+    """Print what is wrong with a run, one problem per line, and return the exit code."""
     problems = verify(path)
     for problem in problems:
         print(problem)
@@ -195,7 +199,7 @@ def verify_run(path: str) -> int:
 
 
 def run_pipelines(arguments: argparse.Namespace, how: Launch) -> None:
-    """Run a command that starts Beam pipelines."""
+    """Run a command that curates or tokenizes, here or on Beam."""
     name = arguments.command
     if name == "tokenize":
         config = from_flags(tokenize.TokenizeConfig, arguments)
@@ -219,7 +223,7 @@ def run_pipelines(arguments: argparse.Namespace, how: Launch) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit code."""
+    """Run a command and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     cut = words.index("--") if "--" in words else len(words)
     arguments, beam_flags = make_parser().parse_args(words[:cut]), words[cut + 1 :]
@@ -228,7 +232,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EXPECTED_ERRORS as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except OSError as error:  # of the run directory: a full disk, no permission, no directory
+    except OSError as error:  # such as a full disk or a missing permission
         where = str(getattr(arguments, "run", "") or getattr(arguments, "out", ""))
         print(f"error: {one_line(error, where)}", file=sys.stderr)
         return 1

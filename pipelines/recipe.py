@@ -1,23 +1,23 @@
-"""A recipe: every source, then the tokenizer, then the token shards, in order.
+"""A recipe builds every source, then the tokenizer, then the token shards.
 
 ::
 
     name = "demo"
 
-    [sources.github]            # settings of the source, by the names of its flags
+    [sources.github]            # the source's flags, with _ for -
     input = ["{data}/github"]
 
-    [lm]                        # settings of a command that trains a model, likewise
+    [lm]                        # the flags of a command that trains a model
     lang = "en"
 
-    [tokenizer]                 # settings of SentencePiece, and of the sample it is trained on
+    [tokenizer]                 # settings of SentencePiece and of its training sample
     vocab_size = 4096
 
     [tokens]
     seed = 0
 
-``{data}`` is what ``--data`` says, ``{out}`` what ``--out`` says. What is finished is skipped, so
-the command may be given again.
+``{data}`` is replaced by the value of ``--data`` and ``{out}`` by that of ``--out``. Finished parts
+are skipped, so running the same command again resumes.
 """
 
 import dataclasses
@@ -48,18 +48,18 @@ class ModelStep:
 
     name: str
     settings: type[Any]
-    train: Callable[[Any, str, Callable[[str], None]], None]  # settings, where to, how to report
-    out: str  # below the directory of the recipe
+    train: Callable[[Any, str, Callable[[str], None]], None]  # takes settings, --out, and ``say``
+    out: str  # path below the directory of the recipe
     before: str  # the source that needs the model
     help: str
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe, read and checked."""
+    """A recipe that was read and checked."""
 
     name: str
-    sources: Sequence[tuple[Source, Any]]  # in the order in which they are built, with settings
+    sources: Sequence[tuple[Source, Any]]  # with settings, in the order of building
     models: Sequence[tuple[ModelStep, Any]]
     tokenizer: TrainSettings
     sample: Mapping[str, Any]  # how the tokenizer's sample is drawn
@@ -72,14 +72,14 @@ def read(
     """Read a recipe by path, or one that comes with the package by name (``demo``).
 
     Args:
-        path: or name.
-        sources: that it may have.
-        models: that it may train.
-        data: what ``{data}`` stands for.
-        out: what ``{out}`` stands for.
+        path: path or name of the recipe.
+        sources: the sources that a recipe may build.
+        models: the models that a recipe may train.
+        data: the value of ``{data}``.
+        out: the value of ``{out}``.
 
     Raises:
-        RunError: it is not there, not TOML, or holds a key that nothing knows.
+        RunError: there is no such recipe, it is not TOML, or it has an unknown key.
     """
     bundled = resources.files("pipelines") / "recipes" / f"{path}.toml"
     try:
@@ -122,7 +122,7 @@ def read(
 def _settings(
     of: Source | ModelStep, table: Mapping[str, Any], places: Mapping[str, str], where: str
 ) -> Any:
-    """Read a table of a recipe, with the places filled in that its values name."""
+    """Read a table of a recipe, with ``{data}`` and ``{out}`` replaced in its values."""
     where = f"{where}.{of.name}"
     filled = {key: _fill(value, places, f"{where}.{key}") for key, value in table.items()}
     return from_table(of.settings, filled, where)
@@ -149,7 +149,7 @@ def build(
     """Build everything below ``out``: ``SOURCE/``, models, ``tokenizer/``, ``tokens/SOURCE/``.
 
     Raises:
-        RunError, StorageError: what went wrong and what to do.
+        RunError, StorageError: the message says what went wrong and what to do.
         ValueError: the tokenizer cannot be trained; the message says why.
     """
     for source, settings in recipe.sources:
@@ -175,13 +175,13 @@ def build(
 
 
 def train_tokenizer(recipe: Recipe, out: str, say: Callable[[str], None]) -> str:
-    """Train the tokenizer on the runs, unless it was trained with the same settings on the same.
+    """Train the tokenizer on the runs, unless the same one has been trained already.
 
     Returns:
         the path of the model.
 
     Raises:
-        RunError: another tokenizer is there; the way out is in the message.
+        RunError: the folder holds a tokenizer of other settings; the message says what to do.
     """
     folder = storage.join(out, "tokenizer")
     model, record = storage.join(folder, "tokenizer.model"), storage.join(folder, "config.json")
@@ -198,7 +198,7 @@ def train_tokenizer(recipe: Recipe, out: str, say: Callable[[str], None]) -> str
             return model
         raise RunError(
             f"{folder} holds a tokenizer of other settings or documents, and token shards may "
-            "depend on it. Name another --out, or remove that folder and the tokens beside it."
+            "depend on it. Name another --out, or remove that folder and the tokens/ beside it."
         )
     say(f"{recipe.name}: tokenizer of {recipe.tokenizer.vocab_size:,} pieces")
     trained = train(Corpus(runs), recipe.tokenizer, **recipe.sample)

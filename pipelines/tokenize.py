@@ -1,4 +1,4 @@
-"""Documents to token shards: ``[bos] ids [eos]``, shuffled over all of a source.
+"""Write the documents of a source as token shards: ``[bos] ids [eos]``, shuffled globally.
 
 This is one of the two places where data as large as text moves between workers: packed tokens of
 two bytes each. A keyed hash of the document's id decides its shard and its place there
@@ -50,34 +50,34 @@ from tokenizer.shards import (
 )
 from tokenizer.strict import build
 
-TOKENS_PER_CHUNK = 4_000_000  # what a worker holds back before it writes a chunk
+TOKENS_PER_CHUNK = 4_000_000  # that a worker holds in memory before it writes a chunk
 # U+2581, which a tokenizer decodes to a space (docs/rules/tokens.md 1.3, T4).
 UNIT_SEPARATOR = "\N{LOWER ONE EIGHTH BLOCK}"
 
 
 @dataclass(frozen=True)
 class TokenizeConfig:
-    """Settings of the pass, as flags."""
+    """Settings of the command, as flags."""
 
     runs: tuple[str, ...] = setting(help="complete run directories of one source")
     tokenizer: str = setting(help="SentencePiece model")
-    seed: int = setting(0, help="of the shuffle")
+    seed: int = setting(0, help="seed of the shuffle")
     add_bos: bool = setting(True, help="begin every document with <s>")
     add_eos: bool = setting(True, help="end every document with </s>")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where documents go: a pure function of the id."""
+    """Which shard a document goes to, as a pure function of its id."""
 
     seed: int
     train_shards: int
     heldout_shards: int
-    heldout_below: int  # of 2^64
+    heldout_below: int  # documents whose rank, out of 2^64, is below this are held out
 
     @property
     def shards(self) -> int:
-        """How many there are: those of the training split first."""
+        """The number of shards; those of the training split come first."""
         return self.train_shards + self.heldout_shards
 
     def shard_of(self, document_id: str) -> int:
@@ -100,14 +100,14 @@ class Layout:
 
 @lru_cache(1)
 def load_tokenizer(path: str) -> Tokenizer:
-    """Load a model once a process."""
+    """Load a model once per process."""
     return Tokenizer(path)
 
 
 def tokenize_unit(
     config: TokenizeConfig, layout: Layout, unit: Unit, _verdicts: Verdicts
 ) -> Iterator[pa.Table]:
-    """Yield the tokenized documents of a file, in chunks, each with the key of its shard.
+    """Yield the tokenized documents of a file in chunks, each document with its shard's key.
 
     Raises:
         RunError: the file cannot be read.
@@ -132,7 +132,7 @@ def tokenize_unit(
                     yield _packed(held, layout)
                     held, tokens = [], 0
     except UnreadableFile as error:
-        raise RunError(f"{error}. Its run is complete no more: make it anew") from error
+        raise RunError(f"{error}. Its run is no longer complete: make the run again.") from error
     yield _packed(held, layout)
 
 
@@ -170,14 +170,14 @@ class WriteShard:
             for table in block.tables
             for row in table.to_pylist()
         ]
-        if not documents:  # a shard that no document fell into is none of the manifest
+        if not documents:  # a shard without documents is not in the manifest
             run.write_json({}, *self.layout.written(shard))
             return
         try:
             files = encode_shard(in_shard_order(documents, self.seed), self.dtype)
         except ValueError as error:
             raise RunError(
-                f"{name}: {error}. Are two runs of the same inputs named in --runs?"
+                f"{name}: {error}. Does --runs name two runs of the same inputs?"
             ) from error
         for kind, content in files.content().items():
             storage.write_bytes(run.at(f"{name}.{kind}"), content)
@@ -185,9 +185,9 @@ class WriteShard:
 
 
 def _units(runs: Sequence[Run]) -> list[Unit]:
-    """Return the files of documents as units."""
+    """Return one unit per file of documents."""
     return one_per_file(
-        # Its hash stands for what the file holds: it is checked when the file is read.
+        # The version is the file's SHA-256, which is checked when the file is read.
         (storage.InputFile(run.at(file.path), file.bytes, file.sha256), "documents")
         for run in runs
         for file in run.documents()
@@ -195,12 +195,15 @@ def _units(runs: Sequence[Run]) -> list[Unit]:
 
 
 def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
-    """Make the token shards of a source at ``out``, or go on; a complete directory is left alone.
+    """Write the token shards of a source to ``out``, or resume; skip what is complete.
+
+    Returns:
+        the manifest of the shards.
 
     Raises:
-        RunError, StorageError: what went wrong and what to do.
+        RunError, StorageError: the message says what went wrong and what to do.
     """
-    check_flags(launch)  # a wrong flag is told before any work
+    check_flags(launch)  # a wrong flag is reported before any work
     runs = [open_completed(storage.absolute(path)) for path in sorted(config.runs)]
     sources = sorted({run.source for run in runs})
     if len(sources) > 1:
@@ -252,10 +255,10 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
 
 
 def check_worker(config: TokenizeConfig, facts: Mapping[str, Any]) -> None:
-    """Compare the tokenizer of a worker with the one that the shards were begun with.
+    """Compare the tokenizer of a worker with that of the launcher.
 
     Raises:
-        MachineError: it is missing here, or is another one.
+        MachineError: the tokenizer is missing on the worker, or is another one.
     """
     try:
         here = load_tokenizer(config.tokenizer).sha256
@@ -263,8 +266,8 @@ def check_worker(config: TokenizeConfig, facts: Mapping[str, Any]) -> None:
         raise MachineError(str(error)) from error
     if here != facts["tokenizer_sha256"]:
         raise MachineError(
-            f"{config.tokenizer} is another tokenizer on this worker than on the launcher. Put "
-            "the launcher's at the same path on all workers, and run the same command again."
+            f"{config.tokenizer} is another tokenizer on this worker than on the launcher. Put the "
+            "launcher's tokenizer at this path on all workers, and run the same command again."
         )
 
 
