@@ -1,1 +1,1 @@
-"""The models that sources use: found, loaded, and trained."""
+"""Find, load and train the models that sources use."""

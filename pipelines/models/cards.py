@@ -1,7 +1,7 @@
-"""The card of a trained model: what it was made from, written beside it and last.
+"""The card of a trained model says what it was made from; it is written last, beside the model.
 
-A card commits a model, as ``COMPLETED`` commits a run: the same command again finds it and does
-nothing, another one is refused with the difference.
+A card commits a model, as ``COMPLETED`` commits a run. The same command run again finds the card
+and does nothing; a command with other options is refused with the difference.
 """
 
 import json
@@ -34,29 +34,29 @@ class ModelFiles:
 
     @property
     def card(self) -> Path:
-        """What they were made from."""
+        """The card of the two models."""
         return self.folder / f"{self.lang}.json"
 
     @property
     def cutoffs(self) -> Path:
-        """The table of cutoffs, of all languages of the folder."""
+        """The table of cutoffs of all languages in the folder."""
         return self.folder / "cutoffs.csv"
 
     @property
     def cutoffs_card(self) -> Path:
-        """What the language's cutoffs were made from."""
+        """The card of the language's cutoffs."""
         return self.folder / f"{self.lang}.cutoffs.json"
 
     def exist(self) -> bool:
-        """Tell whether both models are there, wherever they come from."""
+        """Return whether both models exist, even if this program did not train them."""
         return self.pieces.is_file() and self.ngrams.is_file()
 
 
 def local_folder(path: str) -> Path:
-    """Return the local folder that models go to, made if need be.
+    """Return the local folder for models, and create it if it is missing.
 
     Raises:
-        RunError: the path is an address, or no folder.
+        RunError: the path is an address, or is not a folder.
     """
     if not is_local(path):
         raise RunError(f"--out={path}: models are made on this machine; name a local path.")
@@ -68,18 +68,18 @@ def local_folder(path: str) -> Path:
 
 
 def is_made(card: Path, config: Mapping[str, Any]) -> bool:
-    """Tell whether the model of a card was made with this configuration.
+    """Return whether a model was made with this configuration, as its card says.
 
     Raises:
-        RunError: it was made with another one.
+        RunError: the model was made with another configuration.
     """
     if not card.is_file():
         return False
     wanted = json.loads(to_bytes(dict(config)))
     if told := tell_differences(json.loads(card.read_bytes())["config"], wanted):
         raise RunError(
-            f"{card} tells of a model of another configuration ({told}). Give the same options, "
-            "or name another --out; to replace the model, remove its files first."
+            f"{card} is of a model with another configuration ({told}). Give the same options, or "
+            "name another --out. To replace the model, remove its files first."
         )
     return True
 

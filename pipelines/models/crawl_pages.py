@@ -1,9 +1,10 @@
-"""Pages of Common Crawl in one language, as its pipeline sees them, for what is learnt from them.
+"""Pages of Common Crawl in one language, from which models are trained.
 
-Inputs are complete runs of Common Crawl, or WET files. WET files take the way of CCNet here
-(docs/rules/web.md 2 to 5): 300 characters at least, paragraphs that two pages hold removed, the
-language identified; the files that are named together are the scope of the paragraphs. That takes
-8 bytes a line in memory, about 20 MB for a WET file of 45,000 pages: dozens of files, not a dump.
+Inputs are complete runs of Common Crawl, or WET files. WET files are processed as CCNet does
+(docs/rules/web.md 2 to 5): pages have at least 300 characters, paragraphs that occur in two pages
+are removed, and the language is identified. Paragraphs are compared across all files that are named
+together. That takes 8 bytes of memory per line, about 20 MB per WET file of 45,000 pages, so name
+dozens of files and not a dump.
 """
 
 import hashlib
@@ -30,34 +31,35 @@ from pipelines.storage import files as storage
 from tokenizer.files import sha256_of
 
 SOURCE = "commoncrawl"
-MIN_CHARS = 300  # of a page, before anything else (docs/rules/web.md 2.3)
-# The stage that drops pages of other languages. What is rejected later has the language, and is a
-# page of some perplexity.
+MIN_CHARS = 300  # in a page, before any other step (docs/rules/web.md 2.3)
+# The stage that drops pages of other languages. Pages that later stages reject have the right
+# language, and have a perplexity.
 LANGUAGE_STAGE = "commoncrawl.language"
 _BATCH_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlPage:
-    """A page after deduplication, in the language asked for."""
+    """A page in the language asked for, after deduplication."""
 
     url: str
     text: str
-    digest: str  # of the page as it was fetched; of the text where the input has none
-    bucket: str = ""  # of its perplexity, where a run has it
+    digest: str  # of the page as it was fetched, or of the text if the input has no digest
+    bucket: str = ""  # perplexity bucket; "" for pages of WET files
 
 
 @dataclass(frozen=True)
 class CrawlPages:
-    """Pages of some inputs, read anew at each iteration, in a fixed order.
+    """The pages of some inputs, which each iteration reads again in the same order.
 
     Attributes:
         runs: complete runs of Common Crawl.
         files: WET files.
-        lang: the language.
-        langid: fastText model for the WET files.
-        min_score: of the language, 0 to 1.
-        all_buckets: of runs, the pages that their perplexity, or a later stage, rejected as well.
+        lang: language of the pages.
+        langid: path of the fastText model that identifies the language in WET files.
+        min_score: lowest score of the language in WET files, 0 to 1.
+        all_buckets: whether to include the pages of runs that were rejected for their perplexity
+            or by a later stage.
     """
 
     runs: tuple[Run, ...]
@@ -68,7 +70,7 @@ class CrawlPages:
     all_buckets: bool
 
     def identity(self) -> dict[str, Any]:
-        """Return what tells these pages from others: manifests of runs, sizes of files."""
+        """Return what identifies these pages: the manifests of runs and the sizes of files."""
         runs = [storage.read_bytes(run.at("COMPLETED")).decode().strip() for run in self.runs]
         files = [f"{storage.basename(file.path)} ({file.size} bytes)" for file in self.files]
         told: dict[str, Any] = {"lang": self.lang, "input": [*runs, *files]}
@@ -77,7 +79,11 @@ class CrawlPages:
         return told
 
     def __iter__(self) -> Iterator[CrawlPage]:
-        """Yield the pages; raises UnreadableFile for a file without any record."""
+        """Yield the pages.
+
+        Raises:
+            UnreadableFile: a file has no record.
+        """
         for run in self.runs:
             for folder in ("documents", "rejects") if self.all_buckets else ("documents",):
                 for part in run.documents() if folder == "documents" else run.rejects():
@@ -99,7 +105,7 @@ class CrawlPages:
 
     @cached_property
     def _duplicates(self) -> Keys:
-        """Keys of the lines that two pages hold, sorted."""
+        """The keys of the lines that occur in two pages, sorted."""
         claims = []
         for file in self.files:
             held = UnitKeys()
@@ -116,16 +122,18 @@ def find_crawl_pages(
     """Find runs and WET files.
 
     Args:
-        inputs: run directories, WET files, patterns of such.
+        inputs: run directories, WET files, or patterns of them.
         lang: language of the pages.
-        langid: model for WET files; where there are some and it is "", that of set-up.
-        min_score: of the language in WET files.
-        all_buckets: of runs, the pages that perplexity or a later stage rejected as well.
+        langid: path of the fastText model for WET files; "" takes the one of set-up.
+        min_score: lowest score of the language in WET files, 0 to 1.
+        all_buckets: whether to include the pages of runs that were rejected for their perplexity
+            or by a later stage.
 
     Raises:
-        RunError: an input is neither, is not complete, or is not a fair sample of its pages.
-        StorageError: an input is not there.
-        SetupError: there is no model of language identification.
+        RunError: an input is neither a run nor a WET file, or a run is not complete or does not
+            hold its rejected pages.
+        StorageError: an input does not exist.
+        SetupError: there is no model that identifies languages.
     """
     is_run = {path: storage.exists(storage.join(path, "config.json")) for path in inputs}
     runs = tuple(open_completed(path) for path in sorted(inputs) if is_run[path])
@@ -148,18 +156,18 @@ def find_crawl_pages(
 
 
 def _check_buckets(run: Run) -> None:
-    """Refuse a run of whose bad pages only some are there."""
+    """Refuse a run that did not keep all pages that it rejected."""
     config = run.read_json("config.json")["config"]
     if config.get("profile") != "cc_net" and config.get("rejects") != "all":
         raise RunError(
-            f"{run.path} kept its rejects as '{config.get('rejects')}', so that pages of high "
+            f"{run.path} was made with --rejects {config.get('rejects')}, so pages of high "
             "perplexity are missing and the cutoffs would be too low. Name WET files, or a run "
-            "with --rejects all."
+            "made with --rejects all."
         )
 
 
 def _of_rows(path: str, lang: str) -> Iterator[CrawlPage]:
-    """Yield the pages of a file of documents or rejects; other languages are not decoded."""
+    """Yield the pages of one language from a file of documents or rejects."""
     with storage.open_input(path) as stream:
         file = pq.ParquetFile(stream)
         columns = ["url", "text", "lang", "meta", "stage"]
@@ -183,17 +191,17 @@ def _long_pages(path: str) -> Iterator[WetPage]:
 
 
 def digest_of(text: str) -> str:
-    """Return a digest of a text whose page has none."""
+    """Return the SHA-1 of a text, for pages without a digest."""
     return hashlib.sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
 
 
 def rank_of(text: str, seed: int, purpose: str) -> int:
-    """Return the place of a page in a random order of all pages: a 64-bit hash of its url.
+    """Return the rank of a page in a random order of all pages: a 64-bit hash of its url.
 
     Args:
         text: the url.
-        seed: another one gives another order.
-        purpose: orders of different purposes are independent.
+        seed: each seed gives another order.
+        purpose: orders for different purposes are independent of each other.
     """
     content = f"{seed}\n{purpose}\n{text}".encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")

@@ -1,6 +1,6 @@
-"""How good a classifier of two classes is on pages that it has not seen.
+"""Measure a classifier of two classes on pages that it was not trained on.
 
-Scores are probabilities of the class that is asked for; labels say which pages are of it.
+Scores are probabilities of one class; labels say which pages belong to it.
 """
 
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ Labels = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What a threshold does; None where there is nothing to divide by."""
+    """The effect of a threshold; a share is None if there is nothing to divide by."""
 
     threshold: float
-    precision: float | None  # share of the kept that are of the class
-    recall: float | None  # share of the class that is kept
-    kept_fraction: float | None  # share of all that is kept
+    precision: float | None  # share of the kept pages that belong to the class
+    recall: float | None  # share of the pages of the class that are kept
+    kept_fraction: float | None  # share of all pages that are kept
 
 
 def area_under_curve(scores: Scores, labels: Labels) -> float | None:
-    """Return the area under the ROC curve: how often a page of the class scores above another.
+    """Return the area under the ROC curve: how often a page of the class scores above another page.
 
-    Equal scores count half. It is the rank sum of Mann and Whitney, in n log n.
+    Equal scores count half. It is computed from the rank sum of Mann and Whitney, in n log n.
 
     Args:
         scores: shape (pages,).
         labels: shape (pages,).
 
     Returns:
-        0 to 1; None when one of the classes has no page.
+        0 to 1, or None if one of the classes has no page.
 
     >>> area_under_curve(np.array([0.9, 0.5, 0.5]), np.array([True, True, False]))
     0.75
@@ -50,7 +50,7 @@ def area_under_curve(scores: Scores, labels: Labels) -> float | None:
 
 
 def decide(scores: Scores, labels: Labels, threshold: float) -> Decisions:
-    """Return what keeping the scores from ``threshold`` on does.
+    """Return the effect of keeping the pages with a score of at least ``threshold``.
 
     Args:
         scores: shape (pages,).

@@ -1,11 +1,11 @@
-"""The language model of Wikipedia that tells good pages of Common Crawl from bad ones.
+"""Train the language model of Wikipedia whose perplexity separates good and bad web pages.
 
 ``python -m pipelines lm --input WIKIPEDIA_RUN --lang en --out MODELS`` trains SentencePiece and an
 n-gram model as cc_net does (docs/rules/web.md 6.1), and writes ``en.sp.model``, ``en.arpa.bin`` and
-the card ``en.json``. What perplexity is good follows from pages of Common Crawl: with
+the card ``en.json``. Which perplexity is good depends on the pages of Common Crawl: with
 ``--cutoffs-from`` the same command measures a sample of them and writes ``cutoffs.csv``.
 
-Steps that are done are not done again. What is not finished lies in ``MODELS/work-en``.
+Finished steps are skipped when the command is run again. Unfinished work is in ``MODELS/work-en``.
 """
 
 import json
@@ -31,7 +31,7 @@ from pipelines.setup.kenlm import find_tools
 from pipelines.storage.files import write_bytes, writing
 from tokenizer.files import sha256_of
 
-MAX_ORDER = 6  # the highest that KenLM's programs and the package that reads models know
+MAX_ORDER = 6  # the highest order that our KenLM programs and the package ``kenlm`` support
 
 
 @dataclass(frozen=True)
@@ -43,34 +43,40 @@ class LmConfig:
         (), help="complete runs of Wikipedia, or search dumps (*-cirrussearch-content.json.gz)"
     )
     text: Literal["opening", "whole"] = setting(
-        "opening", help="of an article: its introduction, or the whole"
+        "opening", help="part of each article: its introduction, or the whole text"
     )
-    documents: int = setting(1_000_000, help="articles to train on, the first of the inputs")
-    vocab_size: int = setting(65_536, help="pieces; fewer where the text does not bear so many")
+    documents: int = setting(
+        1_000_000, help="articles to train on, at most; the first of the inputs"
+    )
+    vocab_size: int = setting(65_536, help="pieces, at most; a small text gives fewer")
     character_coverage: float = setting(0.9995, help="share of characters that get a piece")
     order: int = setting(5, help="pieces in an n-gram")
     structure: Literal["probing", "trie"] = setting(
-        "probing", help="of the model in memory; trie is half as large and slower"
+        "probing", help="data structure of the model; trie is half as large and slower"
     )
-    memory: str = setting("50%", help="for lmplz: a size such as 8G, or a share of the machine's")
-    temp: str = setting("", help="folder for its files, a few times the text (default: in --out)")
+    memory: str = setting(
+        "50%", help="memory for lmplz: a size such as 8G, or a share of the machine's"
+    )
+    temp: str = setting(
+        "", help="folder for files of lmplz, a few times the text (default: in --out)"
+    )
     cutoffs_from: tuple[str, ...] = setting(
         (), help="runs of Common Crawl, or WET files, whose pages of the language give the cutoffs"
     )
     cutoff_documents: int = setting(
-        FAIR_SAMPLE, help="pages of the sample; a WET file of a dump has about 20,000 English ones"
+        FAIR_SAMPLE, help="pages to sample, at most; a WET file has about 20,000 English ones"
     )
-    per_line: bool = setting(False, help="cutoffs for `commoncrawl --per-line`")
+    per_line: bool = setting(False, help="make the cutoffs for `commoncrawl --per-line`")
     langid: str = setting("", help="fastText model for WET files (default: lid.176.ftz of set-up)")
     min_language_score: float = setting(0.5, help="score of the language in WET files, 0 to 1")
-    seed: int = setting(0, help="of the sample for the cutoffs")
+    seed: int = setting(0, help="seed of the sample for the cutoffs")
 
 
 def lm(config: LmConfig, out: str, say: Callable[[str], None] = print) -> None:
-    """Train the model of a language, if --input is given, and make its cutoffs, if asked to.
+    """Train the model of a language if --input is given, and its cutoffs if --cutoffs-from is.
 
     Raises:
-        RunError, StorageError, SetupError: what went wrong and what to do.
+        RunError, StorageError, SetupError: the message says what went wrong and what to do.
     """
     files = ModelFiles(local_folder(out), config.lang)
     if config.input or not files.exist():
@@ -87,16 +93,19 @@ def lm(config: LmConfig, out: str, say: Callable[[str], None] = print) -> None:
         make_cutoffs(files, sample, say)
     elif not has_cutoffs(files):
         say(
-            f"{config.lang}: no cutoffs yet, which tell what perplexity is good. `python -m "
-            "pipelines commoncrawl` measures them on its own inputs; or give --cutoffs-from WET"
+            f"{config.lang}: there are no cutoffs yet, which say what perplexity is good. `python "
+            "-m pipelines commoncrawl` measures them on its inputs; or give --cutoffs-from WET."
         )
 
 
 def train_language_model(config: LmConfig, out: str, say: Callable[[str], None]) -> ModelFiles:
-    """Train the model of a language at ``out``, or go on; a finished one is left alone.
+    """Train the model of a language in ``out``, or resume; a finished model is left alone.
+
+    Returns:
+        the paths of the model.
 
     Raises:
-        RunError, StorageError, SetupError: what went wrong and what to do.
+        RunError, StorageError, SetupError: the message says what went wrong and what to do.
     """
     _check(config)
     target = ModelFiles(local_folder(out), config.lang)
@@ -113,7 +122,7 @@ def train_language_model(config: LmConfig, out: str, say: Callable[[str], None])
         "structure": config.structure,
     }
     if is_made(target.card, identity):
-        say(f"{config.lang}: the model is made: {target.ngrams}")
+        say(f"{config.lang}: the model is there already: {target.ngrams}")
         return target
     for path in (target.pieces, target.ngrams):
         if path.exists() and not _work(target).exists():
@@ -121,11 +130,11 @@ def train_language_model(config: LmConfig, out: str, say: Callable[[str], None])
                 f"{path} was not made by this command (there is no {target.card.name}). Name "
                 "another --out, or leave out --input to use it as it is."
             )
-    find_tools()  # so that it is told before the work
+    find_tools()  # raises before the work if the programs are missing
     work = _open_work(target, identity, say)
     if not work.card.exists():
         _train(config, text, identity, work, say)
-    for path in (work.pieces, work.ngrams, work.card):  # the card commits
+    for path in (work.pieces, work.ngrams, work.card):  # the card, which commits, comes last
         if path.exists():
             path.replace(target.folder / path.name)
     shutil.rmtree(work.folder)
@@ -151,12 +160,12 @@ def _work(target: ModelFiles) -> Path:
 def _open_work(
     target: ModelFiles, identity: dict[str, Any], say: Callable[[str], None]
 ) -> ModelFiles:
-    """Return the folder of what is not finished; that of another configuration is begun anew."""
+    """Return the folder of unfinished work, emptied if it was made with other options."""
     folder = _work(target)
     wanted = to_bytes({"config": identity, "versions": _versions()})
     config = folder / "config.json"
     if folder.exists() and not (config.exists() and config.read_bytes() == wanted):
-        say(f"{target.lang}: {folder} is of other options: it is begun anew")
+        say(f"{target.lang}: {folder} was made with other options; it is removed")
         shutil.rmtree(folder)
     write_bytes(str(config), wanted)
     return ModelFiles(folder, target.lang)
@@ -174,7 +183,7 @@ def _train(
     work: ModelFiles,
     say: Callable[[str], None],
 ) -> None:
-    """Go through the steps: text, pieces, n-grams, card."""
+    """Write the text, train the pieces and the n-grams, and write the card."""
     lines, counts = work.folder / "lines.txt", work.folder / "counts.json"
     if not counts.exists():
         say(f"{config.lang}: text of {config.documents:,} articles at most")
@@ -219,10 +228,10 @@ def _train(
 
 
 def _write_lines(config: LmConfig, text: LmText, path: Path) -> dict[str, int]:
-    """Write the normalised articles, one a line.
+    """Write the normalised articles, one per line.
 
     Raises:
-        RunError: there is none.
+        RunError: there is no article.
     """
     documents = characters = 0
     with writing(str(path)) as stream:
@@ -234,7 +243,7 @@ def _write_lines(config: LmConfig, text: LmText, path: Path) -> dict[str, int]:
         if not documents:
             raise RunError(
                 f"no text in the language '{config.lang}' in {', '.join(config.input)}. Is --lang "
-                "that of the inputs?"
+                "the language of the inputs?"
             )
     return {"documents": documents, "characters": characters, "bad_records": text.bad_records}
 

@@ -1,7 +1,8 @@
-"""Cutoffs of a language model: percentiles of the perplexity of a sample of pages (``web.md`` 7).
+"""Measure the cutoffs of a language model: percentiles of the perplexity of a sample of pages.
 
-The sample is drawn by a hash of the url, so it is the same whatever the order of the inputs. Only
-pages that are in the sample as far as it is known are scored; what is held are numbers, not pages.
+The rule is docs/rules/web.md 7. The sample is drawn by a hash of the url, so it does not depend on
+the order of the inputs. A page is scored only if it belongs to the sample of the pages so far, and
+only numbers are held in memory, not pages.
 """
 
 import heapq
@@ -28,28 +29,28 @@ from pipelines.engine.errors import RunError
 from pipelines.models.cards import ModelFiles, is_made, write_card
 from pipelines.models.crawl_pages import CrawlPage, find_crawl_pages, rank_of
 
-FAIR_SAMPLE = 100_000  # pages that a table should be of, at least (web.md 7)
+FAIR_SAMPLE = 100_000  # pages that cutoffs should be measured on, at least
 
 
 @dataclass(frozen=True)
 class CutoffSample:
-    """The pages that cutoffs are made of."""
+    """The pages that cutoffs are measured on."""
 
     inputs: tuple[str, ...]
     documents: int
     langid: str
     min_language_score: float
     seed: int = 0
-    per_line: bool = False  # score each line as a sentence, and not the page
+    per_line: bool = False  # score each line as a sentence, and not the whole page
 
     @property
     def unit(self) -> Unit:
-        """What is scored as a sentence."""
+        """The unit of text that is scored as one sentence."""
         return "line" if self.per_line else "document"
 
 
 def has_cutoffs(files: ModelFiles) -> bool:
-    """Tell whether there is a table with the language."""
+    """Return whether the table of cutoffs has a column for the language."""
     try:
         return files.lang in read_cutoffs(files.cutoffs).by_language
     except CutoffError:
@@ -57,10 +58,10 @@ def has_cutoffs(files: ModelFiles) -> bool:
 
 
 def make_cutoffs(files: ModelFiles, sample: CutoffSample, say: Callable[[str], None]) -> None:
-    """Write the language's column of ``cutoffs.csv``, and its card; leave them alone if made.
+    """Write the language's column of ``cutoffs.csv`` and its card, unless they exist.
 
     Raises:
-        RunError, StorageError, SetupError: what went wrong and what to do.
+        RunError, StorageError, SetupError: the message says what went wrong and what to do.
     """
     if sample.documents < 1:
         raise RunError(f"--cutoff-documents={sample.documents}: give a number from 1 on.")
@@ -82,19 +83,19 @@ def make_cutoffs(files: ModelFiles, sample: CutoffSample, say: Callable[[str], N
         "ngrams_sha256": fingerprint.ngrams_sha256,
     }
     if is_made(files.cutoffs_card, config) and has_cutoffs(files):
-        say(f"{files.lang}: the cutoffs are made: {files.cutoffs}")
+        say(f"{files.lang}: the cutoffs are there already: {files.cutoffs}")
         return
     say(f"{files.lang}: perplexity of {sample.documents:,} pages at most")
     model = load_language_model(files.pieces, files.ngrams)
     found = sample_perplexities(pages, model, sample)
     if not found:
         raise RunError(
-            f"no page in the language '{files.lang}' in {', '.join(sample.inputs)}. Is --lang "
-            "theirs?"
+            f"no page in the language '{files.lang}' in {', '.join(sample.inputs)}. Does --lang "
+            "name their language?"
         )
     if len(found) < FAIR_SAMPLE:
         say(
-            f"warning: cutoffs of {len(found):,} pages only; {FAIR_SAMPLE:,} make a fair sample. "
+            f"warning: the cutoffs are of {len(found):,} pages; a fair sample has {FAIR_SAMPLE:,}. "
             + (
                 "Name more --cutoffs-from."
                 if len(found) < sample.documents
@@ -114,7 +115,7 @@ def make_cutoffs(files: ModelFiles, sample: CutoffSample, say: Callable[[str], N
 def sample_perplexities(
     pages: Iterable[CrawlPage], model: LanguageModel, sample: CutoffSample
 ) -> list[float]:
-    """Return the perplexities of the pages of the sample, those whose urls rank first."""
+    """Return the perplexities of the sampled pages, which are those with the lowest ranks."""
     held: list[tuple[int, float]] = []  # a heap: (-rank, -perplexity)
     for page in pages:
         rank = -rank_of(page.url, sample.seed, "cutoffs")
@@ -132,10 +133,10 @@ def sample_perplexities(
 def _write_column(
     files: ModelFiles, column: dict[int, float], fingerprint: ModelFingerprint, unit: Unit
 ) -> None:
-    """Put a column into the table of the folder, beside those of other languages.
+    """Add or replace one language's column in the table of the folder.
 
     Raises:
-        RunError: the table there is of another kind.
+        RunError: the table is of other models, or of another unit of text.
     """
     columns, models = {}, {}
     if files.cutoffs.exists():
@@ -145,8 +146,8 @@ def _write_column(
             raise RunError(f"{error}. Remove {files.cutoffs} to make a new table.") from error
         if present.models is None or present.normalization != NORMALIZATION:
             raise RunError(
-                f"{files.cutoffs} is of other models (published ones, or another normalisation). "
-                "Move it and its .json away, or name another --out."
+                f"{files.cutoffs} was made with other models (published ones, or another "
+                "normalisation). Move it and its .json away, or name another --out."
             )
         if present.unit != unit:
             raise RunError(
@@ -158,6 +159,6 @@ def _write_column(
     with tempfile.TemporaryDirectory(dir=files.folder, prefix=".tmp-cutoffs-") as folder:
         table = Path(folder) / files.cutoffs.name
         write_cutoffs(table, Cutoffs(columns, models, unit=unit))
-        # Numbers first: with the fingerprints of before, a new model is refused, which is safe.
+        # The numbers come first: if the old hashes remain, a new model is refused, which is safe.
         for name in (table.name, table.with_suffix(".json").name):
             shutil.move(Path(folder) / name, files.folder / name)

@@ -1,7 +1,8 @@
 """The text of a language model: introductions of Wikipedia's articles (docs/rules/web.md 6.1).
 
 Inputs are complete runs of our Wikipedia source, or search dumps as cc_net uses them
-(``enwiki-20190225-cirrussearch-content.json.gz``: a line that names a page, a line that holds it).
+(``enwiki-20190225-cirrussearch-content.json.gz``), where a line that names a page is followed by a
+line with its content.
 """
 
 import bz2
@@ -24,14 +25,14 @@ _DUMP_FIELD: dict[Part, str] = {"opening": "opening_text", "whole": "text"}
 
 @dataclass
 class LmText:
-    """The texts of some inputs, read anew at each iteration, in a fixed order.
+    """The texts of some inputs, which each iteration reads again in the same order.
 
     Attributes:
         runs: complete runs.
         dumps: search dumps.
-        lang: language of the documents that are taken of runs; a dump has one.
-        part: the introduction of an article, or all of it.
-        bad_records: lines of dumps that the last reading passed over.
+        lang: language of the documents to take from runs; a dump has only one.
+        part: whether to take the introduction of an article or all of it.
+        bad_records: how many lines of dumps the last iteration could not read.
     """
 
     runs: tuple[Run, ...]
@@ -41,13 +42,13 @@ class LmText:
     bad_records: int = 0
 
     def identity(self) -> list[str]:
-        """Return what tells these inputs from others: manifests of runs, sizes of dumps."""
+        """Return what identifies these inputs: the manifests of runs and the sizes of dumps."""
         runs = [storage.read_bytes(run.at("COMPLETED")).decode().strip() for run in self.runs]
         dumps = [f"{storage.basename(dump.path)} ({dump.size} bytes)" for dump in self.dumps]
         return [*runs, *dumps]
 
     def __iter__(self) -> Iterator[str]:
-        """Yield texts that are not empty.
+        """Yield the texts that are not empty.
 
         Raises:
             RunError: a dump cannot be read to its end.
@@ -64,12 +65,12 @@ class LmText:
         try:
             with storage.open_input(path) as raw, _decompressed(raw, path) as lines:
                 for line in lines:
-                    # The lines that name pages hold no text; to parse them would cost as well.
+                    # Skip the lines that name pages: they have no text, and parsing takes time.
                     if line.startswith(b'{"index"'):
                         continue
                     try:
                         text = json.loads(line).get(field)
-                    except (ValueError, AttributeError):  # no JSON, or no object
+                    except (ValueError, AttributeError):  # not JSON, or not an object
                         self.bad_records += 1
                         continue
                     if isinstance(text, str) and text:
@@ -84,8 +85,8 @@ def find_lm_text(inputs: Sequence[str], lang: str, part: Part) -> LmText:
     """Find runs and dumps.
 
     Raises:
-        RunError: an input is neither, or a run that is not complete.
-        StorageError: an input is not there.
+        RunError: an input is neither a run of Wikipedia nor a dump, or a run is not complete.
+        StorageError: an input does not exist.
     """
     runs = [open_completed(path) for path in sorted(inputs) if is_run(path)]
     others = [path for path in inputs if not is_run(path)]
@@ -100,8 +101,8 @@ def find_lm_text(inputs: Sequence[str], lang: str, part: Part) -> LmText:
     for run in runs:
         if run.source != "wikipedia":
             raise RunError(
-                f"{run.path} is a run of {run.source}: the language model is one of Wikipedia, "
-                "name a run of that."
+                f"{run.path} is a run of {run.source}, but the language model is trained on "
+                "Wikipedia. Name a run of wikipedia."
             )
     return LmText(tuple(runs), tuple(dumps), lang, part)
 
@@ -113,7 +114,7 @@ def _decompressed(raw: BinaryIO, path: str) -> BinaryIO | gzip.GzipFile | bz2.BZ
 
 
 def is_run(path: str) -> bool:
-    """Tell a run directory, complete or not, from files of other kinds."""
+    """Return whether a path is a run directory, complete or not."""
     return storage.exists(storage.join(path, "config.json"))
 
 

@@ -1,8 +1,8 @@
 """Train SentencePiece and KenLM on normalised lines, as cc_net does (docs/rules/web.md 6.1).
 
-The same text gives the same bytes: SentencePiece is given all of it (its own sample cannot be
-repeated) and a fixed number of threads, since it adds up floats by thread; ``lmplz`` and
-``build_binary`` were seen to give equal bytes whatever memory they may use.
+The same text gives the same bytes. SentencePiece reads all of it, since its own sampling cannot be
+repeated, and has a fixed number of threads, since it adds up floats per thread. ``lmplz`` and
+``build_binary`` gave equal bytes with every amount of memory that was tried.
 """
 
 import contextlib
@@ -20,17 +20,17 @@ import sentencepiece
 from pipelines.engine.errors import RunError
 from pipelines.setup.kenlm import Tools
 
-MAX_LINE_BYTES = 4192  # SentencePiece passes over longer lines; ours are cut
-SENTENCEPIECE_THREADS = 16  # whatever the cores: another number gives other bytes
+MAX_LINE_BYTES = 4192  # SentencePiece skips longer lines, so they are cut
+SENTENCEPIECE_THREADS = 16  # on every machine: another number gives other bytes
 _LINES_A_BATCH = 1000
 _COUNTS = re.compile(r"^(\d) (\d+) D1=", re.MULTILINE)
 
 
 def train_pieces(lines: Iterable[str], *, vocab_size: int, character_coverage: float) -> bytes:
-    """Train a unigram model and return its file.
+    """Train a unigram model and return the bytes of its file.
 
-    cc_net asks for 65,536 pieces and takes 40,000 where the text bears fewer; here the limit is
-    soft, so that it is as many as the text bears, up to ``vocab_size``.
+    cc_net asks for 65,536 pieces, or for 40,000 if the text is too small for them. Here the limit
+    is soft: the model has as many pieces as the text gives, up to ``vocab_size``.
 
     Raises:
         RunError: SentencePiece refuses the text.
@@ -51,18 +51,18 @@ def train_pieces(lines: Iterable[str], *, vocab_size: int, character_coverage: f
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise RunError(
-            f"SentencePiece cannot be trained on this text ({reason}). Is it long enough? Give "
+            f"SentencePiece cannot be trained on this text ({reason}). If it is too short, name "
             "more --input."
         ) from error
     return writer.getvalue()
 
 
 def _cut(lines: Iterable[str]) -> Iterator[str]:
-    """Cut lines that are too long, at a space where there is one."""
+    """Cut lines that are too long, at a space if there is one."""
     for line in lines:
         rest = line
         while len(rest.encode()) > MAX_LINE_BYTES:
-            # So many characters fit for sure; most text could take more, which does not matter.
+            # A character has at most 4 bytes, so this part always fits.
             part = rest[: MAX_LINE_BYTES // 4]
             end = part.rfind(" ")
             end = end if end > 0 else len(part)
@@ -84,26 +84,27 @@ def train_ngrams(
     memory: str,
     temporary: Path,
 ) -> list[int]:
-    """Encode lines and train a model of order ``order`` on them, written to ``target``.
+    """Encode lines, and train an n-gram model on them that is written to ``target``.
 
-    The ARPA text goes through a pipe: for a million introductions it would be 10 GB.
+    The ARPA text goes through a pipe, since a file of it would take 10 GB for a million
+    introductions.
 
     Args:
-        lines: normalised documents, one a line.
-        pieces: encodes them.
-        target: the binary model.
+        lines: normalised documents, one per line.
+        pieces: the SentencePiece model that encodes them.
+        target: path of the binary model.
         tools: KenLM's programs.
-        order: of n-grams, 2 to 6.
-        vocab_estimate: pieces that are expected.
-        structure: ``probing`` or ``trie``, both of them mapped into memory by who reads them.
-        memory: for ``lmplz``: a size (``4G``) or a share of this machine's (``50%``).
-        temporary: folder for its files.
+        order: the longest n-grams, 2 to 6 pieces.
+        vocab_estimate: expected number of pieces.
+        structure: ``probing`` or ``trie``; readers map both into memory.
+        memory: memory for ``lmplz``: a size (``4G``) or a share of this machine's (``50%``).
+        temporary: folder for temporary files of ``lmplz``.
 
     Returns:
-        how many n-grams there are of each order, from 1 on.
+        the number of n-grams of each order, from order 1 on.
 
     Raises:
-        RunError: one of the programs failed; the message holds its last words.
+        RunError: one of the programs failed; the message holds its error.
     """
     log = temporary / "lmplz.log"
     options = {
@@ -132,14 +133,14 @@ def train_ngrams(
         assert second.stderr is not None
         first.stdout.close()  # so that lmplz ends when build_binary does
         try:
-            with contextlib.suppress(BrokenPipeError):  # lmplz says why
+            with contextlib.suppress(BrokenPipeError):  # lmplz ended, and its log says why
                 _write_pieces(lines, pieces, first.stdin)
         except BaseException:
-            first.kill()  # or it would make a model of what it has
+            first.kill()  # otherwise it would make a model of part of the text
             second.kill()
             raise
         finally:
-            with contextlib.suppress(BrokenPipeError):  # what is buffered cannot be written
+            with contextlib.suppress(BrokenPipeError):  # the buffered bytes cannot be written
                 first.stdin.close()
         first.wait()
         second.wait()
@@ -163,7 +164,7 @@ def _write_pieces(
 
 
 def _last_words(told: str) -> str:
-    """Return what a program of KenLM says of its failure, without the rest of its log."""
+    """Return the lines of a KenLM program's log that say why it failed."""
     lines = [" ".join(line.split()) for line in told.splitlines() if line.strip()]
     found = [line for line in lines if "because" in line or "rror" in line]
-    return " ".join(found or lines[-2:]) or "it says nothing; is the disk full?"
+    return " ".join(found or lines[-2:]) or "its log is empty; is the disk full?"

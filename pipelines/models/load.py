@@ -1,8 +1,8 @@
-"""Models of Common Crawl: found and checked before a run, loaded once per process.
+"""Find the models of Common Crawl before a run, and load each once per process.
 
-A run names its models by paths; their SHA-256 go into its configuration (docs/rules/web.md 14), so
-that a run is not resumed with others. Workers load them from the same paths, memory-mapped where
-the format allows it.
+Settings name models by their paths, and the run's configuration holds their SHA-256
+(docs/rules/web.md 14), so that a run is not resumed with other models. Workers load them from the
+same paths, memory-mapped where the format allows it.
 """
 
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ PUBLISHED = "published"  # the table that comes with cc_net's published models
 
 @dataclass(frozen=True)
 class LanguageModels:
-    """Where the language models lie: ``{lang}.sp.model``, ``{lang}.arpa.bin``, ``cutoffs.csv``."""
+    """A folder of language models: ``{lang}.sp.model``, ``{lang}.arpa.bin``, ``cutoffs.csv``."""
 
     folder: str
-    cutoffs: str = ""  # another table, or "published"; by default the one in the folder
+    cutoffs: str = ""  # path of another table, or "published"; "" takes the one in the folder
 
     def languages(self) -> list[str]:
         """Return the languages that have both files."""
@@ -61,13 +61,13 @@ class LanguageModels:
 
     @property
     def table(self) -> str:
-        """Path of the cutoff table."""
+        """The path of the table of cutoffs."""
         return self.cutoffs or str(Path(self.folder) / "cutoffs.csv")
 
 
 @contextmanager
 def _of_this_machine(path: str) -> Iterator[None]:
-    """Say of a model that does not load that the machine lacks it: no document is at fault."""
+    """Turn the failure to load a model into a MachineError, so that no document is rejected."""
     try:
         yield
     except (ValueError, OSError, RuntimeError, MemoryError) as error:

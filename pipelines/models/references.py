@@ -1,4 +1,4 @@
-"""What Wikipedia cites: urls of its dumps, or lists of urls."""
+"""Read the urls that Wikipedia cites, from its dumps or from lists of urls."""
 
 import gzip
 import zlib
@@ -10,7 +10,7 @@ from pipelines.wikipedia.references import read_reference_urls
 
 
 def read_references(paths: Iterable[str]) -> Iterator[str]:
-    """Yield the urls of pages-articles dumps, and of lists (``.txt``, ``.txt.gz``: a url a line).
+    """Yield the urls in pages-articles dumps and in lists (``.txt``, ``.txt.gz``: one per line).
 
     Raises:
         RunError: a list cannot be read to its end.

@@ -1,9 +1,9 @@
-"""The classifier that tells pages like those that Wikipedia cites from random pages.
+"""Train the classifier that separates pages like Wikipedia's references from random pages.
 
 ``python -m pipelines wikiref --wikipedia DUMP --commoncrawl RUN --out MODEL`` joins the references
-of a Wikipedia dump with pages of Common Crawl that are there already, trains fastText on the cited
-ones and on as many others, and writes the model with a card: how well it does on domains that it
-has not seen (docs/rules/web.md 8.3). The same inputs give the same bytes.
+of a Wikipedia dump with pages of Common Crawl that were curated before, and trains fastText on the
+cited pages and on as many others. It writes the model with a card that says how well the model does
+on domains that it was not trained on (docs/rules/web.md 8.3). The same inputs give the same bytes.
 """
 
 import shutil
@@ -30,9 +30,9 @@ from pipelines.models.wikiref_sample import References, Sample, SampleRules, cho
 from pipelines.storage.files import find_inputs, is_local, write_bytes
 from tokenizer.files import sha256_of
 
-MIN_REFERENCES = 100  # cited pages; fewer do not make a classifier
-KEPT_SHARES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of random pages, to which the card gives thresholds
-POOR_AREA = 0.7  # under the curve; half is chance
+MIN_REFERENCES = 100  # cited pages that a classifier needs, at least
+KEPT_SHARES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of random pages; the card gives thresholds for them
+POOR_AREA = 0.7  # area under the curve below which the user is warned; 0.5 is chance
 
 
 @dataclass(frozen=True)
@@ -47,25 +47,27 @@ class WikirefConfig:
     )
     lang: str = setting("en", help="language of the pages")
     positives: Literal["url", "host"] = setting(
-        "url", help="pages that are cited; host: pages of hosts that are cited, for small samples"
+        "url", help="url: cited pages; host: pages on cited hosts, for small samples"
     )
     buckets: tuple[str, ...] = setting(
-        ("head", "middle"), help="of the pages of runs: head, middle, tail, all"
+        ("head", "middle"), help="buckets of pages to take from runs: head, middle, tail, all"
     )
     min_chars: int = setting(1000, help="characters of a page to learn from, at least")
     max_per_domain: int = setting(100, help="cited pages of one registered domain, at most")
     max_positives: int = setting(300_000, help="cited pages, at most (RedPajama: 300,000)")
     ratio: float = setting(1.0, help="other pages for each cited one")
-    random_sample: int = setting(10_000, help="pages that tell which share would be kept")
-    threshold: float = setting(0.25, help="score from which pages would be kept, for the card")
+    random_sample: int = setting(10_000, help="random pages on which the kept share is measured")
+    threshold: float = setting(0.25, help="score to keep pages from, which the card evaluates")
     lr: float = setting(SUPERVISED_DEFAULTS["lr"], help="learning rate of fastText")
-    dim: int = setting(SUPERVISED_DEFAULTS["dim"], help="size of its vectors")
+    dim: int = setting(SUPERVISED_DEFAULTS["dim"], help="size of the vectors")
     epoch: int = setting(SUPERVISED_DEFAULTS["epoch"], help="passes over the pages")
     word_ngrams: int = setting(SUPERVISED_DEFAULTS["wordNgrams"], help="words in a feature")
-    min_count: int = setting(SUPERVISED_DEFAULTS["minCount"], help="occurrences of a word")
+    min_count: int = setting(
+        SUPERVISED_DEFAULTS["minCount"], help="occurrences of a word, at least"
+    )
     langid: str = setting("", help="fastText model for WET files (default: lid.176.ftz of set-up)")
     min_language_score: float = setting(0.5, help="score of the language in WET files, 0 to 1")
-    seed: int = setting(0, help="of the samples, of the split and of fastText")
+    seed: int = setting(0, help="seed of the samples, of the split and of fastText")
 
     @property
     def rules(self) -> SampleRules:
@@ -82,7 +84,7 @@ class WikirefConfig:
 
     @property
     def fasttext(self) -> dict[str, Any]:
-        """What fastText is told, by its names."""
+        """The settings of fastText, by its own names."""
         return {
             "lr": self.lr,
             "dim": self.dim,
@@ -93,10 +95,10 @@ class WikirefConfig:
 
 
 def wikiref(config: WikirefConfig, out: str, say: Callable[[str], None] = print) -> None:
-    """Train the classifier at ``out``; one that is made is left alone.
+    """Train the classifier and write it to ``out``; a finished one is left alone.
 
     Raises:
-        RunError, StorageError, SetupError: what went wrong and what to do.
+        RunError, StorageError, SetupError: the message says what went wrong and what to do.
     """
     model = _target(config, out)
     dumps = find_inputs(config.wikipedia)
@@ -110,7 +112,7 @@ def wikiref(config: WikirefConfig, out: str, say: Callable[[str], None] = print)
     _check_runs(pages)
     settings = asdict(config)
     for name in ("wikipedia", "commoncrawl", "langid", "min_language_score"):
-        del settings[name]  # what they name is told by its content
+        del settings[name]  # the identity holds their content instead
     identity = {
         **settings,
         **pages.identity(),
@@ -118,15 +120,15 @@ def wikiref(config: WikirefConfig, out: str, say: Callable[[str], None] = print)
     }
     card = model.with_name(f"{model.name}.json")
     if is_made(card, identity):
-        say(f"the classifier is made: {model}")
+        say(f"the classifier is there already: {model}")
         return
     if model.exists():
         raise RunError(
             f"{model} was not made by this command (there is no {card.name}). Name another --out."
         )
-    say("references of Wikipedia")
+    say("reading the references of Wikipedia")
     references = References.of(read_references(dump.path for dump in dumps))
-    say(f"pages of Common Crawl that are among {len(references.urls):,} references")
+    say(f"looking for pages of Common Crawl among {len(references.urls):,} references")
     wanted = Wanted(pages, frozenset(config.buckets))
     sample = choose(wanted, references, config.rules)
     _check_sample(sample, references, config)
@@ -161,8 +163,8 @@ def wikiref(config: WikirefConfig, out: str, say: Callable[[str], None] = print)
     area = measured["area_under_curve"]
     if area is None or area < POOR_AREA:
         say(
-            "warning: it hardly tells them apart on domains that it has not seen. Give it more "
-            "pages; for few, more --epoch and a larger --lr."
+            "warning: the classifier hardly separates pages of domains that it was not trained on. "
+            "Give it more pages, or with few pages more --epoch and a larger --lr."
         )
 
 
@@ -189,28 +191,28 @@ def _check_runs(pages: CrawlPages) -> None:
     for run in pages.runs:
         if run.read_json("config.json")["config"].get("wikiref"):
             raise RunError(
-                f"{run.path} was filtered by such a classifier already, so that its pages are not "
-                "random ones. Name a run made without --wikiref."
+                f"{run.path} was made with --wikiref, so its pages are not random ones. Name a run "
+                "made without it."
             )
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The pages of the buckets asked for; those of WET files have none and are all taken."""
+    """The pages of some buckets, and all pages of WET files, which have no bucket."""
 
     pages: CrawlPages
     buckets: frozenset[str]
 
     def __iter__(self) -> Iterator[CrawlPage]:
-        """Yield them in the order of the inputs."""
+        """Yield the pages in the order of the inputs."""
         return (page for page in self.pages if not page.bucket or page.bucket in self.buckets)
 
 
 def _check_sample(sample: Sample, references: References, config: WikirefConfig) -> None:
-    """Refuse what no classifier can be learnt from.
+    """Refuse a sample that is too small to train a classifier.
 
     Raises:
-        RunError: what is missing, and what to do.
+        RunError: the message says what is missing and what to do.
     """
     counts = sample.counts
     if not len(references.urls):
@@ -235,8 +237,7 @@ def _check_sample(sample: Sample, references: References, config: WikirefConfig)
         )
     if not sample.others:
         raise RunError(
-            "every page is cited, there is none to tell the cited ones from. Name more "
-            "--commoncrawl."
+            "every page is cited, so there are no others to train on. Name more --commoncrawl."
         )
 
 
@@ -248,7 +249,7 @@ def _train(examples: Path, model: Path, config: WikirefConfig) -> None:
 
 
 def evaluate(model: FastTextModel, examples: Examples, threshold: float) -> dict[str, Any]:
-    """Return what the model does on held-out domains and on a random sample of pages."""
+    """Measure the model on held-out domains and on a random sample of pages."""
     labels, scores = [], []
     for is_reference, line in examples.read("held-out"):
         labels.append(is_reference)
@@ -276,7 +277,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def render(card: dict[str, Any]) -> str:
-    """Return the card as Markdown, for people."""
+    """Return the card as Markdown."""
     config, pages = card["config"], card["pages"]
     examples, measured = card["examples"], card["evaluation"]
     label = {"url": "pages cited by url", "host": "pages on cited hosts (a weaker label)"}

@@ -9,15 +9,15 @@ from filters.urls import registered_domain
 from pipelines.models.crawl_pages import CrawlPage, rank_of
 from pipelines.models.wikiref_sample import Sample, read_chosen
 
-HELD_OUT_SHARE = 0.1  # of the domains (docs/rules/web.md 8.3)
-_SHUFFLE_FILES = 64  # examples are shuffled by way of so many files, one in memory at a time
+HELD_OUT_SHARE = 0.1  # of the registered domains (docs/rules/web.md 8.3)
+_SHUFFLE_FILES = 64  # files through which examples are shuffled, one in memory at a time
 
 
 class Examples:
-    """The pages that were chosen, as lines in files of a folder.
+    """The chosen pages, as lines in the files of a folder.
 
     Attributes:
-        counts: of examples, by part and class.
+        counts: numbers of examples, by part and class.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -33,10 +33,10 @@ class Examples:
         }
 
     def take(self, pages: Iterable[CrawlPage], sample: Sample) -> None:
-        """Read the pages again, and write what they are for.
+        """Read the pages again, and write the chosen ones to the files of their parts.
 
-        A page's part follows from a hash of its registered domain, so that the held-out pages are
-        of domains that the model has not seen.
+        The part of a page is decided by a hash of its registered domain, so the model is not
+        trained on any domain of the held-out pages.
         """
         cited, others = set(sample.references), set(sample.others)
         random = set(sample.random)
@@ -74,7 +74,7 @@ class Examples:
         self.counts[f"{part}_references"] += reference
 
     def shuffled(self) -> Path:
-        """Return a file of the examples by hash: fastText learns in the order of the file."""
+        """Write the examples in the order of a hash, since fastText trains in file order."""
         path = self.folder / "train"
         with path.open("wb") as stream:
             for number in range(_SHUFFLE_FILES):
@@ -85,7 +85,7 @@ class Examples:
         return path
 
     def read(self, name: str) -> Iterator[tuple[bool, str]]:
-        """Yield whether a page is a reference, and its line, of ``held-out`` or ``random``."""
+        """Yield, from ``held-out`` or ``random``, whether a page is a reference, and its line."""
         with (self.folder / name).open(encoding="utf-8", newline="\n") as stream:
             for line in stream:
                 yield line[0] == "1", line[1:-1]

@@ -1,10 +1,10 @@
-"""Which pages the classifier of Wikipedia's references learns from (docs/rules/web.md 8.3).
+"""Choose the pages that the classifier of Wikipedia's references is trained on.
 
-Pages are joined with the references by 64-bit hashes of their urls, in sorted arrays. What is held:
-8 bytes a reference (24 while they are sorted), 40 a cited page, and four times as many of the
-other pages as could be needed, however many there are: about a gigabyte for 40 million references
-and any number of pages. At 64 bits, one of 10^8 pages meets one of 4 x 10^7 references by chance
-once in 5,000 such joins.
+The rules are docs/rules/web.md 8.3. Pages are joined with the references by 64-bit hashes of their
+urls, in sorted arrays. Memory holds 8 bytes per reference (24 while they are sorted), 40 bytes per
+cited page, and at most four times as many other pages as could be needed. That is about a gigabyte
+for 40 million references and any number of pages. With 64 bits, the join of 10^8 pages with 4 x
+10^7 references has a wrong match by chance once in 5,000 joins.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from pipelines.models.crawl_pages import CrawlPage, rank_of
 Match = Literal["url", "host"]
 _CHUNK = 65_536  # pages that are joined at a time
 
-# A page that may be learnt from: its place among all pages, and what it is chosen by.
+# A page that may be chosen: its number among all pages, and the hashes that decide it.
 CANDIDATE = np.dtype(
     [("index", "<u8"), ("rank", "<u8"), ("url", "<u8"), ("digest", "<u8"), ("domain", "<u8")]
 )
@@ -33,22 +33,22 @@ Candidates = npt.NDArray[np.void]
 
 
 def key_of(text: str) -> int:
-    """Return 64 bits of a hash of a text."""
+    """Return a 64-bit hash of a text."""
     content = text.encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True)
 class References:
-    """What Wikipedia cites: sorted keys."""
+    """The urls and hosts that Wikipedia cites, as sorted keys."""
 
     urls: Keys
     hosts: Keys
-    read: int  # references that were read, with repeats
+    read: int  # how many references were read, repeats included
 
     @classmethod
     def of(cls, urls: Iterable[str]) -> "References":
-        """Take the keys of urls as they stand in Wikipedia; what is no web address is left out."""
+        """Return the keys of urls as Wikipedia writes them, without what is no web address."""
         of_urls, of_hosts = array("Q"), set()
         read = 0
         for url in urls:
@@ -62,13 +62,13 @@ class References:
 
 @dataclass
 class Sample:
-    """The pages that were chosen, by their place among all pages, and how many there were.
+    """The chosen pages, by their numbers among all pages.
 
     Attributes:
-        references: places of cited pages.
-        others: places of pages that are not cited.
-        random: places of a sample of all pages, long or short, cited or not.
-        counts: pages at each step.
+        references: numbers of cited pages.
+        others: numbers of pages that are not cited.
+        random: numbers of a random sample of all pages, long or short, cited or not.
+        counts: how many pages there were at each step.
     """
 
     references: list[int]
@@ -82,13 +82,13 @@ class SampleRules:
     """How pages are chosen.
 
     Attributes:
-        match: what of a page's url Wikipedia must cite.
-        min_chars: of a page.
-        max_per_domain: cited pages of one registered domain.
-        max_references: cited pages in all.
-        ratio: other pages for each cited one.
+        match: whether Wikipedia must cite the url of a page, or only its host.
+        min_chars: characters of a page, at least.
+        max_per_domain: cited pages of one registered domain, at most.
+        max_references: cited pages in all, at most.
+        ratio: other pages per cited page.
         random: size of the random sample.
-        seed: another one chooses other pages.
+        seed: each seed chooses other pages.
     """
 
     match: Match
@@ -101,19 +101,19 @@ class SampleRules:
 
     @property
     def most_others(self) -> int:
-        """How many other pages may be needed."""
+        """The most pages that are not cited which may be needed."""
         return round(self.max_references * self.ratio)
 
 
 def choose(pages: Iterable[CrawlPage], references: References, rules: SampleRules) -> Sample:
-    """Choose the pages to learn from, by hashes of their urls.
+    """Choose the pages to train on, by hashes of their urls.
 
-    Of pages that are equal by url or by digest one is taken.
+    Of several pages with the same url or the same digest, one is taken.
     """
     counts: Counter[str] = Counter()
     cited: list[Candidates] = []
     pool = np.zeros(0, CANDIDATE)
-    random: list[tuple[int, int]] = []  # a heap of (-rank, -place)
+    random: list[tuple[int, int]] = []  # a heap of (-rank, -number)
     chunk: list[tuple[int, CrawlPage, str]] = []
 
     def join() -> None:
@@ -134,7 +134,7 @@ def choose(pages: Iterable[CrawlPage], references: References, rules: SampleRule
             continue
         counts["long_enough"] += 1
         if normalized := normalize_url(page.url):
-            # The text is not needed any more, and a chunk of texts would be large.
+            # The text is no longer needed, and a chunk of texts would be large.
             chunk.append((index, CrawlPage(page.url, "", page.digest), normalized))
         if len(chunk) >= _CHUNK:
             join()
@@ -158,7 +158,7 @@ def _join(
     rules: SampleRules,
     counts: Counter[str],
 ) -> tuple[Candidates, Candidates]:
-    """Part the pages of a chunk into cited ones and others."""
+    """Split the pages of a chunk into cited pages and others."""
     urls = np.array([key_of(url) for _, _, url in chunk], np.uint64)
     hosts = np.array([key_of(host_of(page.url)) for _, page, _ in chunk], np.uint64)
     by_url, by_host = among(urls, references.urls), among(hosts, references.hosts)
@@ -169,7 +169,7 @@ def _join(
     table["url"] = urls
     for row, (index, page, _) in enumerate(chunk):
         purpose = "reference" if is_cited[row] else "other"
-        # Domains take long, and only those of cited pages count here.
+        # Finding a domain is slow, and only the domains of cited pages are needed.
         domain = key_of(registered_domain(page.url)) if is_cited[row] else 0
         rank = rank_of(page.url, rules.seed, purpose)
         table[row] = (index, rank, urls[row], key_of(page.digest), domain)
@@ -190,21 +190,21 @@ def _choose_cited(cited: Candidates, rules: SampleRules, counts: Counter[str]) -
 
 
 def _lowest(table: Candidates, limit: int) -> Candidates:
-    """Return the ``limit`` rows of lowest rank that differ in url and digest, or some more."""
-    if len(table) <= 2 * limit:  # so that it is not done for every chunk
+    """Return the ``limit`` rows of lowest rank with distinct urls and digests, or a few more."""
+    if len(table) <= 2 * limit:  # do this rarely, and not for every chunk
         return table
     return _once(_once(table, "url"), "digest")[:limit]
 
 
 def _once(table: Candidates, column: str) -> Candidates:
-    """Return the rows of lowest rank for each value of a column, by rank; ties by place."""
+    """Return for each value of a column the row of lowest rank, sorted by rank."""
     table = table[np.lexsort((table["index"], table["rank"]))]
     _, first = np.unique(table[column], return_index=True)
     return table[np.sort(first)]
 
 
 def _number_in_group(groups: Keys) -> npt.NDArray[np.int64]:
-    """Return for each row how many rows before it have its value."""
+    """Return for each row how many earlier rows have the same value."""
     order = np.argsort(groups, kind="stable")
     in_order = groups[order]
     starts = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]][: len(groups)])
@@ -217,7 +217,7 @@ def _number_in_group(groups: Keys) -> npt.NDArray[np.int64]:
 def read_chosen(
     pages: Iterable[CrawlPage], places: Iterable[int], take: Callable[[int, CrawlPage], None]
 ) -> None:
-    """Read the pages again and hand over those at ``places``."""
+    """Read the pages again, and call ``take`` with those whose numbers are in ``places``."""
     wanted = set(places)
     for index, page in enumerate(pages):
         if index in wanted:

@@ -53,7 +53,7 @@ def test_all_buckets_are_the_documents_and_what_was_rejected_after_the_language(
 def test_a_run_that_kept_some_rejects_is_no_fair_sample(tmp_path: Path) -> None:
     """Without its worst pages, cutoffs would be too low."""
     run = write_run(tmp_path / "run", "commoncrawl", [], rejects="sample:0.01")
-    with pytest.raises(RunError, match=r"kept its rejects as 'sample:0\.01'"):
+    with pytest.raises(RunError, match=r"was made with --rejects sample:0\.01"):
         _pages(run, all_buckets=True)
     assert list(_pages(run)) == []
 

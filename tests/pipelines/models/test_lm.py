@@ -146,7 +146,7 @@ def test_a_model_is_trained_and_told_of(wikipedia: str, tmp_path: Path) -> None:
     assert familiar is not None
     assert strange is not None
     assert familiar * 10 < strange
-    assert said[-1].endswith("or give --cutoffs-from WET")
+    assert said[-1].endswith("or give --cutoffs-from WET.")
 
 
 @pytest.mark.usefixtures("tools")
@@ -165,7 +165,7 @@ def test_a_model_that_is_made_is_left_alone(wikipedia: str, tmp_path: Path) -> N
     lm(_config(wikipedia), out, _quiet)
     said: list[str] = []
     lm(_config(wikipedia), out, said.append)
-    assert said[0] == f"en: the model is made: {out}/en.arpa.bin"
+    assert said[0] == f"en: the model is there already: {out}/en.arpa.bin"
     with pytest.raises(RunError, match=r"another configuration \(order: 5 there, 3 here\)"):
         lm(_config(wikipedia, order=3), out, _quiet)
     (tmp_path / "models" / "en.json").unlink()
@@ -326,7 +326,7 @@ def test_cutoffs_are_percentiles_of_pages(wikipedia: str, tmp_path: Path) -> Non
     good = max(model.perplexity(document.text) or 0 for document in kept)
     bad = min(model.perplexity(document.text) or 0 for document, _ in tail)
     assert table.by_language["en"][29] <= good < table.by_language["en"][30] <= bad
-    assert any(line.startswith("warning: cutoffs of 100 pages only") for line in said)
+    assert any(line.startswith("warning: the cutoffs are of 100 pages") for line in said)
     lm(_config(wikipedia, lang="de", cutoffs_from=(other,)), out, _quiet)
     both = read_cutoffs(files.cutoffs)
     assert sorted(both.by_language) == ["de", "en"]
@@ -344,7 +344,7 @@ def test_cutoffs_can_be_made_of_models_that_are_there(wikipedia: str, tmp_path: 
     said: list[str] = []
     for _ in range(2):
         lm(_config(wikipedia, input=(), cutoffs_from=(crawl,)), out, said.append)
-    assert said[-1] == f"en: the cutoffs are made: {out}/cutoffs.csv"
+    assert said[-1] == f"en: the cutoffs are there already: {out}/cutoffs.csv"
     with pytest.raises(RunError, match=r"another configuration \(input: "):
         lm(_config(wikipedia, input=(), cutoffs_from=(more,)), out, _quiet)
 

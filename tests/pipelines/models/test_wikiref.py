@@ -197,7 +197,7 @@ def test_a_model_that_is_made_is_left_alone(crawl: dict[str, Any], tmp_path: Pat
     wikiref(WikirefConfig(**crawl), out, lambda _: None)
     said: list[str] = []
     wikiref(WikirefConfig(**crawl), out, said.append)
-    assert said == [f"the classifier is made: {out}"]
+    assert said == [f"the classifier is there already: {out}"]
     with pytest.raises(RunError, match=r"another configuration \(seed: 0 there, 1 here\)"):
         wikiref(WikirefConfig(**crawl, seed=1), out, lambda _: None)
 
@@ -237,7 +237,7 @@ def test_a_run_that_was_classified_is_refused(crawl: dict[str, Any], tmp_path: P
     """Its pages are no random ones."""
     run = write_run(tmp_path / "run", "commoncrawl", [], wikiref="model.bin")
     config = WikirefConfig(wikipedia=crawl["wikipedia"], commoncrawl=(run,))
-    with pytest.raises(RunError, match="Name a run made without --wikiref"):
+    with pytest.raises(RunError, match="was made with --wikiref"):
         wikiref(config, str(tmp_path / "wikiref.bin"), lambda _: None)
 
 
