@@ -1,1 +1,1 @@
-"""What a person reads of a run: the page of results, and documents to look at."""
+"""Reports for people: the page of results, and the documents of a run."""

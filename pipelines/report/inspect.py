@@ -1,4 +1,4 @@
-"""Print documents of a run to read: kept ones, or rejected ones with their reasons."""
+"""Print the documents of a run: kept ones, or rejected ones with their reasons."""
 
 import argparse
 import json
@@ -13,26 +13,28 @@ from pipelines.engine.errors import RunError
 from pipelines.engine.runs import Run
 from pipelines.storage import files as storage
 
-PREVIEW_CHARACTERS = 1200  # of a document's text, unless --full
+PREVIEW_CHARACTERS = 1200  # of a document's text that are printed without --full
 
 
 def add_inspect(commands: Any) -> None:
-    """Add the command's flags."""
-    parser = commands.add_parser("inspect", help="print documents of a run to read")
+    """Add the command and its flags."""
+    parser = commands.add_parser("inspect", help="print kept or rejected documents of a run")
     parser.add_argument("run", help="run directory")
     parser.add_argument("--stage", help="only rejects of this stage, e.g. github.quality")
     parser.add_argument("--reason", help="only rejects with this reason, e.g. max_line_length")
     parser.add_argument("--kept", action="store_true", help="kept documents instead of rejects")
     parser.add_argument("--id", help="only the document with this id")
-    parser.add_argument("-n", type=int, default=10, help="how many (default: 10)")
-    parser.add_argument("--full", action="store_true", help="whole texts, not their beginnings")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("-n", type=int, default=10, help="documents to print (default: 10)")
+    parser.add_argument(
+        "--full", action="store_true", help="print whole texts, not their beginnings"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
 
 def rows_of(run: Run, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield the documents that the flags select, in the order of the files."""
     folder = "documents" if arguments.kept else "rejects"
-    for file in storage.list_directory(run.at(folder)):  # of a run that need not be complete
+    for file in storage.list_directory(run.at(folder)):  # the run need not be complete
         if not file.path.endswith(".parquet") or storage.TEMPORARY in storage.basename(file.path):
             continue
         with storage.open_input(file.path) as stream:
@@ -65,7 +67,7 @@ def show(row: dict[str, Any], *, full: bool) -> str:
 
 
 def inspect(arguments: argparse.Namespace) -> int:
-    """Print the selected documents; an unfinished run shows what it has so far."""
+    """Print the selected documents; those of an unfinished run as far as it has come."""
     run = Run(arguments.run)
     if not storage.exists(run.at("config.json")):
         raise RunError(f"{arguments.run} is not a run directory: it has no config.json.")

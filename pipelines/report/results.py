@@ -1,4 +1,4 @@
-"""The page of results that the demo ends with: what was kept and dropped, and what was learned."""
+"""The page of results of a recipe: what each stage dropped, and how the model trained."""
 
 import json
 from importlib import resources
@@ -19,7 +19,7 @@ def gather(out: str, trained: str) -> dict[str, Any]:
     """Return what the page shows.
 
     Args:
-        out: where a recipe was built.
+        out: the directory that a recipe was built in.
         trained: run directory of the trainer.
 
     Raises:
@@ -52,7 +52,7 @@ def _metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def _polyline(points: list[tuple[int, float]]) -> str:
-    """Return the points of a falling curve in the chart's pixels."""
+    """Return the points of a curve in the chart's pixels, for an SVG polyline."""
     if len(points) < 2:
         return ""
     steps, values = [p[0] for p in points], [p[1] for p in points]
@@ -75,7 +75,7 @@ def render(results: dict[str, Any]) -> str:
 
 
 def summary(results: dict[str, Any]) -> str:
-    """Return the page as lines for a terminal."""
+    """Return the results as lines for a terminal."""
     lines = []
     for source in results["sources"]:
         stats = source["stats"]
@@ -105,7 +105,7 @@ def summary(results: dict[str, Any]) -> str:
 
 
 def write(out: str, trained: str) -> str:
-    """Write ``results.html`` below ``out``; return the summary and where the page is."""
+    """Write ``results.html`` below ``out``; return the summary and the path of the page."""
     results = gather(out, trained)
     page = storage.join(out, "results.html")
     storage.write_bytes(page, render(results).encode())
