@@ -1,4 +1,4 @@
-"""Settings of Common Crawl, and what is refused before any work."""
+"""The settings of Common Crawl, and the checks on them before any work."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -23,62 +23,62 @@ class CommonCrawlConfig:
     input: tuple[str, ...] = setting(
         help="WET (or WARC) files: paths, globs, addresses; or one listing, wet.paths.gz"
     )
-    prefix: str = setting(PREFIX, help="what comes before the paths of a listing")
+    prefix: str = setting(PREFIX, help="address that the paths of a listing follow")
     profile: Literal["default", "cc_net"] = setting(
-        "default", help="cc_net: what cc_net gives, all languages and buckets, for comparison"
+        "default", help="cc_net: the output of cc_net, with all languages and buckets"
     )
-    dump: str = setting("", help="name of the dump, e.g. 2019-09, where the paths do not say it")
+    dump: str = setting("", help="name of the dump, e.g. 2019-09, if the paths do not name it")
     langid: str = setting(
         "",
-        help="fastText model of languages, lid.176.bin (default: set-up's small lid.176.ftz)",
+        help="fastText model that identifies languages (default: lid.176.ftz of set-up)",
         place=True,
     )
     models: str = setting(
         "", help="folder of {lang}.sp.model, {lang}.arpa.bin and cutoffs.csv", place=True
     )
     wikiref: str = setting(
-        "", help="fastText model of Wikipedia's references; off without one", place=True
+        "", help="fastText model of Wikipedia's references (default: none)", place=True
     )
-    min_chars: int = setting(300, help="characters of a page, at least, before anything else")
-    min_chars_after_dedup: int = setting(0, help="characters left by deduplication, at least")
+    min_chars: int = setting(300, help="characters of a page, at least, before any other step")
+    min_chars_after_dedup: int = setting(0, help="characters that deduplication leaves, at least")
     scope: Literal["shard", "dump_group", "dump", "corpus"] = setting(
-        "dump_group", help="where paragraphs must be unique: 1/1600, 1/32 of a dump, or more"
+        "dump_group", help="scope of paragraphs: 1/1600 or 1/32 of a dump, a dump, or all"
     )
-    shards: int = setting(SHARDS, help="shards of a dump; 50 of them are a group")
-    keep: Literal["none", "first"] = setting("none", help="which copy of a paragraph stays")
+    shards: int = setting(SHARDS, help="shards per dump; 50 shards are a group")
+    keep: Literal["none", "first"] = setting("none", help="which copy of a paragraph is kept")
     within_document: bool = setting(True, help="drop repeats of a line within a page")
-    strip_accents: bool = setting(False, help="paragraphs that differ in accents are equal")
-    languages: tuple[str, ...] = setting(("en",), help="languages that are kept; all: every one")
-    min_language_score: float = setting(0.5, help="score of the language, 0 to 1, at least")
-    langid_chars: int = setting(0, help="look at so many characters only; 0: the whole page")
-    per_line: bool = setting(False, help="perplexity line by line; needs cutoffs made that way")
+    strip_accents: bool = setting(False, help="ignore accents when paragraphs are compared")
+    languages: tuple[str, ...] = setting(("en",), help="languages to keep; all: every language")
+    min_language_score: float = setting(0.5, help="lowest score of the language, 0 to 1")
+    langid_chars: int = setting(0, help="characters that are looked at; 0: the whole page")
+    per_line: bool = setting(False, help="score lines, not pages; needs cutoffs made with it")
     cutoffs: str = setting(
-        "", help="table of cutoffs, or: published (default: of --models)", place=True
+        "", help="table of cutoffs, or published (default: the one in --models)", place=True
     )
     buckets: tuple[str, ...] = setting(
         ("head", "middle"),
-        help="buckets that are kept: some of head, middle, tail, and all (pages of languages "
-        "without a model); all alone: every one",
+        help="buckets to keep: head, middle, tail, and all for pages of languages without a "
+        "model; all alone: every page",
     )
     after: tuple[str, ...] = setting(
         (),
-        help="earlier runs (other dumps), whose pages win over equal ones of this run",
+        help="earlier runs (other dumps), whose pages win over equal pages of this run",
         place=True,
     )
-    exact_duplicates: bool = setting(True, help="keep one of the pages with equal digest")
+    exact_duplicates: bool = setting(True, help="keep one of the pages with equal digests")
     wikiref_decision: Literal["threshold", "pareto"] = setting(
         "threshold", help="pareto: keep at random by score, as GPT-3 did"
     )
-    wikiref_threshold: float = setting(0.25, help="score of a reference, 0 to 1, at least")
+    wikiref_threshold: float = setting(0.25, help="lowest score of a page like a reference, 0 to 1")
     line_based: bool = setting(False, help="split WET files by lines, as cc_net's reader does")
     extractor: Literal["resiliparse", "trafilatura"] = setting(
-        "resiliparse", help="what makes text of HTML, for WARC inputs"
+        "resiliparse", help="library that extracts text from HTML, for WARC inputs"
     )
     rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
 
     @property
     def cc_net(self) -> bool:
-        """Whether the profile is cc_net's."""
+        """Whether the profile is ``cc_net``."""
         return self.profile == "cc_net"
 
     @property
@@ -93,12 +93,12 @@ class CommonCrawlConfig:
 
     @property
     def settles(self) -> bool:
-        """Whether pages meet once more by their digests."""
+        """Whether pages are staged, and decided on by their digests."""
         return self.exact_duplicates and not self.cc_net
 
     @property
     def langid_path(self) -> str:
-        """Where the model of language identification lies; raises SetupError."""
+        """The path of the language identification model; raises SetupError if there is none."""
         return self.langid or str(find_langid())
 
     @property
@@ -108,20 +108,20 @@ class CommonCrawlConfig:
 
     @property
     def language_models(self) -> LanguageModels:
-        """Where the language models lie."""
+        """The folder of the language models and the table of cutoffs."""
         return LanguageModels(self.models, self.cutoffs)
 
 
 def check_config(config: CommonCrawlConfig) -> None:
-    """Refuse what cannot be meant, before any work.
+    """Check the settings before any work.
 
     Raises:
         RunError: a setting is wrong or a model is missing; the message says what to do.
     """
     if not config.models:
         raise RunError(
-            "--models is missing: give the folder of the language models; "
-            "`python -m pipelines lm` makes one from a Wikipedia run"
+            "--models is missing: name the folder of the language models. "
+            "`python -m pipelines lm` makes one from a Wikipedia run."
         )
     models = config.language_models
     if not config.every_language:
@@ -147,7 +147,9 @@ def check_config(config: CommonCrawlConfig) -> None:
 
 
 def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
-    """Return the hashes of the models, and check that the cutoffs were made with them (7, 14).
+    """Return the hashes of the models, and check that the cutoffs were made with them.
+
+    The rules are docs/rules/web.md 7 and docs/rules/web.md 14.
 
     Raises:
         RunError: the cutoffs belong to other models.
@@ -166,7 +168,7 @@ def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:
         classifier(config.langid_path)
         if config.wikiref:
             classifier(config.wikiref)
-    except ValueError as error:  # CutoffError is one
+    except ValueError as error:  # such as a CutoffError
         raise RunError(str(error)) from error
     return {
         "model_hashes": {

@@ -16,12 +16,12 @@ from pipelines.storage import files as storage
 
 
 def rank_of(position: int, *parts: str) -> bytes:
-    """Return the rank of a page among those of equal digest: earlier runs, then dump and place."""
+    """Return the rank of a page among pages of equal digest: by run, then by dump and id."""
     return "\0".join([f"{position:04d}", *parts]).encode()
 
 
 def staged_claim(document: Document, *, position: int) -> dict[str, Any]:
-    """Return the claim of a page on being the only one of its digest (RedPajama; 8.2 item 7)."""
+    """Return the claim of a page on its digest, or on its text if it has none."""
     meta = document.meta
     digest = meta["digest"]
     return {
@@ -32,13 +32,13 @@ def staged_claim(document: Document, *, position: int) -> dict[str, Any]:
 
 
 def earlier_runs(after: Sequence[str]) -> dict[str, Any]:
-    """Return the manifests' digests of the runs that come before, for the run's configuration."""
+    """Return the SHA-256 of the earlier runs' manifests, for the run's configuration."""
     completed = [open_completed(path).at("COMPLETED") for path in after]
     return {"after_completed": [storage.read_bytes(path).decode().strip() for path in completed]}
 
 
 def earlier_files(after: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the document files of earlier runs, each with the position of its run."""
+    """Return the document files of earlier runs, each with the number of its run."""
     return [
         (run.at(file["path"]), f"{position:04d}")
         for position, path in enumerate(after)
@@ -66,5 +66,5 @@ def earlier_digests(path: str, position: str) -> pa.Table:
 
 
 def document_id(rank: bytes) -> str:
-    """Return the id at the end of a rank."""
+    """Return the document id at the end of a rank."""
     return rank.rpartition(b"\0")[2].decode()

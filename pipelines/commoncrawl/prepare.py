@@ -1,4 +1,4 @@
-"""What a run of Common Crawl makes before its plan, where it is missing: the cutoffs."""
+"""Make the cutoffs of a run of Common Crawl before its plan, if they are missing."""
 
 import logging
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from pipelines.models.cards import ModelFiles
 from pipelines.models.lm_cutoffs import FAIR_SAMPLE, CutoffSample
 from pipelines.models.lm_cutoffs import make_cutoffs as make_cutoffs_of_language
 
-CUTOFF_FILES = 8  # on which missing cutoffs are measured: some 100,000 English pages of a dump
+CUTOFF_FILES = 8  # to measure cutoffs on; they have about 100,000 English pages
 
 
 def prepare(config: CommonCrawlConfig) -> None:
-    """Make the cutoffs of the language models, where they have none.
+    """Make the cutoffs of the language models if they have none.
 
     Raises:
-        StorageError: an input is not there.
+        StorageError: an input does not exist.
         RunError: a setting is wrong, or there are no pages to measure cutoffs on.
     """
     check_config(config)
@@ -28,7 +28,7 @@ def prepare(config: CommonCrawlConfig) -> None:
 
 
 def make_cutoffs(config: CommonCrawlConfig, paths: Sequence[str]) -> None:
-    """Measure the cutoffs of the models on files of this run (7).
+    """Measure the cutoffs of the models on files of this run (docs/rules/web.md 7).
 
     Raises:
         RunError: there are no pages to measure them on.
@@ -37,19 +37,19 @@ def make_cutoffs(config: CommonCrawlConfig, paths: Sequence[str]) -> None:
     wet = [path for path in paths if kind_of(path) == WET]
     if not wet:
         raise RunError(
-            f"{models.table}: no cutoffs, which tell what perplexity is good, and no WET files to "
-            "measure them on. Give --cutoffs published for cc_net's models, or make a table with "
+            f"{models.table} is missing, and there are no WET files to measure cutoffs on. Give "
+            "--cutoffs published for cc_net's models, or make a table with "
             f"`python -m pipelines lm --out {config.models} --cutoffs-from WET ...`."
         )
     say = logging.getLogger(__name__).warning
     sample = CutoffSample(
-        # Of the whole range of a dump, in the order of its listing.
+        # Take files from the whole range of a dump, in the order of its listing.
         inputs=tuple(wet[:: -(-len(wet) // CUTOFF_FILES)]),
         documents=FAIR_SAMPLE,
         langid=config.langid,
         min_language_score=config.min_language_score,
         per_line=config.per_line,
     )
-    say("%s: not there; measuring cutoffs on files of this run", models.table)
+    say("%s is missing; measuring cutoffs on files of this run", models.table)
     for language in models.languages() if config.every_language else config.languages:
         make_cutoffs_of_language(ModelFiles(Path(config.models), language), sample, say)

@@ -1,4 +1,4 @@
-"""The pages of a crawl's files: framed by a reader, converted to documents (web 2)."""
+"""Read the pages of a crawl's files and convert them to documents (docs/rules/web.md 2)."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ WET = "wet"
 
 
 def kind_of(path: str) -> str:
-    """Tell WET files from WARC files by their name."""
+    """Return whether a file is WET or WARC, by its name."""
     return WARC if ".warc" in path and ".wet" not in path else WET
 
 
@@ -30,7 +30,7 @@ def kind_of(path: str) -> str:
 class PageReader:
     """How the files of a crawl are read."""
 
-    extractor: str = "resiliparse"  # makes text of HTML
+    extractor: str = "resiliparse"  # library that extracts text from HTML
     line_based: bool = False  # split WET files by lines, as cc_net does
 
     def records(self, unit: Unit, part: Part, notes: Notes) -> Iterator[Record | BadRow]:
@@ -42,7 +42,7 @@ class PageReader:
                 yield from frame_wet(stream, part.path, line_based=self.line_based, notes=notes)
 
     def page(self, unit: Unit, record: Record) -> WetPage | BadRow:
-        """Return the page of a record, or why there is none."""
+        """Return the page of a record, or a bad record that says why there is none."""
         if unit.kind == WARC:
             return warc_page(record, extractor=self.extractor)
         return wet_page(record, line_based=self.line_based)
@@ -50,7 +50,7 @@ class PageReader:
     def converter(self, unit: Unit, _verdicts: Verdicts, notes: Notes) -> Converter:
         """Return the function that makes a document of a record of this unit.
 
-        What was repaired in a page is counted in ``notes``.
+        Repairs of pages are counted in ``notes``.
         """
 
         def convert(record: Record) -> Document | BadRow:
@@ -63,7 +63,7 @@ class PageReader:
         return convert
 
     def pages(self, unit: Unit) -> Iterator[WetPage]:
-        """Yield the pages of a unit that can be read."""
+        """Yield the readable pages of a unit."""
         for part in unit.parts:
             records = self.records(unit, part, Counter())
             for page in convert_each(records, partial(self.page, unit)):

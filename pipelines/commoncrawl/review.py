@@ -1,9 +1,10 @@
-"""What of a run of Common Crawl is far from what a whole dump gives."""
+"""Remark on the shares of a finished run that are far from those of a whole dump."""
 
 from pipelines.commoncrawl.stages import REFERENCE_STAGE, RemoveDuplicates
 from pipelines.engine.ledger import Ledger
 
-# What a real dump gives (12), in percent: outside of it a setting or a model is likely wrong.
+# The shares of a real dump in percent (docs/rules/web.md 12). Outside of these ranges a setting or
+# a model is probably wrong.
 EXPECTED = {
     "characters left by deduplication": (20, 60),
     "pages in the languages kept": (35, 50),
@@ -15,7 +16,7 @@ EXPECTED = {
 
 
 def review(ledger: Ledger) -> list[str]:
-    """Say what of a run is far from what a real dump of English pages gives."""
+    """Return a remark for each share that is unusual for a dump of English pages."""
     shares: dict[str, tuple[float, float]] = {}
     if tally := ledger.stages.get(RemoveDuplicates.name):
         shares["characters left by deduplication"] = tally.characters_out, tally.characters_in

@@ -1,16 +1,16 @@
 """English Common Crawl (LLaMA, section 2.1, "English CommonCrawl", 67 % of the mixture).
 
-The rules are docs/rules/web.md 2 to 8. One run is one dump, or several. In the order of CCNet and
-of the paper:
+The rules are docs/rules/web.md 2 to 8. A run takes one dump or several. The steps are in the order
+of CCNet and of the paper:
 
-1. pages of WET files with at least 300 characters;
-2. paragraphs that occur in two documents of a scope are dropped, every copy of them;
-3. fastText names the language; English is kept;
-4. an n-gram model trained on Wikipedia gives the perplexity; pages like Wikipedia are kept;
-5. pages of equal digest, in this run or an earlier one, are kept once;
-6. a classifier keeps pages that look like the references of Wikipedia.
+1. Pages of WET files are read that have at least 300 characters.
+2. Paragraphs that occur in two documents of a scope are dropped, with every copy.
+3. fastText identifies the language, and English pages are kept.
+4. An n-gram model trained on Wikipedia gives the perplexity, and pages with a low one are kept.
+5. Of pages with equal digests, in this run and earlier ones, one is kept.
+6. A classifier keeps pages that look like the references of Wikipedia.
 
-The profile ``cc_net`` ends after 4 and keeps all languages and buckets, as cc_net's output does.
+The profile ``cc_net`` ends after step 4 and keeps all languages and buckets, as cc_net does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,7 +79,7 @@ def phases(config: CommonCrawlConfig, _units: Sequence[Unit]) -> list[Phase]:
 def paragraph_claims(
     config: CommonCrawlConfig, unit: Unit, _verdicts: Verdicts
 ) -> Iterator[pa.Table]:
-    """Yield the keys of the paragraphs of all pages that are long enough (4.4, first pass)."""
+    """Yield the paragraph keys of all pages that are long enough (docs/rules/web.md 4.4)."""
     keys = UnitKeys(config.keep)
     for page in config.reader.pages(unit):
         if len(page.text) >= config.min_chars:
@@ -92,8 +92,8 @@ def find(config: CommonCrawlConfig) -> Inputs:
     """Find the files of the dumps.
 
     Raises:
-        StorageError: an input is not there.
-        RunError: a setting is wrong, or a model is missing or does not fit.
+        StorageError: an input does not exist.
+        RunError: a setting is wrong, or a model is missing or does not fit its cutoffs.
     """
     check_config(config)
     units = find_units(config)
@@ -101,10 +101,10 @@ def find(config: CommonCrawlConfig) -> Inputs:
 
 
 def check_worker(config: CommonCrawlConfig, facts: Mapping[str, Any]) -> None:
-    """Compare the models of a worker with those that the run was begun with.
+    """Compare the models of a worker with those of the launcher.
 
     Raises:
-        MachineError: a model is missing here, or is another one.
+        MachineError: a model is missing on the worker, or is another one.
     """
     for language in facts["model_hashes"]["language_models"]:
         config.language_models.needed(language)

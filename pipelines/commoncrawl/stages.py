@@ -1,4 +1,4 @@
-"""The stages that a page of Common Crawl goes through, in the order of CCNet (web 3 to 8)."""
+"""The stages of a page of Common Crawl, in the order of CCNet (docs/rules/web.md 3 to 8)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -76,7 +76,7 @@ def page_stages(
 
 
 def reference_stage(config: CommonCrawlConfig) -> Keep:
-    """Return the decision by the classifier's score, which needs no text."""
+    """Return the stage that decides by the classifier's score, which needs no text."""
     check = partial(
         check_reference, decision=config.wikiref_decision, threshold=config.wikiref_threshold
     )
@@ -103,7 +103,7 @@ class RemoveDuplicates:
         self.notes: Counter[str] = Counter({"paragraph keys dropped": len(duplicates)})
 
     def __call__(self, document: Document) -> Verdict:
-        """Rewrite the text; drop the page if nothing is left."""
+        """Remove duplicate paragraphs from the text; drop the page if nothing is left."""
         text, meta = document.text, document.meta
         keys = paragraphs.paragraph_keys(text, strip_accents=self.strip_accents)
         left = paragraphs.remove_paragraphs(
@@ -130,7 +130,7 @@ class RemoveDuplicates:
 
 @dataclass(frozen=True)
 class IdentifyLanguage:
-    """The stage that names the language of a page (5)."""
+    """Identify the language of a page (docs/rules/web.md 5)."""
 
     model: str
     newline: langid.Newline
@@ -142,7 +142,7 @@ class IdentifyLanguage:
         classifier(self.model)
 
     def __call__(self, document: Document) -> Verdict:
-        """Write the language and its score."""
+        """Write the language and its score to the document."""
         document.lang, document.lang_score = langid.identify(
             classifier(self.model),
             document.text,
@@ -155,7 +155,7 @@ class IdentifyLanguage:
 def check_language(
     code: str, score: float, *, keep: frozenset[str] | None, min_score: float
 ) -> Verdict:
-    """Keep the languages asked for, by the rounded score (5)."""
+    """Keep the languages asked for, by the rounded score (docs/rules/web.md 5)."""
     return langid.check_language(Language(code, score), keep=keep, min_score=min_score)
 
 
@@ -174,7 +174,7 @@ def measure_perplexity(
 
 
 class NameBucket:
-    """The stage that names the bucket of a page's perplexity, and counts the buckets (7)."""
+    """Name the perplexity bucket of a page, and count the buckets (docs/rules/web.md 7)."""
 
     name = "commoncrawl.bucket_name"
 
@@ -183,7 +183,7 @@ class NameBucket:
         self.notes: Counter[str] = Counter()
 
     def __call__(self, document: Document) -> Verdict:
-        """Write the bucket."""
+        """Write the bucket to the document."""
         table = cutoff_table(self.table)
         bucket = cutoffs.bucket(document.perplexity, document.lang or "", table)
         document.meta["bucket"] = bucket
@@ -192,7 +192,10 @@ class NameBucket:
 
 
 def check_bucket(bucket: str, perplexity: float | None, *, kept: frozenset[str]) -> Verdict:
-    """Keep the buckets asked for; LLaMA does not say which, RedPajama keeps head and middle (7)."""
+    """Keep the buckets asked for (docs/rules/web.md 7).
+
+    LLaMA does not say which buckets it kept; RedPajama keeps head and middle.
+    """
     return KEEP if bucket in kept else drop(f"bucket_{bucket}", f"perplexity {perplexity}")
 
 
@@ -202,7 +205,7 @@ def score_reference(text: str, *, model: str) -> float:
 
 
 def check_reference(score: float, url: str | None, *, decision: str, threshold: float) -> Verdict:
-    """Decide by the score as it is stored, rounded to 4 decimals (docs/rules/web.md 8.3)."""
+    """Decide by the stored score, rounded to 4 decimals (docs/rules/web.md 8.3)."""
     score = round(score, 4)  # the column is a float of 32 bits
     if decision == "pareto":
         return wikireference.check_pareto(score, url or "")

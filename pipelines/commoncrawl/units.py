@@ -1,4 +1,4 @@
-"""The files of a dump as units, and the scope in which the paragraphs of each must be unique."""
+"""The units of a dump, and the scopes in which their paragraphs must be unique."""
 
 from collections import Counter
 from dataclasses import replace
@@ -23,8 +23,8 @@ def places(config: CommonCrawlConfig) -> list[tuple[str, WebInput]]:
     """Return each input with its dump and its place in the dump (docs/rules/web.md 2.1).
 
     Raises:
-        StorageError: an input is not there.
-        RunError: two inputs have one name: their pages would have the same ids.
+        StorageError: an input does not exist.
+        RunError: two inputs have the same name, so their pages would have the same ids.
     """
     found = find_web_inputs(config.input, prefix=config.prefix)
     dumps = [config.dump or dump_of(file.path) for file in found]
@@ -33,8 +33,8 @@ def places(config: CommonCrawlConfig) -> list[tuple[str, WebInput]]:
     for file, dump in zip(found, dumps, strict=True):
         if other := stems.get(stem_of(file.path)):
             raise RunError(
-                f"{file.path} and {other} have one name, from which pages get their ids: rename "
-                "one, or leave it out"
+                f"{file.path} and {other} have the same name, from which pages get their ids. "
+                "Rename one, or leave it out."
             )
         stems[stem_of(file.path)] = file.path
         if any(map(LISTING.search, config.input)):
@@ -65,11 +65,11 @@ def scope_name(config: CommonCrawlConfig, dump: str, file: WebInput) -> tuple[st
 
 
 def find_units(config: CommonCrawlConfig) -> list[Unit]:
-    """Return a unit for each file of the dumps.
+    """Return one unit per file of the dumps.
 
     Raises:
-        StorageError: an input is not there.
-        RunError: two inputs have one name.
+        StorageError: an input does not exist.
+        RunError: two inputs have the same name.
     """
     files = places(config)
     scopes = [scope_name(config, dump, file) for dump, file in files]
@@ -98,5 +98,5 @@ def scope_of(unit: Unit) -> int:
 
 
 def order_of(unit: Unit) -> str:
-    """Return the order of a unit in its scope: dump, then place in the listing."""
+    """Return what sorts the units of a scope: the dump, then the place in its listing."""
     return f"{unit.extra['dump']}/{unit.extra['index']:08d}"

@@ -334,7 +334,7 @@ def test_two_files_of_one_name_are_refused(
     """Their pages would have the same ids."""
     inputs = [write_wet(tmp_path / name / "a.warc.wet.gz", [page(0)]) for name in "xy"]
     assert curate(tmp_path / "run", inputs, models) == 1
-    assert "rename one" in capsys.readouterr().err
+    assert "Rename one" in capsys.readouterr().err
 
 
 def test_a_run_unlike_a_dump_is_remarked_on() -> None:
