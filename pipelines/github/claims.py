@@ -1,9 +1,9 @@
-"""Which file stands for which blob: the two decisions over GitHub's tables.
+"""Join GitHub's tables by claims, and choose one file for each blob.
 
-The join of the reference query, as claims. First a unit of ``files`` asks for the licences of its
-repositories. Then it claims the blobs of those of its files that pass the gates, and a unit of
-``contents`` says which blobs it holds; it learns for each which file stands for it, and a file
-learns whether it is the one. Text stays where it is.
+Two decisions replace the join of the reference query. First a unit of ``files`` asks for the
+licences of its repositories. Then it claims the blobs of its files that pass the gates, and a unit
+of ``contents`` claims the blobs that it holds. The verdicts tell ``contents`` which file was chosen
+for each of its blobs, and tell ``files`` which of its files were chosen. Text is not moved.
 """
 
 import json
@@ -44,7 +44,7 @@ from pipelines.joins.claims import (
 from pipelines.readers.rows import BadRow
 
 STAGE = "github.blob"
-_ROWS_PER_CHUNK = 50_000  # claims that are Python objects at a time
+_ROWS_PER_CHUNK = 50_000  # claims that are held as Python objects at a time
 _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows
 _STATES = ("", "binary", "no_content")  # of a blob: there, binary, or NULL for its size
 _OUTCOMES = (*_STATES, "taken", "wins", "duplicate")  # of a claim, among those on its blob
@@ -52,9 +52,9 @@ _PAYLOAD = ("ref", "mode", "license", "languages")  # what a document learns fro
 _CLAIM = pa.schema(
     [
         ("key", pa.binary(KEY_BYTES)),
-        ("rank", pa.binary()),  # null: a blob, not a file
-        ("count", pa.int64()),  # files that the claim stands for
-        ("state", pa.int8()),  # of the content, an index into _STATES; null: it lies elsewhere
+        ("rank", pa.binary()),  # null for a blob of ``contents``
+        ("count", pa.int64()),  # how many files the claim covers
+        ("state", pa.int8()),  # of the content: an index into _STATES; null for a file
         ("ref", pa.string()),
         ("mode", pa.int64()),
         ("license", pa.string()),
@@ -69,13 +69,13 @@ def rank_of(repo_name: str, path: str) -> bytes:
 
     The smallest (repository, path) in code-point order wins.
 
-    UTF-8 orders as code points do, and NUL ends the name of the repository.
+    UTF-8 sorts as code points do, and a NUL ends the name of the repository.
     """
     return f"{repo_name}\0{path}".encode("utf-8", "replace")
 
 
 def license_claims(unit: Unit, _verdicts: Verdicts) -> Iterator[pa.Table]:
-    """Yield what a unit knows or asks about repositories: the first decision."""
+    """Yield the facts that a unit states or asks for about repositories."""
     rows: list[int] = []
     names: list[str] = []
     facts: dict[str, list[str]] = {}
@@ -116,7 +116,7 @@ def _files_of(unit: Unit, *, content: bool) -> Iterator[FileOrBlob]:
 
 
 class KeepOnePerBlob:
-    """The stage that keeps, of all files of one blob, the one that stands for it (1.6, key (a))."""
+    """Keep the one file that was chosen for a blob (docs/rules/sources.md 1.6, key a)."""
 
     name = STAGE
 
@@ -127,13 +127,13 @@ class KeepOnePerBlob:
         self.outcomes: RowVerdicts = verdicts.get(BLOBS) or RowVerdicts(())
 
     def load(self) -> None:
-        """Claim again what the unit claimed, to know which of its files stands for which blob."""
+        """Build the unit's claims again, to know which of its files won each blob."""
         claims = _FileClaims(self.unit, self.verdicts, self.gates)
         self.without_content = claims.without_content
         self.local = LocalWinners(claims.table())
 
     def __call__(self, document: Document) -> Verdict:
-        """Drop the file if another stands for its blob, or if the blob has no text."""
+        """Drop the file if another was chosen for its blob, or if the blob has no text."""
         if reason := self.without_content.get(document.row):
             return drop(reason)
         row = self.local.winner_row(document.row)
@@ -147,7 +147,7 @@ class KeepOnePerBlob:
 
 
 class _FileClaims:
-    """The claims of a unit's files on their blobs, one for each file that passes the gates."""
+    """The claims of a unit's files on their blobs, one per file that passes the gates."""
 
     def __init__(self, unit: Unit, verdicts: Verdicts, gates: Sequence[Stage]) -> None:
         self.unit = unit
@@ -175,7 +175,7 @@ class _FileClaims:
         self._claims = []
 
     def table(self) -> pa.Table:
-        """Return them, each with its locator."""
+        """Return the claims as one table."""
         self._flush()
         return pa.concat_tables(self._chunks).unify_dictionaries().combine_chunks()
 
@@ -183,7 +183,7 @@ class _FileClaims:
 def _passes(document: Document, gates: Sequence[Stage]) -> bool:
     try:
         return all(gate(document).keep for gate in gates)
-    except Exception:  # noqa: BLE001 - it fails again in the second reading, and is rejected there
+    except Exception:  # noqa: BLE001 - the second reading fails again, and rejects it
         return False
 
 
@@ -204,7 +204,7 @@ def _claim(document: Document, *, joined: bool) -> dict[str, Any]:
 
 
 def blob_claims(unit: Unit, verdicts: Verdicts, *, gates: Sequence[Stage]) -> Iterator[pa.Table]:
-    """Yield a unit's claims on blobs: files claim, contents say what they have."""
+    """Yield a unit's claims on blobs: by its files, or by the contents that it holds."""
     if unit.kind in FACTS:
         return
     if unit.kind in (FILES, JOINED):
@@ -232,14 +232,16 @@ def blob_claims(unit: Unit, verdicts: Verdicts, *, gates: Sequence[Stage]) -> It
 
 
 def decide_blobs(claims: pa.Table) -> pa.Table:
-    """Decide which file stands for each blob, and where its content is taken from.
+    """Choose a file for each blob, and the row of ``contents`` that its text is taken from.
 
-    Of the files of a blob the smallest rank wins. Of several rows of ``contents`` with one blob the
-    first (unit, row) that has text is taken. Where none has, no file wins.
+    Of the files of a blob, the one with the smallest rank wins. Of several rows of ``contents``
+    with the same blob, the first (unit, row) that has text is taken. If none has text, no file
+    wins.
 
     Returns:
         for every file ``outcome`` (wins, duplicate, binary, no_content), ``copies`` and ``winner``
-        (rank); for the row of contents that is taken ``outcome`` "taken" and the winner's payload.
+        (a rank); for each row of contents that is taken ``outcome`` "taken" and the columns that
+        the document takes from its file.
     """
     order, starts = order_of(claims, "rank", "state")  # files by rank, then contents by state
     group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(order)]))

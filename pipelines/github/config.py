@@ -1,4 +1,4 @@
-"""Settings of GitHub."""
+"""The settings of GitHub."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,10 +15,10 @@ class GithubConfig:
         help="BigQuery exports: files, globs, or directories (Parquet, JSON lines, Avro)"
     )
     profile: Literal["default", "redpajama"] = setting(
-        "default", help="redpajama: what RedPajama v1 does, for comparison"
+        "default", help="redpajama: the rules of RedPajama v1, for comparison"
     )
     licenses: tuple[str, ...] = setting(
-        tuple(sorted(licenses.PERMISSIVE)), help="licence keys that are kept"
+        tuple(sorted(licenses.PERMISSIVE)), help="licence keys to keep"
     )
     keep_license_files: bool = setting(False, help="keep LICENSE, COPYING and NOTICE files")
     keep_vendored: bool = setting(False, help="keep files under vendor/, node_modules/, ...")
@@ -28,17 +28,17 @@ class GithubConfig:
     keep_copyleft_notices: bool = setting(
         False, help="keep files whose own notice puts them under the GPL or the AGPL"
     )
-    max_line_length: int = setting(1000, help="longest line, in characters")
-    avg_line_length: float = setting(100.0, help="characters of the file a line, at most")
+    max_line_length: int = setting(1000, help="longest line, in characters, at most")
+    avg_line_length: float = setting(100.0, help="mean line length, in characters, at most")
     min_alnum_ratio: float = setting(0.25, help="alphanumeric share of the characters, at least")
     token_counter: str = setting(
         "",
-        help="SentencePiece model for redpajama's rule on letters per token; off without one",
+        help="SentencePiece model for redpajama's rule on letters per token (default: no rule)",
         place=True,
     )
     rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
 
     @property
     def redpajama(self) -> bool:
-        """Whether the profile is RedPajama's."""
+        """Whether the profile is ``redpajama``."""
         return self.profile == "redpajama"

@@ -1,8 +1,8 @@
 """GitHub's tables as units and documents (docs/rules/sources.md 1.1).
 
-``contents`` holds each blob once, ``files`` names it once a path, ``licenses`` and ``languages``
-know the repositories; the reference query's export joins them all in one row a file. Whatever the
-export, a document here is a file: what it is called, and what is known of its repository.
+``contents`` has one row per blob, and ``files`` one per path. ``licenses`` and ``languages`` have
+facts of repositories. The export of the reference query joins them all into one row per file. With
+every export a document is a file, with its path and the facts of its repository.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ from pipelines.storage import files as storage
 
 FACTS = (str(Table.LICENSES), str(Table.LANGUAGES))
 FILES, CONTENTS, JOINED = str(Table.FILES), str(Table.CONTENTS), str(Table.JOINED)
-FACT_COLUMNS = ("license", "languages")  # what a repository may be known for
-LICENSES, BLOBS = "licenses", "blobs"  # topics of the verdicts that a unit gets
+FACT_COLUMNS = ("license", "languages")  # the facts of a repository
+LICENSES, BLOBS = "licenses", "blobs"  # the topics of the two decisions
 
 FileOrBlob = tables.FileRow | tables.BlobRow
 
@@ -42,7 +42,7 @@ MAX_UNIT_BYTES = 512 << 20  # compressed; so that the cores of a machine share a
 
 
 def classify(files: Sequence[storage.InputFile]) -> tuple[list[Unit], dict[str, str]]:
-    """Tell which table each input holds.
+    """Find out which table each input holds.
 
     Returns:
         the units, one for each file, or several of a large one in Parquet; and the inputs that
@@ -135,7 +135,7 @@ def file_url(repo_name: str, ref: str | None, path: str) -> str:
 
 
 class Repositories:
-    """The repositories of a unit, numbered as they are met, and what was learned of them."""
+    """The repositories of a unit, numbered in order of appearance, and their facts."""
 
     def __init__(self, verdicts: RowVerdicts | None = None) -> None:
         self._verdicts = verdicts
@@ -143,7 +143,7 @@ class Repositories:
         self._known: list[tuple[str | None, str | None]] = []
 
     def meet(self, name: str) -> tuple[str | None, str | None]:
-        """Return licence key and languages (JSON) of a repository; None where nothing is known."""
+        """Return licence key and languages (JSON) of a repository; None for an unknown fact."""
         number = self._number.setdefault(name, len(self._number))
         if number == len(self._known):
             verdict = self._verdicts[number] if self._verdicts else None
@@ -174,7 +174,7 @@ def joined_of(row: RawRow) -> tables.BlobRow | BadRow:
 
 
 def document_of(file: FileOrBlob, license_key: str | None, languages: str | None) -> Document:
-    """Return the document of a file; its own licence and languages go before its repository's."""
+    """Return the document of a file; facts in its own row win over those of its repository."""
     blob_id, text, more = file.blob_id or "", "", {}
     if isinstance(file, tables.BlobRow):
         text, more = file.content or "", {"size": file.size}
@@ -205,13 +205,13 @@ def document_of(file: FileOrBlob, license_key: str | None, languages: str | None
 
 
 def git_blob_id(content: str) -> str:
-    """Return the SHA-1 by which git knows a text, for exports that leave it out."""
+    """Return the id that git gives a text (a SHA-1), for exports that leave it out."""
     raw = content.encode("utf-8", "surrogatepass")
     return hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
 
 
 def records(unit: Unit, part: Part, _notes: Notes) -> Iterator[RawRow | BadRow]:
-    """Yield the rows of a unit, whatever it holds, their values not yet looked at."""
+    """Yield the framed rows of a unit of any kind, without converting their values."""
     yield from read_table(part, _FRAMES[unit.kind])
 
 
@@ -225,7 +225,7 @@ _FRAMES: Mapping[str, Any] = {
 
 
 def converter(unit: Unit, verdicts: Verdicts, notes: Notes) -> Converter:
-    """Return the function that makes a document of a row: none of a row of facts."""
+    """Return the function that makes a document of a row, or None of a row of facts."""
     if unit.kind == CONTENTS:
         return partial(_arrival, verdicts.get(BLOBS) or RowVerdicts(()), notes)
     if unit.kind in FACTS:
@@ -236,7 +236,7 @@ def converter(unit: Unit, verdicts: Verdicts, notes: Notes) -> Converter:
 
 
 def _fact(fact_of: Callable[[RawRow], Any], row: RawRow) -> BadRow | None:
-    """Return a row of facts that cannot be read; the others are no documents."""
+    """Return a bad record for a row of facts that cannot be read, and None for all others."""
     found = fact_of(row)
     return found if isinstance(found, BadRow) else None
 
@@ -252,7 +252,7 @@ def _file(
 
 
 def fact_rows(unit: Unit) -> Iterator[tables.LicenseRow | tables.LanguagesRow]:
-    """Yield the rows of a table of facts that can be read."""
+    """Yield the readable rows of a table of facts."""
     read = tables.read_licenses if unit.kind == Table.LICENSES else tables.read_languages
     for part in unit.parts:
         for row in read_table(part, read):
@@ -261,12 +261,12 @@ def fact_rows(unit: Unit) -> Iterator[tables.LicenseRow | tables.LanguagesRow]:
 
 
 def _arrival(verdicts: RowVerdicts, notes: Notes, row: RawRow) -> Document | BadRow | None:
-    """Return the document of a blob for which a file stands, with what that file knows."""
+    """Return the document of a blob for which a file was chosen, with that file's facts."""
     blob = tables.blob_of(row)
     if isinstance(blob, BadRow):
         return blob
     chosen = verdicts[blob.row]
-    if chosen is None:  # no file that passed the gates names it; those files are accounted for
+    if chosen is None:  # no file of it passed the gates; such files are rejects of ``files``
         notes["blobs_not_claimed"] += 1
         return None
     repo_name, path = chosen["winner"].decode().split("\0")

@@ -1,13 +1,14 @@
 """GitHub: permissively licensed source files (section 2.1, "Github", 4.5 % of the mixture).
 
-The inputs are exports of BigQuery's ``github_repos`` (docs/rules/sources.md 1). A record is a file:
-a row of ``files``, or of the reference query's joined export. In the order of the spec's 1.2:
+The inputs are exports of BigQuery's ``github_repos``. A record is a file: a row of ``files``, or of
+the reference query's joined export. The steps are in the order of docs/rules/sources.md 1.2:
 
-1. the licence of its repository is looked up, a join by claims, and must be permissive;
-2. its path and its extension must be those of source code;
-3. of all paths of one blob the smallest (repository, path) wins, and goes where the content lies;
-4. there the text is normalised, loses its licence header, and is measured;
-5. of equal cleaned texts the smallest (repository, path) wins.
+1. The licence of the file's repository is looked up by claims, and must be permissive.
+2. Path and extension of the file must be those of source code.
+3. Of all files with the same blob, the one with the smallest (repository, path) wins. It becomes a
+   document in the unit that holds the content of the blob.
+4. There the text is normalised and measured, and its licence header is removed.
+5. Of equal cleaned texts, the one with the smallest (repository, path) wins.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ from pipelines.storage.files import find_inputs
 
 
 def text_claim(document: Document) -> dict[str, Any]:
-    """Return the claim of a cleaned text on being the only one of its kind (1.6, key (b))."""
+    """Return the claim of a document on its cleaned text (docs/rules/sources.md 1.6, key b)."""
     meta = document.meta
     return {
         "claim_key": digest_key(quality.clean_key(document.text)),
@@ -62,8 +63,8 @@ def find(config: GithubConfig) -> Inputs:
     """Find the tables of the export.
 
     Raises:
-        StorageError: an input is not there.
-        RunError: the inputs do not make up a data set, or a setting is wrong.
+        StorageError: an input does not exist.
+        RunError: a table is missing among the inputs, or a setting is wrong.
     """
     counter = ""
     if config.token_counter:
@@ -75,12 +76,12 @@ def find(config: GithubConfig) -> Inputs:
 
 
 def holds_texts(unit: Unit) -> bool:
-    """Tell a unit of contents, or of a joined export, from the tables."""
+    """Return whether a unit holds texts: whether it is of contents or of a joined export."""
     return unit.kind in (CONTENTS, JOINED)
 
 
 def holds_no_texts(unit: Unit) -> bool:
-    """Tell a table from the units that hold texts."""
+    """Return whether a unit holds a table without texts."""
     return not holds_texts(unit)
 
 
@@ -100,7 +101,7 @@ def phases(config: GithubConfig, units: Sequence[Unit]) -> list[Phase]:
         wants=[LICENSES_TOPIC],
     )
     texts_meet = Settle("github.duplicate_text", "duplicate_text", text_claim, of=holds_texts)
-    # Files that lost are rejected by their table; those that won send for their text.
+    # Rejects of ``files`` are written here; the chosen files become documents in the next phase.
     reject_files = Write(
         "reject files",
         records,
@@ -137,23 +138,23 @@ def file_stages(config: GithubConfig, unit: Unit, verdicts: Verdicts) -> Sequenc
 
 
 def text_stages(config: GithubConfig, unit: Unit, verdicts: Verdicts) -> Sequence[Stage]:
-    """Return the stages of a unit of texts; a joined export goes through the gates as well."""
+    """Return the stages of a unit of texts; those of a joined export begin with the gates."""
     stages = cleaning(config)
     return stages if unit.kind == CONTENTS else [*file_stages(config, unit, verdicts), *stages]
 
 
 def check_worker(config: GithubConfig, facts: Mapping[str, Any]) -> None:
-    """Compare the tokenizer that counts on a worker with the one that the run was begun with.
+    """Compare the tokenizer that counts tokens on a worker with that of the launcher.
 
     Raises:
-        MachineError: it is missing here, or is another one.
+        MachineError: the tokenizer is missing on the worker, or is another one.
     """
     if config.token_counter and (
         load_counter(config.token_counter).sha256 != facts["token_counter_sha256"]
     ):
         raise MachineError(
             f"--token-counter: {config.token_counter} is another model on this worker than on the "
-            "launcher. Put the launcher's there, and run the same command again."
+            "launcher. Put the launcher's model at this path, and run the same command again."
         )
 
 

@@ -1,4 +1,4 @@
-"""The stages that a source file goes through, in the order of docs/rules/sources.md 1.2."""
+"""The stages of a source file, in the order of docs/rules/sources.md 1.2."""
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -20,7 +20,7 @@ LANGUAGE_COLUMNS = ("meta.path", "text", "meta.repo_languages")
 
 
 def gates(config: GithubConfig) -> list[Stage]:
-    """Return the stages that need no text (1.2, steps 2 to 4)."""
+    """Return the stages that need no text (docs/rules/sources.md 1.2, steps 2 to 4)."""
     rules = (
         source_paths.REDPAJAMA_PATH_RULES
         if config.redpajama
@@ -49,7 +49,7 @@ def gates(config: GithubConfig) -> list[Stage]:
 
 
 def cleaning(config: GithubConfig) -> list[Stage]:
-    """Return the stages that read the text (1.2, steps 5 to 7)."""
+    """Return the stages that read the text (docs/rules/sources.md 1.2, steps 5 to 7)."""
     thresholds = quality.Thresholds(
         max_line=config.max_line_length,
         mean_line=config.avg_line_length,
@@ -66,7 +66,7 @@ def cleaning(config: GithubConfig) -> list[Stage]:
     if config.drop_generated:
         check = partial(check_generated, documentation=not config.keep_generated_docs)
         generated.append(Keep("github.generated", check, text_and_path))
-    if config.redpajama:  # its rules see byte order marks and carriage returns
+    if config.redpajama:  # its rules read byte order marks and carriage returns
         before = [Rewrite("github.header", headers.strip_header_redpajama)]
         after = [Rewrite("github.normalize", partial(quality.normalize_source, keep_mark=True))]
     else:
@@ -105,7 +105,7 @@ def check_measured(
     token_counter: str = "",
     measure_prose: bool = False,
 ) -> Verdict:
-    """Judge a file by what :func:`measure` measured."""
+    """Return the verdict on a file, from the statistics of :func:`measure`."""
     return quality.check_source_file(
         text,
         path,
@@ -117,13 +117,13 @@ def check_measured(
 
 
 def count_tokens(model: str, text: str) -> int:
-    """Count the tokens of a text (RedPajama does with GPT-NeoX's tokenizer; 1.5)."""
+    """Count the tokens of a text, as RedPajama does (docs/rules/sources.md 1.5)."""
     return len(load_counter(model).encode(text))
 
 
 @lru_cache(1)
 def load_counter(model: str) -> Tokenizer:
-    """Load a tokenizer once per process; raises MachineError."""
+    """Load a tokenizer once per process; raise MachineError if it cannot be loaded."""
     try:
         return Tokenizer(model)
     except TokenizerError as error:
@@ -132,9 +132,9 @@ def load_counter(model: str) -> Tokenizer:
 
 @dataclass(frozen=True)
 class RemoveHeader:
-    """Remove the licence header, and judge the licence that it states.
+    """Remove the licence header, and check the licence that it states.
 
-    ``meta.notice_license`` is that licence where it is another one than the repository's.
+    If that licence is not the one of the repository, it is written to ``meta.notice_license``.
     """
 
     drop_copyleft: bool = True
