@@ -1,1 +1,1 @@
-"""Files, stores and listings: found, read, and written whole or not at all."""
+"""Find, read and write files on disks, object stores and web servers."""

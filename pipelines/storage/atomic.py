@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all.
+"""Write files that appear whole or not at all.
 
-A local file is written under a temporary name and renamed. A store has no rename, there the upload
-is the atomic step, so the bytes are spooled to local disk first and uploaded when complete.
+A local file is written under a temporary name and then renamed. A store has no rename, but an
+upload is atomic, so the bytes are written to local disk first and uploaded when complete.
 """
 
 import contextlib
@@ -20,13 +20,13 @@ from pipelines.storage.remote import store_of
 
 TEMPORARY = ".tmp-"  # start of the name of a file that is being written
 _CREATE_TRIES = 8
-# What a filesystem without hard links answers.
+# The errors of a filesystem without hard links.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What lies on storage after a write."""
+    """The size and the SHA-256 of a written file."""
 
     bytes: int
     sha256: str
@@ -51,10 +51,10 @@ class AtomicFile:
             self.temporary = self.stream.name
 
     def commit(self, *, durable: bool = True) -> Written:
-        """Put the file in its place and return its size and SHA-256.
+        """Give the file its name, and return its size and SHA-256.
 
         Args:
-            durable: wait until the disk has it; what only informs need not.
+            durable: whether to wait until the bytes are on the disk.
         """
         try:
             self.stream.flush()
@@ -74,7 +74,7 @@ class AtomicFile:
         return Written(size, digest)
 
     def discard(self) -> None:
-        """Leave nothing behind; harmless after a commit."""
+        """Remove the temporary file; this does nothing after a commit."""
         with contextlib.suppress(OSError):  # closing flushes, which a full disk refuses
             self.stream.close()
         with contextlib.suppress(FileNotFoundError):
@@ -83,7 +83,7 @@ class AtomicFile:
 
 @contextlib.contextmanager
 def writing(path: str, *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """Write a file whole: it appears when the block ends, and not at all when the block raises."""
+    """Write a file that appears when the block ends, and not at all if the block raises."""
     file = AtomicFile(path)
     try:
         yield file.stream
@@ -102,15 +102,15 @@ def write_bytes(path: str, content: bytes, *, durable: bool = True) -> None:
 
 
 def create(path: str, content: bytes) -> bool:
-    """Write a small file if none is there, whole; tell whether this call wrote it.
+    """Write a small file whole, unless it exists, and return whether this call wrote it.
 
-    Locally, on S3 and on gs:// two callers can never both be told so. On other stores the file is
-    written and read back, which leaves a moment (``beam_store.py``).
+    Locally, on S3 and on gs://, of two callers at most one gets True. On other stores the file is
+    written and read back, where a race remains possible (``beam_store.py``).
     """
     if not is_local(path):
         return store_of(path).create(path, content)
     for _ in range(_CREATE_TRIES):
-        # A launcher that sweeps may take the temporary file away meanwhile.
+        # Another launcher may remove the temporary file meanwhile.
         with contextlib.suppress(FileNotFoundError):
             return _create(path, content)
     return _create(path, content)
@@ -127,7 +127,7 @@ def _create(path: str, content: bytes) -> bool:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            with open(path, "xb") as stream:  # whole a moment after it is there
+            with open(path, "xb") as stream:  # not atomic, but there are no links here
                 stream.write(content)
     except FileExistsError:
         return False

@@ -1,7 +1,7 @@
-"""Files on the stores that only Beam speaks to, such as ``hdfs://``.
+"""Files on the stores that only Beam supports, such as ``hdfs://``.
 
-Beam's filesystems know nothing of the run's options unless they are told once a process, in
-workers as in the launcher; so each call here begins with that.
+Beam's filesystems need the run's options, which have to be set once per process, in workers as in
+the launcher. So every call here begins with that.
 """
 
 import functools
@@ -45,7 +45,7 @@ def _uncompressed() -> Any:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what Beam wrapped in it."""
+    """Yield an error and the errors that Beam wrapped in it."""
     yield error
     details = getattr(error, "exception_details", None)
     for inner in (details or {}).values() if isinstance(details, dict) else ():
@@ -54,7 +54,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def told(path: str, error: BaseException) -> Exception:
-    """Return our error for one of Beam's or of a cloud's library."""
+    """Return our error for an error of Beam or of a cloud's library."""
     for cause in _causes(error):
         code = getattr(cause, "code", None)
         if isinstance(code, int):
@@ -91,7 +91,7 @@ class BeamStore:
         ]
 
     def find(self, path: str) -> InputFile | None:
-        """Return size and time of an object, None if it is not there."""
+        """Return size and time of an object, or None if it does not exist."""
         try:
             if not filesystems().exists(path):
                 return None
@@ -127,11 +127,11 @@ class BeamStore:
             shutil.copyfileobj(stream, target, 1 << 22)
 
     def create(self, path: str, content: bytes) -> bool:
-        """Write an object if none is there; Beam has no conditional write."""
+        """Write an object unless it exists; Beam has no conditional write."""
         return create_and_read_back(self, path, content)
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Delete objects; those that are not there are no error."""
+        """Delete objects; a missing one is no error."""
         from apache_beam.io.filesystem import BeamIOError
 
         wanted = list(paths)
@@ -147,6 +147,6 @@ class BeamStore:
 
 
 def _version_of(entry: Any) -> str:
-    """Return when an object was last changed, in microseconds; "" where that is not told."""
+    """Return when an object was last changed, in microseconds, or "" if that is not known."""
     seconds = getattr(entry, "last_updated_in_seconds", None)
     return str(round(seconds * 1e6)) if seconds else ""

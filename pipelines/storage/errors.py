@@ -1,8 +1,9 @@
-"""What can be wrong with a path, told in one line: the file's own fault, or the machine's.
+"""Errors of storage, which separate faults of a file from faults of the machine.
 
-A file that is missing, forbidden, broken or gone is an :class:`UnreadableFile`: the run counts it
-as a failed file and goes on. What the machine or the network lacks (descriptors, memory, space, a
-server that answers) stays an ``OSError``: the unit fails and is tried again, and no file is blamed.
+A file that is missing, forbidden or broken raises :class:`UnreadableFile`: the run counts it as a
+failed file and continues. What the machine or the network lacks (descriptors, memory, space, a
+server that answers) raises an ``OSError``: the unit fails and is tried again, and no file is
+counted as failed.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ FAULTS_OF_A_FILE = frozenset(
     }
 )
 MISSING_STATUS = frozenset({404, 410})
-# Answers that a further try may change: the server is busy, or something between is broken.
+# Statuses that another try may change: the server is busy, or a proxy is broken.
 PASSING_STATUS = frozenset({408, 421, 423, 425, 429})
 
 
@@ -28,11 +29,11 @@ class StorageError(Exception):
 
 
 class MissingFile(UnreadableFile):
-    """A file that is not there."""
+    """A file does not exist."""
 
 
 class StoreError(OSError):
-    """A store or a server does not do its part; the message says what it answered."""
+    """A store or a server failed; the message says what it answered."""
 
 
 def shown(path: str) -> str:
@@ -49,16 +50,16 @@ def shown(path: str) -> str:
 
 
 def is_fault_of_file(error: OSError) -> bool:
-    """Tell an error that lies in the file from one that lies in the machine."""
+    """Return whether an error is the file's fault and not the machine's."""
     return error.errno in FAULTS_OF_A_FILE
 
 
 def refusal(path: str, status: int | None, what: str) -> UnreadableFile | StoreError:
-    """Return the error for a status that a server answered at the last try.
+    """Return the error for the status of a server's last answer.
 
     Args:
-        path: of the file.
-        status: of HTTP; None where no answer came.
+        path: path of the file.
+        status: HTTP status; None if there was no answer.
         what: the answer in words.
     """
     message = f"{shown(path)}: {' '.join(what.split())}"
@@ -71,7 +72,7 @@ def refusal(path: str, status: int | None, what: str) -> UnreadableFile | StoreE
 
 @contextlib.contextmanager
 def blaming(path: str) -> Iterator[None]:
-    """Turn an error that lies in the local file at ``path`` into an :class:`UnreadableFile`."""
+    """Turn an error that is the fault of the local file ``path`` into an UnreadableFile."""
     try:
         yield
     except OSError as error:

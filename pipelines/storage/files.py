@@ -1,9 +1,8 @@
-"""Files wherever they lie: found, read, and written whole or not at all.
+"""Find, read and write files by local path or by address.
 
-A path is local or an address: of an object store (``s3://``, ``gs://``, and what else Beam knows)
-or of a web server, which can only be read (``http.py``). A run directory may lie on a disk or on a
-store.
-What is written becomes visible in one step (``atomic.py``).
+An address is one of an object store (``s3://``, ``gs://``, and others that Beam supports) or of a
+web server, which can only be read (``http.py``). A run directory may be on a disk or on a store.
+Written files become visible in one step (``atomic.py``).
 
 Beam is imported only where an address needs it, so that commands on local files start at once.
 """
@@ -72,8 +71,8 @@ __all__ = [
     "writing",
 ]
 
-READING_THREADS = 32  # for many small files of a store: each waits for its answer
-_READ_AHEAD = 4  # files under way per thread
+READING_THREADS = 32  # for many small files of a store, since each thread waits for the network
+_READ_AHEAD = 4  # files that are queued per thread
 BUFFER_BYTES = 1 << 17
 
 
@@ -82,10 +81,10 @@ def _version_of(status: os.stat_result) -> str:
 
 
 def find(path: str) -> InputFile | None:
-    """Return a file's size and version, None if it is not there.
+    """Return a file's size and version, or None if it does not exist.
 
     Raises:
-        UnreadableFile: it may be there and must not be seen.
+        UnreadableFile: the file may exist, but access is denied.
     """
     if http.is_http(path):
         try:
@@ -103,19 +102,19 @@ def find(path: str) -> InputFile | None:
 
 
 def exists(path: str) -> bool:
-    """Tell whether a file is there."""
+    """Return whether a file exists."""
     return os.path.exists(path) if is_local(path) else find(path) is not None
 
 
 def _local_matches(pattern: str) -> list[InputFile]:
-    """Return the files that a local pattern names, and links that lead nowhere."""
+    """Return the files that a local pattern names, and broken links."""
     directory = os.path.isdir(pattern)
     if directory:
         try:
             paths = [os.path.join(pattern, name) for name in os.listdir(pattern)]
         except OSError as error:
             raise StorageError(f"cannot list {shown(pattern)}: {error.strerror}") from error
-    elif os.path.lexists(pattern):  # also where its name has brackets
+    elif os.path.lexists(pattern):  # even if its name has brackets
         paths = [pattern]
     else:
         paths = glob.glob(pattern, recursive=True, include_hidden=True)
@@ -123,7 +122,7 @@ def _local_matches(pattern: str) -> list[InputFile]:
     for path in paths:
         try:
             status = os.stat(path)
-        except OSError:  # a link that leads nowhere: opening it says so, and the run counts it
+        except OSError:  # a broken link: opening it fails, and it counts as a failed file
             found.append(InputFile(path, 0))
         else:
             if os.path.isfile(path):
@@ -142,7 +141,7 @@ def _remote_matches(pattern: str) -> list[InputFile]:
         return match(store_of(pattern), f"{pattern}*" if pattern.endswith("/") else pattern)
     except MissingFile as error:  # of a web server: stores answer with an empty list
         raise StorageError(str(error)) from error
-    except UnreadableFile:  # it may not be looked at: opening it says why, and the run counts it
+    except UnreadableFile:  # access is denied: opening it fails, and it counts as a failed file
         return [InputFile(pattern, -1)]
     except OSError as error:
         raise StorageError(str(error)) from error
@@ -151,11 +150,11 @@ def _remote_matches(pattern: str) -> list[InputFile]:
 def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
     """Return the files that the patterns name, each once, sorted by path.
 
-    Local paths come back absolute. A file that is there and cannot be looked at, such as a link
-    that leads nowhere, is among them: it counts as a failed file when it is opened.
+    Local paths are returned as absolute ones. A file that cannot be inspected, such as a broken
+    link, is among them; it counts as a failed file when it is opened.
 
     Args:
-        patterns: files, globs, or directories (all files directly in them, but hidden ones).
+        patterns: files, globs, or directories (all files directly in them, without hidden ones).
 
     Raises:
         StorageError: a pattern matches nothing.
@@ -175,16 +174,16 @@ def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
 
 
 def input_facts(files: Iterable[InputFile]) -> dict[str, dict[str, int | str]]:
-    """Return what a run keeps of its inputs in its config: bytes and version, by path.
+    """Return what a run's configuration says of its inputs: bytes and version, by path.
 
-    A run is not resumed over inputs that differ in either, so that no input is replaced between
-    two attempts.
+    A run whose inputs differ in either is not resumed, so no input can be replaced between two
+    attempts.
     """
     return {file.path: {"bytes": file.size, "version": file.version} for file in files}
 
 
 class _LocalFile(io.FileIO):
-    """A local file whose errors say which file they lie in."""
+    """A local file whose errors name it."""
 
     def __init__(self, path: str) -> None:
         with blaming(path):
@@ -203,11 +202,11 @@ class _LocalFile(io.FileIO):
 
 
 def open_input(path: str) -> BinaryIO:
-    """Open a file for seekable reading, as it lies there (no decompression).
+    """Open a file for seekable reading, without decompression.
 
     Raises:
-        UnreadableFile: here or while it is read: the file is missing, forbidden or broken
-            (:class:`MissingFile` where it is not there).
+        UnreadableFile: now or while it is read: the file is forbidden or broken, or is missing
+            (then a :class:`MissingFile`).
         OSError: the machine, the network or the store fails.
     """
     if http.is_http(path):
@@ -228,10 +227,10 @@ def read_bytes(path: str) -> bytes:
 def read_many(
     paths: Iterable[str], *, threads: int = READING_THREADS
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield (path, content) of small files as they come, in no particular order.
+    """Yield (path, content) of small files in any order.
 
-    Files of stores and web servers are read by threads, a bounded number of them at a time; local
-    ones one after the other, which is faster: threads would fight for the interpreter.
+    Files of stores and web servers are read by a bounded number of threads. Local files are read
+    one after the other, which is faster, since threads would wait for the interpreter lock.
 
     Raises:
         UnreadableFile, OSError: a file cannot be read; files after it are not read.
@@ -286,7 +285,7 @@ def list_names(path: str) -> list[str]:
 
 
 def list_tree(path: str) -> list[InputFile]:
-    """Return all files below a directory, sorted, by one listing; none if it is not there."""
+    """Return all files below a directory, sorted; none if the directory does not exist."""
     if not is_local(path):
         return sorted(store_of(path).walk(join(path, ""), direct=False))
     found = []
@@ -300,7 +299,7 @@ def list_tree(path: str) -> list[InputFile]:
 
 
 def remove(paths: Iterable[str]) -> None:
-    """Delete files and directories, with all that they hold, where they exist."""
+    """Delete files and directories with their contents; a missing one is no error."""
     for path in paths:
         if not is_local(path):
             store = store_of(path)
@@ -328,7 +327,7 @@ def sweep(path: str) -> None:
 
 
 def holds_other_than(path: str, *names: str) -> bool:
-    """Tell whether anything is in a directory besides these names and temporary files."""
+    """Return whether a directory holds anything but these names and temporary files."""
     if is_local(path):
         inside: Iterable[str] = os.listdir(path) if os.path.lexists(path) else ()
     else:

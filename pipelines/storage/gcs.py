@@ -1,9 +1,9 @@
 """Files on Google Cloud Storage.
 
-Beam's filesystem signs in anew for every call, tells no generations, and cannot create a file only
-where none is. This speaks to the same library with one client per process. It signs in as all
-programs of Google do (``GOOGLE_APPLICATION_CREDENTIALS``, ``gcloud auth``, the machine's account),
-and ``STORAGE_EMULATOR_HOST`` leads to a local server. The library makes failed requests again for
+Beam's filesystem signs in again for every call, does not return generations, and cannot create a
+file only if it is missing. This module uses the same library with one client per process. It signs
+in as all programs of Google do (``GOOGLE_APPLICATION_CREDENTIALS``, ``gcloud auth``, the machine's
+account); ``STORAGE_EMULATOR_HOST`` names a local server. The library repeats failed requests for
 two minutes, with growing pauses.
 """
 
@@ -21,8 +21,8 @@ from pipelines.storage.stores import InputFile, changed
 
 SCHEME = "gs://"
 PAGE_KEYS = 1000  # of a listing: the most that it gives
-CONNECTIONS = 64  # that a process keeps open
-BUFFER_BYTES = 8 << 20  # of a request for a part of a file
+CONNECTIONS = 64  # that a process may keep open
+BUFFER_BYTES = 8 << 20  # bytes per request when a file is read in parts
 DELETING_THREADS = 32
 _FIELDS = "items(name,size,generation),nextPageToken"
 
@@ -39,7 +39,7 @@ def _client_of(_process: int) -> Any:
             "gs:// needs the extra 'gcp': python -m pip install 'corpusmill[gcp]'"
         ) from error
     try:
-        # Only buckets belong to projects, and none is made here.
+        # Only the creation of buckets needs a project, and no bucket is created here.
         client = storage.Client(project=os.environ.get("GOOGLE_CLOUD_PROJECT", "none"))
     except (GoogleAuthError, OSError) as error:
         raise StorageError(
@@ -53,7 +53,7 @@ def _client_of(_process: int) -> Any:
 
 
 def client() -> Any:
-    """Return this process's client: a child of a fork must not use its parent's connections."""
+    """Return the client of this process, since a fork must not use its parent's connections."""
     return _client_of(os.getpid())
 
 
@@ -71,8 +71,8 @@ def split(path: str) -> tuple[str, str]:
 
 @contextlib.contextmanager
 def _telling(path: str, *, writing: bool = False) -> Iterator[None]:
-    """Tell the failure of a request by whose fault it is."""
-    client()  # says so where the library is missing
+    """Turn the failure of a request into a fault of the file or of the machine."""
+    client()  # raises if the library is missing
     from google.api_core.exceptions import GoogleAPICallError, RetryError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.storage.exceptions import InvalidResponse
@@ -104,7 +104,7 @@ def _status_of(error: BaseException | None) -> int | None:
 def _retry() -> Any:
     from google.cloud.storage.retry import DEFAULT_RETRY
 
-    return DEFAULT_RETRY  # also for writes: they are whole, and the last one wins
+    return DEFAULT_RETRY  # also for writes, since they are atomic
 
 
 def _blob(path: str) -> Any:
@@ -116,7 +116,7 @@ class GcsStore:
     """The operations of Google Cloud Storage."""
 
     def walk(self, prefix: str, *, direct: bool) -> Iterator[InputFile]:
-        """Yield the objects whose address begins with ``prefix``, a page of 1,000 per request."""
+        """Yield the objects whose address begins with ``prefix``, 1,000 per request."""
         bucket, name = split(prefix)
         try:
             with _telling(prefix):
@@ -127,21 +127,21 @@ class GcsStore:
                     page_size=PAGE_KEYS,
                     fields=_FIELDS,
                 ):
-                    if not blob.name.endswith("/"):  # which consoles make to look like a folder
+                    if not blob.name.endswith("/"):  # a placeholder that consoles make for a folder
                         address = f"{SCHEME}{bucket}/{blob.name}"
                         yield InputFile(address, blob.size, str(blob.generation))
         except UnreadableFile as error:
             raise StorageError(f"cannot list {error}") from error
 
     def find(self, path: str) -> InputFile | None:
-        """Return size and generation of an object, None if it is not there."""
+        """Return size and generation of an object, or None if it does not exist."""
         bucket, name = split(path)
         with _telling(path):
             blob = client().bucket(bucket).get_blob(name)
         return InputFile(path, blob.size, str(blob.generation)) if blob else None
 
     def open(self, path: str) -> BinaryIO:
-        """Open an object for seekable reading: one request, and one for each 8 MB of it."""
+        """Open an object for seekable reading, with one request and one more per 8 MB."""
         with _telling(path):
             blob = _blob(path)
             blob.reload()
@@ -158,7 +158,7 @@ class GcsStore:
             _blob(path).upload_from_file(stream, size=size, retry=_retry())
 
     def create(self, path: str, content: bytes) -> bool:
-        """Write an object if none is there (generation 0); tell whether this call wrote it."""
+        """Write an object unless it exists (generation 0); return whether this call wrote it."""
         try:
             with _telling(path, writing=True):
                 stream = io.BytesIO(content)
@@ -168,12 +168,12 @@ class GcsStore:
         except StoreError as error:
             if _status_of(error.__cause__) != 412:
                 raise
-            # The first answer may have been lost and the request made again.
+            # The first answer may have been lost, and the request repeated.
             return self.read(path) == content
         return True
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Delete objects by threads, one a request; those that are not there are no error."""
+        """Delete objects by threads, one per request; a missing one is no error."""
 
         def delete(path: str) -> None:
             from google.api_core.exceptions import NotFound
@@ -187,7 +187,7 @@ class GcsStore:
 
 
 class _GcsFile(io.RawIOBase):
-    """An object, read by requests for parts of the generation that was opened."""
+    """An object that is read in parts, all of the generation that was opened."""
 
     def __init__(self, path: str, blob: Any) -> None:
         super().__init__()
@@ -196,19 +196,19 @@ class _GcsFile(io.RawIOBase):
         self._at = 0  # the next byte that a reader gets
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True: the object can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Say that any byte can be gone to."""
+        """Return True: the object is seekable."""
         return True
 
     def tell(self) -> int:
-        """Return the place of the next byte."""
+        """Return the offset of the next byte."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a byte; the next read asks for it."""
+        """Move to an offset; the next read starts there."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._blob.size}[whence]
         self._at = max(0, base + offset)
         return self._at

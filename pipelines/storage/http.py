@@ -1,12 +1,13 @@
-"""Files on a web server, read from front to back through whatever the network does.
+"""Files on a web server, read from front to back with retries.
 
-Common Crawl is served at https://data.commoncrawl.org/, which answers 403, 429 or 503 to those who
-ask too much. A request that fails so, or a connection that breaks, is tried again after a growing
-pause; a file goes on at the byte where it broke, and ends only where its length says.
+Common Crawl is served at https://data.commoncrawl.org/, which answers 403, 429 or 503 to clients
+that ask too often. After such an answer, or when a connection breaks, the request is repeated after
+a growing pause. Reading continues at the byte where the connection broke, and ends only at the
+length of the file.
 
-At most ``CONNECTIONS_PER_HOST`` connections to a host are open on one machine, over all its
-processes and threads; who wants one more waits, so that a thread must not hold so many files open
-at once. A cluster has that many for each machine.
+At most ``CONNECTIONS_PER_HOST`` connections to a host are open on one machine, over all processes
+and threads; a further one waits. So one thread must not hold that many files open at once. A
+cluster has that many connections per machine.
 """
 
 import email.utils
@@ -31,20 +32,20 @@ from pipelines.storage.stores import InputFile, changed, read_to_end
 TRIES = 8  # in a row without a byte; six at least (docs/rules/web.md 2.5)
 FIRST_PAUSE_SECONDS = 1.0  # doubles with each try
 LONGEST_PAUSE_SECONDS = 60.0
-LONGEST_RETRY_AFTER_SECONDS = 600.0  # what a server may ask for
+LONGEST_RETRY_AFTER_SECONDS = 600.0  # the longest pause that a server may ask for
 TIMEOUT_SECONDS = 60.0  # without a byte
 CONNECTIONS_PER_HOST = int(os.environ.get("CORPUSMILL_CONNECTIONS_PER_HOST", "16"))
 SLOT_POLL_SECONDS = 0.05
 BUFFER_BYTES = 1 << 20
 USER_AGENT = "corpusmill"
 
-# Common Crawl throttles with 403 too; a forbidden file is told by the last try.
+# Common Crawl also throttles with 403, so a file counts as forbidden after the last try only.
 RETRIED_STATUS = frozenset({403, 500, 502, 503, 504, *PASSING_STATUS})
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class _WebRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows a server to other web servers, and to nothing else."""
+    """Follows redirects to web servers only."""
 
     def redirect_request(  # noqa: PLR0917 -- as urllib calls it
         self,
@@ -93,10 +94,10 @@ def open_url(url: str) -> BinaryIO:
 
 
 def find(url: str) -> InputFile:
-    """Return the bytes of a file, -1 where the server does not say, and its ETag or its date.
+    """Return the size of a file (-1 if the server does not say) and its ETag or date.
 
     Raises:
-        MissingFile: it is not there.
+        MissingFile: the file does not exist.
         UnreadableFile: the server refuses it.
         StoreError: the server did not answer in ``TRIES`` tries.
     """
@@ -106,7 +107,7 @@ def find(url: str) -> InputFile:
 
 
 def size_of(url: str) -> int:
-    """Return the bytes of a file, -1 where the server does not say; raises as :func:`find`."""
+    """Return the size of a file, or -1 if the server does not say; raises as :func:`find`."""
     return find(url).size
 
 
@@ -115,7 +116,7 @@ def _version_of(response: http.client.HTTPResponse) -> str:
 
 
 class _HttpFile(io.RawIOBase):
-    """Reads one file; each connection serves it from some byte on."""
+    """Reads one file, over one connection after the other."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -136,7 +137,7 @@ class _HttpFile(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a byte; the next read asks for it."""
+        """Move to an offset; the next read starts there."""
         if whence == io.SEEK_END and self._size < 0:
             raise UnreadableFile(f"{self._url}: the server does not say how long the file is")
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
@@ -175,7 +176,7 @@ class _HttpFile(io.RawIOBase):
         return read_to_end(self)
 
     def connect(self) -> None:
-        """Ask for the file from the next byte on, unless that is under way."""
+        """Request the file from the next byte on, unless a connection is open."""
         if self._response is not None:
             return
         headers = {"Range": f"bytes={self._at}-"} if self._at else {}
@@ -189,7 +190,7 @@ class _HttpFile(io.RawIOBase):
             raise
 
     def _check(self, response: http.client.HTTPResponse) -> None:
-        """See that the answer is of the same file, and starts where it must."""
+        """Check that the answer is of the same file, and skip to the next byte."""
         version = _version_of(response)
         partial = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range") or "")
         if response.status == http.client.PARTIAL_CONTENT and partial:
@@ -201,7 +202,7 @@ class _HttpFile(io.RawIOBase):
         another = (version or self._version) != self._version or size not in (-1, self._size)
         if another or start > self._at:
             raise changed(self._url)
-        while start < self._at:  # a server without ranges begins anew
+        while start < self._at:  # a server without ranges starts at 0
             skipped = len(response.read(min(BUFFER_BYTES, self._at - start)))
             if not skipped:
                 raise ConnectionError("the connection ended early")
@@ -216,7 +217,7 @@ class _HttpFile(io.RawIOBase):
             self._slot = None
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._disconnect()
         super().close()
 
@@ -224,7 +225,7 @@ class _HttpFile(io.RawIOBase):
 def _request(
     url: str, method: str, headers: dict[str, str], slot: "_Slot"
 ) -> http.client.HTTPResponse:
-    """Ask until there is an answer to use; the slot is free during pauses."""
+    """Repeat a request until it succeeds; the slot is released during pauses."""
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
     for attempt in range(1, TRIES + 1):
         asked, status = 0.0, None
@@ -254,7 +255,7 @@ def _request(
 
 
 def _pause(url: str, attempt: int, asked: float = 0.0) -> None:
-    """Wait, the longer the more often; processes that failed together do not return together."""
+    """Wait longer after each try, and not as long as other processes that failed too."""
     spread = zlib.crc32(f"{url} {attempt} {os.getpid()}".encode()) / (1 << 32)  # 0 to 1
     seconds = min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
     time.sleep(max(seconds * (0.5 + spread), asked))
@@ -279,9 +280,9 @@ def _length(value: str | None) -> int:
 
 
 class _Slot:
-    """One of the connections to a host that a machine may have open: a locked file.
+    """One of the connections that a machine may open to a host, held by locking a file.
 
-    The lock goes with the process, however it ends.
+    The kernel releases the lock when the process ends, however it ends.
     """
 
     def __init__(self, url: str) -> None:

@@ -1,8 +1,7 @@
 """The files of a Common Crawl dump, as its listing names them (docs/rules/web.md 2.1).
 
-A dump lists its files in `wet.paths.gz`: relative paths, a line each. The place of a file in that
-list is its index, and decides its shard and its group; so a run over a part of a dump names the
-whole listing.
+A dump lists its files in `wet.paths.gz`: relative paths, one per line. The index of a file in that
+list decides its shard and its group, so a run on a part of a dump has to name the whole listing.
 """
 
 import gzip
@@ -16,7 +15,7 @@ from typing import BinaryIO
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 
-SHARDS = 1600  # of a dump, as cc_net cuts it
+SHARDS = 1600  # per dump, as in cc_net
 SHARDS_PER_GROUP = 50  # are deduplicated together: hash_in_mem of cc_net (docs/rules/web.md 4.4)
 PREFIX = "https://data.commoncrawl.org/"
 LISTING = re.compile(r"\.paths(\.gz)?$")
@@ -29,34 +28,34 @@ CRAWL_DATA = "crawl-data/"
 class WebInput:
     """A file of a dump, with its place in the listing."""
 
-    path: str  # or address
-    size: int  # bytes; -1 where only opening it would tell
+    path: str  # local path or address
+    size: int  # bytes; -1 if it is not known before opening
     index: int  # in the listing, from 0
-    files: int  # of the listing
-    version: str = ""  # changes when the file is replaced; "" where only opening it would tell
+    files: int  # number of files in the listing
+    version: str = ""  # changes when the file is replaced; "" if not known before opening
 
 
 def find_web_inputs(patterns: Sequence[str], *, prefix: str = PREFIX) -> list[WebInput]:
     """Return the files that the patterns name, in the order that decides their shards.
 
-    Either one listing (`wet.paths.gz` or `wet.paths`, local or an address), whose order counts, or
-    files, globs and directories, which are sorted by path. Listed files are not looked for: their
-    size is -1, unless they are local, and one that is missing is found out when it is opened.
+    They are either one listing (`wet.paths.gz` or `wet.paths`, a local path or an address), whose
+    order counts, or files, globs and directories, which are sorted by path. Remote files of a
+    listing are not checked: their size is -1, and a missing one fails when it is opened.
 
     Args:
-        patterns: as given to --input.
-        prefix: what comes before the paths of a listing: https://data.commoncrawl.org/,
-            s3://commoncrawl/, or a local directory.
+        patterns: the values of --input.
+        prefix: address or directory that the paths of a listing follow:
+            https://data.commoncrawl.org/, s3://commoncrawl/, or a local directory.
 
     Raises:
         storage.StorageError: a pattern names nothing; a listing is empty, names a file twice, or
-            stands beside other inputs.
+            is given together with other inputs.
     """
     listings = [pattern for pattern in patterns if LISTING.search(pattern)]
     if listings and len(patterns) > 1:
         raise storage.StorageError(
             f"{listings[0]} is a listing and must be the only input: a file's place in it decides "
-            "its shard. Run each dump for itself"
+            "its shard. Run each dump separately."
         )
     found = _listed(listings[0], prefix) if listings else storage.find_inputs(patterns)
     return [
@@ -104,9 +103,9 @@ def shard_of(index: int, files: int, shards: int = SHARDS) -> int:
     """Return the shard of a file: s has the files from floor(s n / N) to floor((s + 1) n / N).
 
     Args:
-        index: of the file in the listing, from 0.
-        files: n, of the listing.
-        shards: N, of the dump.
+        index: index of the file in the listing, from 0.
+        files: n, the number of files in the listing.
+        shards: N, the number of shards of the dump.
 
     >>> [shard_of(index, 5, 2) for index in range(5)]
     [0, 0, 1, 1, 1]
@@ -115,7 +114,7 @@ def shard_of(index: int, files: int, shards: int = SHARDS) -> int:
 
 
 def files_of(shard: int, files: int, shards: int = SHARDS) -> range:
-    """Return the indices of a shard's files; none where there are fewer files than shards.
+    """Return the indices of a shard's files, which may be none.
 
     >>> files_of(1, 5, 2)
     range(2, 5)
@@ -135,7 +134,7 @@ def group_of(
 
 
 def dump_of(path: str) -> str:
-    """Return the dump that a path or an address names, "" where it names none.
+    """Return the dump that a path or an address names, or "" if it names none.
 
     >>> dump_of("s3://commoncrawl/crawl-data/CC-MAIN-2019-09/segments/1/wet/x.warc.wet.gz")
     'CC-MAIN-2019-09'
@@ -145,7 +144,7 @@ def dump_of(path: str) -> str:
 
 
 def crawl_path(path: str) -> str:
-    """Return a file's path as the listing has it, wherever it lies; else its name.
+    """Return the part of a path that a listing has, or else the file's name.
 
     >>> crawl_path("https://data.commoncrawl.org/crawl-data/CC-MAIN-2019-09/x.gz")
     'crawl-data/CC-MAIN-2019-09/x.gz'
@@ -157,5 +156,5 @@ def crawl_path(path: str) -> str:
 
 
 def open_web_input(path: str) -> BinaryIO:
-    """Open a file; what :func:`storage.open_input` says of files goes for those of a listing."""
+    """Open a file of a listing, as :func:`storage.open_input` does."""
     return storage.open_input(path)

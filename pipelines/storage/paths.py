@@ -1,18 +1,17 @@
-"""Paths and addresses as strings: joined, made absolute, and turned into names of units."""
+"""Paths and addresses as strings: join them, make them absolute, and name units after them."""
 
 import hashlib
 import os
 
-# Taken off the name of an input, in this order, each at most once.
+# Removed from the name of an input, in this order, each at most once.
 SUFFIXES = (".gz", ".bz2", ".zst", ".parquet", ".jsonl", ".json", ".avro", ".xml")
-# Of a unit's name: a file name may have 255 bytes, and the engine puts a number before the stem
-# and an ending behind it.
+# A file name may have 255 bytes, and the engine adds a number before the stem and an ending.
 MAX_STEM_BYTES = 160
 _HASH_CHARS = 12
 
 
 def is_local(path: str) -> bool:
-    """Tell a local path from an address such as ``gs://bucket/key``."""
+    """Return whether a path is local, and not an address such as ``gs://bucket/key``."""
     return "://" not in path
 
 
@@ -46,11 +45,10 @@ def absolute(path: str) -> str:
 
 
 def unit_stem(path: str) -> str:
-    r"""Return what a unit is called after its input: the file's name without its endings.
+    r"""Return the stem of a unit's name: the name of its input without endings.
 
     Letters, digits, ``-``, ``_`` and ``.`` stay. A name that is not UTF-8, or that is longer than
-    ``MAX_STEM_BYTES``, ends in a hash of the whole path, since what tells it from others may be
-    lost.
+    ``MAX_STEM_BYTES``, ends in a hash of the whole path, so that it stays different from others.
 
     >>> unit_stem("s3://bucket/crawl/CC-MAIN-1.warc.wet.gz")
     'CC-MAIN-1.warc.wet'

@@ -1,4 +1,4 @@
-"""Which client speaks to which store: ours to S3 and Google's, Beam's to all others."""
+"""Choose the client of a store: ours for S3 and Google Cloud Storage, Beam's for others."""
 
 import functools
 
@@ -12,7 +12,7 @@ def scheme_of(path: str) -> str:
 
 @functools.cache
 def _store(scheme: str) -> Store:
-    # Each is imported when the first of its addresses is met: Beam alone takes a second.
+    # Import a client only when it is needed: Beam alone takes a second.
     if scheme == "s3":
         from pipelines.storage.s3 import S3Store
 

@@ -1,12 +1,12 @@
-"""Files on S3, and on any store that speaks its protocol.
+"""Files on S3, and on any store that supports its protocol.
 
-Beam's own client is not used: it makes a new connection pool for every call, asks three times to
-write a file, and cannot create one only where none is. Address, region and keys come from where
-all programs of AWS take them (``AWS_ENDPOINT_URL``, ``AWS_DEFAULT_REGION``, ``AWS_ACCESS_KEY_ID``,
-a profile, the machine's role), so that workers which get no options find them too.
+Beam's own client is not used: it makes a new connection pool for every call, sends three requests
+to write a file, and cannot create a file only if it is missing. Address, region and keys come from
+where all programs of AWS take them (``AWS_ENDPOINT_URL``, ``AWS_DEFAULT_REGION``,
+``AWS_ACCESS_KEY_ID``, a profile, the machine's role), so workers need no options.
 
-A request that fails for a passing reason is made again, ``TRIES`` times at most, after growing
-pauses; so is the rest of a transfer that breaks off.
+A request that fails for a temporary reason is repeated, ``TRIES`` times at most and after growing
+pauses. A transfer that breaks off continues where it broke, as often.
 """
 
 import functools
@@ -33,13 +33,13 @@ from pipelines.storage.stores import (
 )
 
 SCHEME = "s3://"
-CONNECTIONS = 64  # that a process keeps open
+CONNECTIONS = 64  # that a process may keep open
 TIMEOUT_SECONDS = 60.0  # without a byte
 PAGE_KEYS = 1000  # of a listing and of a deletion: the most that S3 takes
 BUFFER_BYTES = 1 << 20
-MULTIPART_BYTES = 64 << 20  # larger files go up in parts
+MULTIPART_BYTES = 64 << 20  # larger files are uploaded in parts
 READING = frozenset({"get_object", "head_object", "list_objects_v2"})
-# Answers that say nothing of the file: the machine's sign-in is wrong or too old.
+# Codes that are no fault of the file: the machine's credentials are wrong or expired.
 SIGN_IN_CODES = frozenset(
     {
         *("ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidToken"),
@@ -76,7 +76,7 @@ def _client_of(_process: int) -> Any:
 
 
 def client() -> Any:
-    """Return this process's client: a child of a fork must not use its parent's connections."""
+    """Return the client of this process, since a fork must not use its parent's connections."""
     return _client_of(os.getpid())
 
 
@@ -93,8 +93,8 @@ def split(path: str) -> tuple[str, str]:
 
 
 def _ask(path: str, operation: str, **arguments: Any) -> Any:
-    """Make one request of S3, and tell its failure by whose fault it is."""
-    ready = client()  # says so where the library is missing
+    """Send one request; a failure is raised as a fault of the file or of the machine."""
+    ready = client()  # raises if the library is missing
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
@@ -137,7 +137,7 @@ class S3Store:
     """The operations of S3."""
 
     def walk(self, prefix: str, *, direct: bool) -> Iterator[InputFile]:
-        """Yield the objects whose address begins with ``prefix``, a page of 1,000 a request."""
+        """Yield the objects whose address begins with ``prefix``, 1,000 per request."""
         bucket, key = split(prefix)
         arguments: dict[str, Any] = {"Prefix": key, "MaxKeys": PAGE_KEYS}
         if direct:
@@ -148,7 +148,7 @@ class S3Store:
             except UnreadableFile as error:
                 raise StorageError(f"cannot list {error}") from error
             for entry in page.get("Contents", ()):
-                if not entry["Key"].endswith("/"):  # which consoles make to look like a folder
+                if not entry["Key"].endswith("/"):  # a placeholder that consoles make for a folder
                     address = f"{SCHEME}{bucket}/{entry['Key']}"
                     yield InputFile(address, entry["Size"], entry["ETag"].strip('"'))
             if not page.get("IsTruncated"):
@@ -156,7 +156,7 @@ class S3Store:
             arguments["ContinuationToken"] = page["NextContinuationToken"]
 
     def find(self, path: str) -> InputFile | None:
-        """Return size and ETag of an object, None if it is not there."""
+        """Return size and ETag of an object, or None if it does not exist."""
         try:
             answer = _ask(path, "head_object")
         except MissingFile:
@@ -164,7 +164,7 @@ class S3Store:
         return InputFile(path, answer["ContentLength"], answer["ETag"].strip('"'))
 
     def open(self, path: str) -> BinaryIO:
-        """Open an object for seekable reading: one request, and one for each place gone to."""
+        """Open an object for seekable reading, with one request and one more per seek."""
         raw = _S3File(path)
         raw.connect()
         return io.BufferedReader(raw, BUFFER_BYTES)
@@ -175,7 +175,7 @@ class S3Store:
             return stream.read()
 
     def put(self, path: str, stream: IO[bytes], size: int) -> None:
-        """Write an object whole: one request, or one for each part of a large one."""
+        """Write a whole object, with one request or, if it is large, one per part."""
         if size < MULTIPART_BYTES:
             _ask(path, "put_object", Body=stream)
             return
@@ -190,30 +190,32 @@ class S3Store:
                 parts.append({"ETag": answer["ETag"], "PartNumber": number})
             _ask(path, "complete_multipart_upload", MultipartUpload={"Parts": parts}, **upload)
         except BaseException:
-            _ask(path, "abort_multipart_upload", **upload)  # parts cost until they are given up
+            _ask(
+                path, "abort_multipart_upload", **upload
+            )  # parts are billed until the upload is aborted
             raise
 
     def create(self, path: str, content: bytes) -> bool:
-        """Write an object if none is there (``If-None-Match``); tell whether this call wrote it."""
+        """Write an object unless it exists (``If-None-Match``); return whether this call did."""
         for attempt in range(1, TRIES + 1):
             try:
                 _ask(path, "put_object", Body=content, IfNoneMatch="*")
             except StoreError as error:
                 status = _status_of(error)
-                if status == 409 and attempt < TRIES:  # another is writing it just now
+                if status == 409 and attempt < TRIES:  # another program is writing it
                     pause(path, attempt)
                     continue
-                if status == 501:  # an older store of another maker
+                if status == 501:  # a store without conditional writes
                     return create_and_read_back(self, path, content)
                 if status != 412:
                     raise
-                # The first answer may have been lost and the request made again.
+                # The first answer may have been lost, and the request repeated.
                 return self.read(path) == content
             return True
-        raise StoreError(f"{path}: another program writes it all the time")
+        raise StoreError(f"{path}: another program is writing it, at each of {TRIES} tries")
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Delete objects, 1,000 a request; those that are not there are no error."""
+        """Delete objects, 1,000 per request; a missing one is no error."""
         buckets: dict[str, list[str]] = {}
         for path in paths:
             bucket, key = split(path)
@@ -237,7 +239,7 @@ class _S3File(RangedFile):
         self._etag = ""
 
     def request(self, start: int) -> tuple[Any, int]:
-        """Ask for the rest of the object that was opened, and of no other."""
+        """Request the rest of the object, if it is still the one that was opened."""
         arguments = {"IfMatch": self._etag} if self._etag else {}
         if start:
             arguments["Range"] = f"bytes={start}-"

@@ -1,8 +1,8 @@
-"""What an object store does for a run, and the parts that all stores share.
+"""The interface of object stores, and the code that all stores share.
 
-A store has keys and no folders, and no rename: an upload is the atomic step. ``s3.py`` speaks to
-S3 and to what understands its protocol, ``gcs.py`` to Google Cloud Storage, ``beam_store.py`` to
-all else that Beam knows, such as ``hdfs://``.
+A store has keys and neither folders nor renames, but an upload is atomic. ``s3.py`` is for S3 and
+the stores that support its protocol, ``gcs.py`` for Google Cloud Storage, and ``beam_store.py`` for
+all others that Beam supports, such as ``hdfs://``.
 """
 
 import io
@@ -19,20 +19,20 @@ from pipelines.storage.errors import StoreError, shown
 TRIES = 8  # of a request, and in a row without a byte; six at least (docs/rules/web.md 2.5)
 FIRST_PAUSE_SECONDS = 0.5  # doubles with each try
 LONGEST_PAUSE_SECONDS = 20.0
-SETTLE_SECONDS = 2.0  # in which another that writes at the same moment is through
-PIECE_BYTES = 1 << 20  # of a stream that is read to its end
+SETTLE_SECONDS = 2.0  # in which another program that writes now has finished
+PIECE_BYTES = 1 << 20  # per read of a stream that is read to its end
 WILDCARDS = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class InputFile:
-    """A file as it was found."""
+    """The path, size and version of a file that was found."""
 
     path: str
-    size: int  # bytes, -1 where it is not known before the file is read
+    size: int  # bytes; -1 if it is not known before the file is read
     # Changes when the file is replaced: nanoseconds of the last change on a local disk, ETag on S3
-    # and on web servers, generation on gs://, time of the last change on other stores; "" where
-    # nothing tells.
+    # and on web servers, generation on gs://, time of the last change on other stores; "" if it
+    # is not known.
     version: str = ""
 
 
@@ -44,11 +44,11 @@ class Store(Protocol):
 
         Args:
             prefix: the start of an address; it need not end at a slash.
-            direct: leave out what has a further slash behind the prefix.
+            direct: leave out objects with another slash after the prefix.
         """
 
     def find(self, path: str) -> InputFile | None:
-        """Return what is known of an object, None if it is not there."""
+        """Return an object's size and version, or None if it does not exist."""
 
     def open(self, path: str) -> BinaryIO:
         """Open an object for seekable reading."""
@@ -60,10 +60,10 @@ class Store(Protocol):
         """Write an object whole from a file."""
 
     def create(self, path: str, content: bytes) -> bool:
-        """Write an object if none is there; tell whether this call wrote it."""
+        """Write an object unless it exists; return whether this call wrote it."""
 
     def delete(self, paths: Iterable[str]) -> None:
-        """Delete objects; those that are not there are no error."""
+        """Delete objects; a missing one is no error."""
 
 
 def prefix_of(pattern: str) -> str:
@@ -104,16 +104,16 @@ def match(store: Store, pattern: str) -> list[InputFile]:
     rest = pattern[len(prefix) :]
     direct = "/" not in rest and "**" not in rest
     files = [file for file in store.walk(prefix, direct=direct) if wanted.fullmatch(file.path)]
-    if not files and (found := store.find(pattern)):  # the brackets are part of its name
+    if not files and (found := store.find(pattern)):  # the wildcards are part of its name
         files.append(found)
     return files
 
 
 def create_and_read_back(store: Store, path: str, content: bytes) -> bool:
-    """Write an object if none is there, on a store without conditional writes.
+    """Write an object unless it exists, on a store without conditional writes.
 
-    The object is written and read back after a moment: of two that write at the same time, the one
-    whose content is there has won.
+    The object is written, and read back after a moment. Of two programs that write at the same
+    time, the one whose content is read back has won.
 
     Returns:
         whether this call wrote it.
@@ -126,14 +126,14 @@ def create_and_read_back(store: Store, path: str, content: bytes) -> bool:
 
 
 def pause(what: str, attempt: int) -> None:
-    """Wait before another try, the longer the more often, and not all at the same moment."""
+    """Wait before another try: longer after each one, and for a time that varies."""
     spread = zlib.crc32(f"{what} {attempt} {time.monotonic_ns()}".encode()) / (1 << 32)  # 0 to 1
     seconds = min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
     time.sleep(seconds * (0.5 + spread))
 
 
 def read_to_end(raw: io.RawIOBase) -> bytes:
-    """Read a raw stream to its end; Python's own way asks for 8 kB at a time."""
+    """Read a raw stream to its end in large pieces; Python itself reads 8 kB at a time."""
     content, buffer = io.BytesIO(), bytearray(PIECE_BYTES)
     while count := raw.readinto(buffer):
         content.write(memoryview(buffer)[:count])
@@ -141,13 +141,13 @@ def read_to_end(raw: io.RawIOBase) -> bytes:
 
 
 class Broken(Exception):  # noqa: N818 -- an answer that broke off, handled where it is read
-    """A transfer that ended before its end."""
+    """A transfer broke off."""
 
 
 class RangedFile(io.RawIOBase):
-    """An object read over a network from any byte on, taken up again where a connection broke.
+    """An object read over a network from any byte on, with retries where a connection broke.
 
-    A subclass says how an answer is asked for (:meth:`request`) and how bytes are taken from it
+    A subclass implements how to send a request (:meth:`request`) and how to read its answer
     (:meth:`take`).
     """
 
@@ -159,7 +159,7 @@ class RangedFile(io.RawIOBase):
         self._answer: Any = None
 
     def request(self, start: int) -> tuple[Any, int]:
-        """Ask for the object from byte ``start`` on; return the answer and the object's size."""
+        """Request the object from byte ``start`` on; return the answer and the object's size."""
         raise NotImplementedError
 
     def take(self, answer: Any, count: int) -> bytes:
@@ -171,24 +171,24 @@ class RangedFile(io.RawIOBase):
         raise NotImplementedError
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True: the object can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Say that any byte can be gone to."""
+        """Return True: the object is seekable."""
         return True
 
     def tell(self) -> int:
-        """Return the place of the next byte."""
+        """Return the offset of the next byte."""
         return self._at
 
     def connect(self) -> None:
-        """Ask for the rest of the object, unless that is under way."""
+        """Request the rest of the object, unless a connection is open."""
         if self._answer is None:
             self._answer, self._size = self.request(self._at)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a byte; the next read asks for it."""
+        """Move to an offset; the next read starts there."""
         if self._size < 0:
             self.connect()
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
@@ -238,7 +238,7 @@ class RangedFile(io.RawIOBase):
             self._answer = None
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._disconnect()
         super().close()
 
