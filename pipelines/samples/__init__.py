@@ -1,1 +1,1 @@
-"""Sample inputs of our own, in the real formats of the sources."""
+"""Write sample inputs in the real formats of the sources."""

@@ -1,7 +1,7 @@
-"""A few small repositories, written for the demonstration, each file there to meet one rule.
+"""A few small repositories, written for the demonstration: each file shows one rule at work.
 
-Installed packages are all released and clean; these hold what a crawl of repositories holds too.
-The rules are docs/rules/sources.md 1.2 to 1.6, and each file says which one it is there for.
+Installed packages are released and clean, so these files show what else a crawl of repositories
+has. The rules are docs/rules/sources.md 1.2 to 1.6; comments name the rule that a file shows.
 """
 
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CodeFile:
-    """One file of a repository, as `files` and `contents` would have it."""
+    """One file of a repository, as it would be in `files` and `contents`."""
 
     path: str
-    data: bytes  # of a symbolic link: the path it points at
+    data: bytes  # for a symbolic link: the path that it points to
     mode: int = 33188  # git's, decimal: 33188 file, 33261 executable, 40960 symbolic link
-    binary: bool | None = None  # None: as the bytes are; the detector of the real table errs
+    binary: bool | None = None  # None: decided by the bytes; the real table may be wrong
 
 
 @dataclass(frozen=True, slots=True)
 class CodeRepository:
-    """One repository and its licence key, None where the detector found none."""
+    """One repository and its licence key, which is None if the detector found none."""
 
     name: str
     license: str | None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 PAGES_PER_STREAM = 100  # in Wikimedia's multistream dumps
-# Keys of namespaces that every wiki has; the local names are the wiki's own.
+# Keys of the namespaces that every wiki has; their local names differ.
 NAMESPACES = {
     -2: "Media",
     0: "",
@@ -21,7 +21,7 @@ NAMESPACES = {
 
 @dataclass(frozen=True)
 class WikiPage:
-    """A page as a dump holds it; ``None`` leaves an element out."""
+    """A page of a dump; ``None`` leaves an element out."""
 
     page_id: int
     title: str

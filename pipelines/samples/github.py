@@ -1,4 +1,4 @@
-"""Sample inputs in the sources' real formats, from text that every Python installation carries.
+"""Sample inputs in the real formats of GitHub, made from the files of installed packages.
 
 Nothing is downloaded: the packages of the running environment and the standard library become an
 export of BigQuery's `github_repos` (docs/rules/sources.md 1.1), beside a few repositories of ours
@@ -28,8 +28,8 @@ from pipelines.samples.code import REPOSITORIES, CodeFile, CodeRepository
 
 FILE_MODE, EXECUTABLE_MODE = 33188, 33261  # git's, decimal
 REF = "refs/heads/main"
-MAX_FILE_BYTES = 2 << 20  # larger ones are left alone: the contents would be NULL anyway
-BINARY_COST_BYTES = 1000  # what a file without content counts towards the size of the sample
+MAX_FILE_BYTES = 2 << 20  # larger files are left out, since their contents would be NULL
+BINARY_COST_BYTES = 1000  # of the sample's size that a file without content takes
 FILES_PER_LICENSE = 5  # taken in any case, of MAX_SURE_BYTES at most
 MAX_SURE_BYTES = 32 << 10
 REPOSITORY_SHARE = 0.1  # of the sample, at most: no single large package fills it
@@ -39,7 +39,7 @@ CONTENTS_SHARDS = 2
 STDLIB_SKIPPED = {"__pycache__", "dist-packages", "lib-dynload", "site-packages", "test", "tests"}
 LEGAL_FILE = re.compile("licen[cs]e|copying|notice|authors", re.IGNORECASE)
 
-# One family a row; inside a family the first match counts. Keys as GitHub's detector spells them.
+# One family per row, of which the first match counts. Keys are those of GitHub's detector.
 LICENSE_NAMES = (
     (
         (r"affero|agpl", "agpl-3.0"),
@@ -198,7 +198,7 @@ class _Installed:
 
 
 def _installed() -> list[_Installed]:
-    """List the packages that say which files they installed, one of each name."""
+    """List the packages that record which files they installed, one per name."""
     found: dict[str, _Installed] = {}
     for distribution in metadata.distributions():
         about = distribution.metadata
@@ -229,7 +229,7 @@ def _field(about: metadata.PackageMetadata, name: str) -> str | None:
 
 
 def _repository_path(file: PurePosixPath) -> str | None:
-    """Place an installed file in its repository; None for what the installer made."""
+    """Return the path of an installed file in its repository; None if the installer made it."""
     if file.is_absolute() or ".." in file.parts or "__pycache__" in file.parts:
         return None
     if not file.as_posix().isprintable():
@@ -291,7 +291,7 @@ def _named_key(name: str) -> str | None:
 
 
 def _sample(installed: Sequence[_Installed], max_bytes: int) -> list[CodeRepository]:
-    """Take files in the order of their hashes, a few of each licence first."""
+    """Choose files in the order of their hashes, with a few of each licence first."""
     candidates = sorted(
         ((repository, path) for repository in installed for path in repository.files), key=_order
     )
@@ -322,7 +322,7 @@ def _sample(installed: Sequence[_Installed], max_bytes: int) -> list[CodeReposit
 
 
 def _order(candidate: tuple[_Installed, str]) -> bytes:
-    """Decide which files are taken first, by nothing but their names."""
+    """Return what sorts the files, which depends only on their names."""
     repository, path = candidate
     return hashlib.sha256(f"{repository.name}/{path}".encode()).digest()
 
@@ -332,7 +332,7 @@ def _cost(file: CodeFile) -> int:
 
 
 def _read(repository: _Installed, path: str, max_bytes: int) -> CodeFile | None:
-    """Read an installed file; None where it is gone, a link, or too large."""
+    """Read an installed file; return None if it is missing, a link, or too large."""
     source = repository.files[path]
     try:
         status = source.lstat()

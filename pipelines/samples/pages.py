@@ -1,4 +1,4 @@
-"""Pages of three Wikipedias, written for the demonstration, each there to meet a rule.
+"""Pages of three Wikipedias, written for the demonstration: each shows a rule at work.
 
 Real dumps are not ours to copy. These hold in few words what theirs hold: redirects, talk, tables,
 references, templates with text and templates without (docs/rules/sources.md 2.2 to 2.7).

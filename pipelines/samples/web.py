@@ -25,10 +25,10 @@ from tokenizer.files import write_atomically
 WEB_SHARE = 0.5  # of a sample of all sources, at most
 WET_FILES = 2
 DATE = "2022-08-01T00:00:00Z"
-MIN_WORDS = 5  # of a description that is worth a paragraph
+MIN_WORDS = 5  # in a description that becomes a paragraph
 SITE = "https://{name}.example/"  # a name that nobody can register (RFC 2606)
-OTHERS_EACH = 8  # pages of other packages beside each of the standard library
-MIRROR_EVERY = 12  # one page in so many lies at a second address as well
+OTHERS_EACH = 8  # pages of other packages per page of the standard library
+MIRROR_EVERY = 12  # one page in 12 has a second address
 # Folders beside the standard library's modules that hold programs or other packages.
 _NO_LIBRARY = {"dist-packages", "idlelib", "lib-dynload", "lib2to3", "site-packages", "turtledemo"}
 _MENU = ("Home | Modules | Index", "Search the documentation", "Previous topic | Next topic")
@@ -57,7 +57,7 @@ Module = tuple[str, tuple[str, ...]]  # its name, and what it says of itself
 
 @dataclass(frozen=True, slots=True)
 class WebPage:
-    """A page as it was crawled."""
+    """A crawled page."""
 
     url: str
     title: str
@@ -101,7 +101,7 @@ def _write(path: Path, records: list[bytes]) -> Path:
 
 
 def _pages(max_bytes: int) -> Iterator[WebPage]:
-    """Yield the pages, cited and not cited in turn, so that a small sample has both."""
+    """Yield cited and other pages in turn, so that a small sample has both."""
     for url, title, text in _OTHERS:
         yield WebPage(url, title, (text,))
     folders = sysconfig.get_paths()
@@ -150,7 +150,7 @@ def _module_files(folder: Path, pattern: str) -> Iterator[tuple[str, Path]]:
 
 
 def _modules(files: Iterator[tuple[str, Path]]) -> Iterator[Module]:
-    """Yield modules with what they say of themselves; they are read, never imported."""
+    """Yield modules with their docstrings; they are read and never imported."""
     for name, path in files:
         try:
             tree = ast.parse(path.read_text("utf-8"))
@@ -171,7 +171,7 @@ def _descriptions(parent: ast.AST) -> Iterator[str]:
 
 
 def _lines(page: WebPage) -> list[str]:
-    """Return the text of a page with its frame, a line an element."""
+    """Return the text of a page with menu and footer, one line per element."""
     body = [" ".join(part.split()) for text in page.paragraphs for part in text.split("\n\n")]
     return [*_MENU, page.title, *body, *_FOOTER]
 

@@ -21,7 +21,7 @@ from tokenizer.files import write_atomically
 WIKIPEDIA_SHARE = 0.25  # of a sample of all sources, at most
 DATE = "20220801"
 FIRST_ID = 1000  # of pages about modules
-MIN_WORDS = 5  # of a description that is worth a section
+MIN_WORDS = 5  # in a description that becomes a section
 _PARAGRAPH_BREAK = re.compile(r"\n[ \t]*\n")
 # What wikitext would read as markup, anywhere or at the start of a line.
 _MARKUP = re.compile(r"\[\[|\]\]|\{\{|\}\}|''|__|~~~|^[*#:;=|!{ -]", re.MULTILINE)
@@ -80,10 +80,10 @@ def _modules(max_bytes: int) -> Iterator[WikiPage]:
 
 
 def module_article(name: str, source: str) -> str:
-    """Return an article on a module by what its source says of itself; "" where that is nothing.
+    """Return an article made of a module's docstrings, or "" if it has none.
 
     Raises:
-        SyntaxError, ValueError: it is no Python.
+        SyntaxError, ValueError: the source is not Python.
     """
     tree = ast.parse(source)
     about = ast.get_docstring(tree)
@@ -123,7 +123,7 @@ def _sections(parent: ast.AST, level: str) -> Iterator[str]:
 
 
 def _wikitext(text: str) -> str:
-    """Return a description as wikitext: paragraphs, and what is indented as it stands."""
+    """Return a description as wikitext: paragraphs, and indented lines unchanged."""
     return "\n\n".join(map(_paragraph, _PARAGRAPH_BREAK.split(inspect.cleandoc(text))))
 
 
