@@ -1,10 +1,10 @@
-"""Changing the characters of a whole page at once, for CCNet's two normalisations.
+"""Rewrite the characters of a whole page at once, for CCNet's two normalisations.
 
 CCNet (docs/rules/web.md 4.2, 4.3, 6.2) lower-cases, turns digits into zeros, deletes control
-characters, and deletes or replaces 34 punctuation marks; for the language model, accents go too.
-One character at a time that is slow in Python; here a page costs a few passes in C: the characters
-beyond ASCII are looked up in a table and overwritten in the page's UTF-8, and ASCII goes through
-`bytes.translate`.
+characters, and deletes or replaces 34 punctuation marks. For the language model, accents are
+deleted too. Rewriting one character at a time is slow in Python. Here a page takes a few passes in
+C: the characters beyond ASCII are looked up in a table and overwritten in the page's UTF-8, and
+ASCII goes through `bytes.translate`.
 """
 
 import re
@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-# The table of 4.3: what replaces a mark for the language model. The key of a line deletes them all.
+# The table of docs/rules/web.md 4.3: what replaces each mark for the language model. For the keys
+# of lines, all marks are deleted.
 PUNCTUATION: Final[Mapping[str, str]] = MappingProxyType(
     {
         "\uff0c": ",",  # fullwidth comma
@@ -61,12 +62,12 @@ _ASCII: Final = bytes(range(0x80))
 _NOT_ASCII: Final = bytes(range(0x80, 0x100))
 _FIRST_LEAD_BYTE: Final = 0xC0  # in UTF-8, each character beyond ASCII has one such byte
 _UNICODE_END: Final = 0x110000
-# Where characters are, or may come to be, that change; the rest is unassigned or for private use.
+# Ranges with characters that may change; all others are unassigned or for private use.
 _OTHERS: Final = (*range(0x80, 0x40000), *range(0xE0000, 0xE1000))
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
-# Lower-cased by what stands beside it, alone of all characters.
+# The only character whose lower case depends on its neighbours.
 _SIGMA: Final = "\u03a3"
-# Rows of characters that stay, and of those for which the whole page must be prepared.
+# Rows for characters that do not change, and for those that need the whole page prepared.
 _STAYS: Final = 0
 _IRREGULAR: Final = 1
 
@@ -82,12 +83,12 @@ def characters_of(category: str) -> frozenset[str]:
 
 
 def utf8(text: str) -> bytes:
-    """Encode any string; a lone surrogate keeps its three bytes, since bad data never raises."""
+    """Encode any string; a lone surrogate becomes three bytes, since bad data never raises."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def without_surrogates(text: str) -> str:
-    r"""Return a text that UTF-8 can hold: each lone surrogate becomes U+FFFD.
+    r"""Return a text that UTF-8 can represent: each lone surrogate becomes U+FFFD.
 
     >>> without_surrogates("a\ud800")
     'a\ufffd'
@@ -111,13 +112,13 @@ def lower_and_decompose(text: str) -> str:
 class Rewriter:
     """Rewrites pages: prepares them, then replaces characters by a table.
 
-    Digits become "0" and control characters go, whatever the table says.
+    Digits become "0" and control characters are deleted, whatever the table says.
 
     Args:
-        prepare: what happens to a page first, such as `str.lower`. It may look at what stands
-            beside a capital sigma, and put combining marks in order, but at nothing else.
-        table: what replaces a character then.
-        keep_newline: whether U+000A stays, alone of the control characters.
+        prepare: is applied to a page first, such as `str.lower`. Its result for a character may
+            depend on neighbours only for a capital sigma and for the order of combining marks.
+        table: maps characters of the prepared page to their replacements.
+        keep_newline: whether to keep U+000A, as the only control character.
 
     Raises:
         ValueError: a replacement needs more bytes of UTF-8 than what it replaces, or would itself
@@ -166,10 +167,10 @@ class Rewriter:
         return page.translate(self._ascii, self._deleted)
 
     def _overwrite(self, text: str, *, prepared: bool = False) -> bytes | bytearray:
-        """Overwrite the characters beyond ASCII that change, where they stand.
+        """Overwrite the characters beyond ASCII that change, in place.
 
-        Each is prepared alone, unless an irregular one is among them. The bytes that a replacement
-        does not need become NUL, a control character, which goes with the others afterwards.
+        Each is prepared by itself, unless the page has an irregular one. The bytes that a
+        replacement does not need become NUL, and are deleted with the control characters.
         """
         page = utf8(text)
         others = page.translate(None, _ASCII).decode("utf-8", "surrogatepass")
@@ -199,5 +200,5 @@ class Rewriter:
 
 
 def _stays_unordered(character: str) -> bool:
-    """Whether decomposing a page may move it: a combining mark that is not deleted with accents."""
+    """Return whether decomposing a page may move a character that is not deleted as an accent."""
     return bool(unicodedata.combining(character)) and unicodedata.category(character) != "Mn"

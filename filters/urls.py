@@ -1,4 +1,4 @@
-"""Web addresses: what is compared of them, and whose they are (docs/rules/web.md 8.3)."""
+"""Normalise web addresses, and find their hosts and domains (docs/rules/web.md 8.3)."""
 
 import functools
 from urllib.parse import SplitResult, quote, urlsplit
@@ -10,14 +10,14 @@ _ASCII = "".join(map(chr, range(0x21, 0x7F)))  # what an address may hold as it 
 
 
 def normalize_url(url: str) -> str:
-    """Return an address as it is compared: no scheme, host in lower case, no fragment.
+    """Return an address in the form in which addresses are compared.
 
-    What a crawler would change is changed as well, since addresses of pages are compared with what
-    people wrote: other characters than ASCII are encoded, the usual port goes, and so does the
-    slash of a bare host.
+    It has no scheme, its host in lower case, and no fragment. Characters beyond ASCII are encoded,
+    and the default port and the slash of a bare host are removed, as crawlers do it, since
+    addresses of crawled pages are compared with addresses that people wrote.
 
     Returns:
-        "" where the address is not of the web (http or https) or has no host.
+        the address, or "" if it is not of the web (http or https) or has no host.
 
     >>> normalize_url("HTTPS://Example.COM:443/A?b=C#d")
     'example.com/A?b=C'
@@ -34,7 +34,7 @@ def normalize_url(url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address of the web, in lower case; "" where it has none.
+    """Return the host of a web address in lower case, or "" if it has none.
 
     >>> host_of("http://Example.com:8080/a")
     'example.com'
@@ -50,8 +50,8 @@ def registered_domain(url: str) -> str:
         url: an address, with or without its scheme.
 
     Returns:
-        the host where it is a number or a single name; "" without one. A last label that is on no
-        list is taken for a suffix, as the list's own default rule says.
+        the domain; the host if it is a number or a single name; "" if there is no host. A last
+        label that is not on the list counts as a suffix, by the default rule of the list.
 
     >>> registered_domain("https://news.bbc.co.uk/1/hi"), registered_domain("a.github.io")
     ('bbc.co.uk', 'github.io')

@@ -1,4 +1,4 @@
-"""What a filter says about one document: keep it, or drop it and why."""
+"""The verdict of a filter on one document: keep it, or drop it for a reason."""
 
 from dataclasses import dataclass
 

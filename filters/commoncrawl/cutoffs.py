@@ -39,12 +39,12 @@ _PUBLISHED_PIECES: Final = (65_536, 40_000)
 
 
 class CutoffError(ValueError):
-    """A table that cannot be used, or not with this model; says what to do."""
+    """A table cannot be used, or not with this model; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFingerprint:
-    """Which models a perplexity is of: SHA-256 of both files, lower-case hexadecimal."""
+    """The SHA-256 of the two model files behind a perplexity, in lower-case hexadecimal."""
 
     sentencepiece_sha256: str
     ngrams_sha256: str
@@ -52,13 +52,13 @@ class ModelFingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
-    """A table of cutoffs, and what it is of.
+    """A table of cutoffs, and what it was measured with.
 
     Attributes:
         by_language: perplexity by percentile, by language.
         models: by language; None for the published models, whose hashes are not known.
-        normalization: `filters.commoncrawl.perplexity.NORMALIZATION` of the time.
-        unit: what was scored as a sentence.
+        normalization: the `filters.commoncrawl.perplexity.NORMALIZATION` that was used.
+        unit: the unit of text that was scored as one sentence.
         name: for error messages.
     """
 
@@ -77,14 +77,14 @@ def bucket(
     head: int = HEAD_PERCENTILE,
     middle: int = MIDDLE_PERCENTILE,
 ) -> Bucket:
-    """Return the bucket of a page; a perplexity that equals a cutoff is in the worse one.
+    """Return the bucket of a page; a perplexity equal to a cutoff is in the worse bucket.
 
     Args:
         perplexity: None when the page has none.
         language: a column of the table; "all" for others.
         cutoffs: the table.
         head: percentile below which a page is in the head.
-        middle: percentile below which it is in the middle; what is not, is in the tail.
+        middle: percentile below which it is in the middle; the rest is in the tail.
 
     Raises:
         CutoffError: the table has no row for a percentile.
@@ -111,7 +111,7 @@ def cutoffs_of(
     """Return the cutoffs of a sample of one language's pages, by percentile, to 1 decimal.
 
     CCNet's table has the percentiles 0 to 100. Between two pages the value is interpolated. A
-    sample should have 100,000 pages or more (7).
+    sample should have 100,000 pages or more (docs/rules/web.md 7).
 
     Raises:
         CutoffError: an empty sample.
@@ -127,7 +127,7 @@ def cutoffs_of(
 
 
 def fingerprint_of(sentencepiece_path: str | Path, ngrams_path: str | Path) -> ModelFingerprint:
-    """Read two model files and return their fingerprint; seconds for models of several GB."""
+    """Return the fingerprint of two model files, which takes seconds for several GB."""
     return ModelFingerprint(_sha256(Path(sentencepiece_path)), _sha256(Path(ngrams_path)))
 
 
@@ -249,11 +249,11 @@ def _columns(rows: list[list[str]]) -> dict[str, dict[int, float]]:
         ValueError: says what is wrong with which row.
     """
     if len(rows) < 2 or len(rows[0]) < 2:
-        raise ValueError("no cutoffs: give a row a percentile and a column a language")
+        raise ValueError("no cutoffs: give one row per percentile and one column per language")
     languages = rows[0][1:]
     columns: dict[str, dict[int, float]] = {language: {} for language in languages}
     if len(columns) != len(languages):
-        raise ValueError("a language has two columns; leave one")
+        raise ValueError("a language has two columns; remove one")
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(rows[0]):
             raise ValueError(f"line {number} has {len(row)} cells, the first has {len(rows[0])}")
@@ -261,7 +261,7 @@ def _columns(rows: list[list[str]]) -> dict[str, dict[int, float]]:
             percentile = int(row[0])
             values = [float(cell) for cell in row[1:]]
         except ValueError:
-            raise ValueError(f"line {number} has a cell that is no number") from None
+            raise ValueError(f"line {number} has a cell that is not a number") from None
         if not all(map(math.isfinite, values)) or not 0 <= percentile <= 100:
             raise ValueError(f"line {number}: percentiles are 0 to 100, perplexities finite")
         for language, value in zip(languages, values, strict=True):

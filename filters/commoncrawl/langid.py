@@ -1,8 +1,8 @@
-"""Language of a page, by fastText, as in CCNet.
+"""Identify the language of a page by fastText, as in CCNet.
 
 LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl"): CCNet "performs language
 identification with a fastText linear classifier to remove non-English pages". The rules are in
-docs/rules/web.md 5. The model is lid.176; it sees the page after paragraphs were removed.
+docs/rules/web.md 5. The model is lid.176; its input is the page without duplicate paragraphs.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ _REPLACEMENTS: Final[dict[Newline, str]] = {"space": " ", "delete": ""}
 
 
 class Language(NamedTuple):
-    """What the model says of a page."""
+    """The language of a page and its score."""
 
     code: str  # as in the model, "en"; empty for a page without text
     score: float  # probability, 0 to 1, rounded to 2 decimals
@@ -34,12 +34,12 @@ def identify(
     Args:
         model: such as lid.176.
         text: the page.
-        newline: what becomes of each "\n": a space, or nothing as in CCNet, where the last word
-            of a line is glued to the first of the next.
-        max_characters: look at the first ones only; None for the whole page, as in CCNet.
+        newline: whether each "\n" becomes a space, or is deleted as in CCNet, which joins the last
+            word of a line and the first of the next.
+        max_characters: how many characters are looked at; None for the whole page, as in CCNet.
 
     Raises:
-        ValueError: ``newline`` is neither.
+        ValueError: ``newline`` is neither "space" nor "delete".
     """
     if newline not in _REPLACEMENTS:
         raise ValueError(f"newline is {newline!r}; it may be 'space' or 'delete'")
@@ -66,7 +66,7 @@ def check_language(
         language: `identify(model, text)`; its rounded score is tested, so that 0.496 passes.
         keep: codes of the languages to keep; None for all.
         remove: codes of languages to drop.
-        min_score: this score itself is kept.
+        min_score: the lowest score that is kept.
 
     >>> check_language(Language("en", 0.5)).keep
     True

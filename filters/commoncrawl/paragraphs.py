@@ -1,4 +1,4 @@
-"""CCNet's paragraphs: the key of each line of a page, and the page without repeated lines.
+"""CCNet's paragraphs: compute the keys of a page's lines, and remove repeated lines.
 
 LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl") takes the CCNet pipeline
 (arXiv:1911.00359), which "deduplicates the data at the line level". The rules are those of CCNet's
@@ -37,11 +37,11 @@ def check_length(text: str, *, min_characters: int = 300) -> Verdict:
 
 
 def normalize(text: str, *, strip_accents: bool = False) -> str:
-    r"""Return a page whose lines are what CCNet hashes (docs/rules/web.md 4.2).
+    r"""Return a page in the form whose lines CCNet hashes (docs/rules/web.md 4.2).
 
     Each line is stripped and lower-cased, its decimal digits of any script become "0", and the
     34 marks of the punctuation table and the control characters are deleted. ASCII punctuation,
-    accents and inner spaces stay. There are as many lines as before.
+    accents and inner spaces stay. The number of lines does not change.
 
     Args:
         text: a page, lines ending in "\n".
@@ -57,7 +57,7 @@ def normalize(text: str, *, strip_accents: bool = False) -> str:
 def paragraph_keys(text: str, *, strip_accents: bool = False) -> NDArray[np.uint64]:
     r"""Return the key of each line: 64 bits of its SHA-1 once normalised (docs/rules/web.md 4.4).
 
-    The empty page has one line, the empty one.
+    The empty page has one line, which is empty.
 
     >>> paragraph_keys("Hello\n\u201chello\u201d").tolist()
     [11738849977924252842, 11738849977924252842]
@@ -89,17 +89,17 @@ def remove_paragraphs(
     r"""Remove duplicate lines, and repeats inside the page (docs/rules/web.md 4.4 and 4.5).
 
     Args:
-        text: the page that ``keys`` were taken of.
-        keys: `paragraph_keys(text)`, one a line.
-        duplicated: whether the line goes, one a line; the first copy in the scope is no exception
-            unless the caller makes it one.
-        within_document: of the lines left with one key, keep only the first.
+        text: the page that ``keys`` were computed from.
+        keys: `paragraph_keys(text)`, one per line.
+        duplicated: for each line whether it is removed; the caller decides whether the first copy
+            in the scope is.
+        within_document: whether to keep only the first of the remaining lines with equal keys.
 
     Returns:
-        None when nothing is left: no line, or one that is empty.
+        the page, or None if no line is left, or only an empty one.
 
     Raises:
-        ValueError: ``keys`` or ``duplicated`` are not one a line.
+        ValueError: ``keys`` or ``duplicated`` do not have one value per line.
 
     >>> page = "Menu\nOnce\nTwice\ntwice"
     >>> remove_paragraphs(page, paragraph_keys(page), np.array([True, False, False, False])).text
@@ -123,10 +123,10 @@ def remove_paragraphs(
 
 
 def plain_controls(text: str) -> str:
-    r"""Return a page as a document may hold it: NUL and carriage return become spaces.
+    r"""Return a page as a document may have it: NUL and carriage return become spaces.
 
     They mean nothing in a page, and no document has them (docs/rules/sources.md 0.1). Models and
-    hashes see the page as it was.
+    hashes use the page as it was.
 
     >>> plain_controls("one\rtwo\nthree")
     'one two\nthree'
@@ -139,7 +139,7 @@ def plain_controls(text: str) -> str:
 def pack_line_ids(line_ids: Sequence[int]) -> str | None:
     """Return line numbers as base64 of little-endian 16-bit integers (docs/rules/web.md 4.7).
 
-    None when a number needs more than 16 bits: such a page has no packed form.
+    Return None if a number needs more than 16 bits, since such a page has no packed form.
 
     >>> pack_line_ids([1, 2])
     'AQACAA=='
@@ -150,7 +150,7 @@ def pack_line_ids(line_ids: Sequence[int]) -> str | None:
 
 
 def unpack_line_ids(packed: str) -> list[int] | None:
-    """Read what `pack_line_ids` writes; None when it is something else.
+    """Read what `pack_line_ids` writes; return None for anything else.
 
     >>> unpack_line_ids("AQACAA==")
     [1, 2]
@@ -168,8 +168,8 @@ def unpack_line_ids(packed: str) -> list[int] | None:
 def _normalized(text: str, *, strip_accents: bool) -> bytes | bytearray:
     """Return the normalised page as UTF-8.
 
-    Lower-casing the page lower-cases each line: the one rule with a context, for the capital
-    sigma, looks past marks and stops at any other character, so at a line end too.
+    Lower-casing the page gives the same as lower-casing each line. The only rule that depends on
+    neighbours, for the capital sigma, stops at line ends.
     """
     page = "\n".join([line.strip() for line in text.split("\n")])
     return (_without_accents() if strip_accents else _with_accents()).rewrite(page)

@@ -21,16 +21,17 @@ from filters.characters import (
     without_surrogates,
 )
 
-# Of `normalize_for_lm`. Another number means: perplexities differ, compute new cutoffs.
+# The version of `normalize_for_lm`. Cutoffs of another version do not fit.
 NORMALIZATION: Final = "ccnet-1"
 
 
 def normalize_for_lm(text: str) -> str:
     r"""Return a page as the language model reads it: as one line (docs/rules/web.md 6.2).
 
-    The page is stripped, lower-cased and decomposed; combining marks go, decimal digits become
-    "0", punctuation becomes ASCII by the table of 4.3, and control characters are deleted, line
-    ends among them: the last word of a line is glued to the first of the next.
+    The page is stripped, lower-cased and decomposed. Combining marks are deleted, decimal digits
+    become "0", and punctuation becomes ASCII by the table of docs/rules/web.md 4.3. Control
+    characters are deleted, line ends among them, which joins the last word of a line and the first
+    of the next.
 
     >>> normalize_for_lm(" Café « 2021 »…\nNext\tline ")
     'cafe " 0000 "...nextline'
@@ -42,7 +43,7 @@ class LanguageModel:
     """A SentencePiece model and the n-gram model of its pieces; made by `load_language_model`.
 
     Attributes:
-        pieces: size of the SentencePiece vocabulary, as the model has it (docs/rules/web.md 6.1).
+        pieces: size of the SentencePiece vocabulary (docs/rules/web.md 6.1).
         order: longest n-gram of the language model; 5 in CCNet.
     """
 
@@ -58,10 +59,10 @@ class LanguageModel:
         """Score a normalised line as one sentence (docs/rules/web.md 6.3).
 
         Returns:
-            log10 probability of its pieces and the end of the sentence, given its begin; and the
-            number of pieces + 1, for the end.
+            the log10 probability of its pieces and of the end of the sentence, and the number of
+            pieces plus 1 for the end.
         """
-        # Pieces, not ids: a character unknown to SentencePiece may be known to the n-grams.
+        # Use pieces and not ids: the n-grams may know a character that SentencePiece does not.
         pieces = self._processor.encode(without_surrogates(line), out_type=str)
         return self._ngrams.score(" ".join(pieces), bos=True, eos=True), len(pieces) + 1
 
@@ -74,7 +75,7 @@ class LanguageModel:
                 published cutoffs do not fit such a perplexity.
 
         Returns:
-            None when nothing is left after normalising: there is nothing to score.
+            the perplexity, or None if the normalised page is empty.
         """
         lines = [normalize_for_lm(line) for line in (text.split("\n") if per_line else [text])]
         if not any(lines):
@@ -105,7 +106,7 @@ def load_language_model(sentencepiece_path: str | Path, ngrams_path: str | Path)
         ngrams_path: such as ``en.arpa.bin``, or an ARPA text.
 
     Raises:
-        ValueError: a file cannot be read as such a model.
+        ValueError: a file is not such a model.
     """
     for path, kind in ((sentencepiece_path, "en.sp.model"), (ngrams_path, "en.arpa.bin")):
         if not Path(path).is_file():

@@ -1,9 +1,9 @@
-"""Pages that look like those that Wikipedia refers to.
+"""Recognise pages that look like the references of Wikipedia.
 
 LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl"): "we trained a linear model to
 classify pages used as references in Wikipedia v.s. randomly sampled pages, and discarded pages not
-classified as references". Features and threshold are not stated; ours are those of RedPajama v1,
-docs/rules/web.md 8.2 and 8.3. The model is defined on whole pages: single paragraphs score near 0.
+classified as references". Features and threshold are not stated; ours are those of RedPajama v1
+(docs/rules/web.md 8.2 and 8.3). The model is for whole pages: single paragraphs score near 0.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ _ESCAPED_PREFIX: Final = "\\" + LABEL_PREFIX
 def to_line(text: str) -> str:
     r"""Return a page as one line, for training and for scoring alike (docs/rules/web.md 8.3).
 
-    Each line break, as Unicode has them, becomes one space, so that blank lines leave runs of
-    spaces; a word that begins like a label gets a backslash before it.
+    Each line break, in Unicode's sense, becomes one space, so blank lines become several spaces. A
+    word that begins like a label gets a backslash before it.
 
     >>> to_line("One.\n\nTwo. __label__wiki\n")
     'One.  Two. \\__label__wiki'
@@ -49,7 +49,7 @@ def to_example(text: str, *, reference: bool) -> str:
 def probability(model: FastTextModel, text: str) -> float:
     """Return the probability that a page is used as a reference, 0 to 1, to 4 decimals.
 
-    A page of which the model knows nothing has 0.
+    A page without a word that the model knows has the probability 0.
 
     Raises:
         ValueError: the model has other labels than "wiki" and one more.
@@ -68,7 +68,7 @@ def probability(model: FastTextModel, text: str) -> float:
 
 
 def check_threshold(reference: float, *, threshold: float = 0.25) -> Verdict:
-    """Keep pages from a probability on: 0.25 in RedPajama v1; 0.5 is LLaMA's text, literally.
+    """Keep pages with at least this probability: 0.25 in RedPajama v1, 0.5 by LLaMA's words.
 
     >>> check_threshold(0.2499).detail
     '0.2499'
@@ -79,15 +79,15 @@ def check_threshold(reference: float, *, threshold: float = 0.25) -> Verdict:
 def check_pareto(reference: float, url: str, *, alpha: float = 9.0, seed: int = 0) -> Verdict:
     """Keep a page if a number drawn from a Pareto distribution is above 1 - its probability.
 
-    GPT-3's rule (arXiv:2005.14165, appendix A): most pages with a high score stay, and a few with
-    a low one. The number is numpy's ``pareto(alpha)``, which begins at 0, at the quantile that the
-    hash of the url gives, so that each run draws the same.
+    This is the rule of GPT-3 (arXiv:2005.14165, appendix A): most pages with a high score are
+    kept, and a few with a low one. The number is distributed like numpy's ``pareto(alpha)``, which
+    starts at 0. Its quantile is a hash of the url, so each run draws the same number.
 
     Args:
         reference: `probability(model, text)`.
-        url: of the page.
+        url: url of the page.
         alpha: shape of the distribution.
-        seed: another one draws other numbers.
+        seed: each seed draws other numbers.
     """
     digest = hashlib.sha256(f"{seed}\n{url}".encode("utf-8", "surrogatepass")).digest()
     quantile = (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)  # 0 to just below 1
@@ -100,11 +100,11 @@ def check_pareto(reference: float, url: str, *, alpha: float = 9.0, seed: int = 
 def threshold_for(probabilities: Sequence[float], kept_fraction: float) -> float:
     """Return the threshold that keeps a share of a sample: its quantile.
 
-    Of n probabilities, the round(n x share) highest are kept, and what is equal to the lowest of
-    those; `check_threshold` keeps the threshold itself.
+    Of n probabilities, the round(n x share) highest are kept, and all that equal the lowest of
+    those, since `check_threshold` keeps a probability equal to the threshold.
 
     Raises:
-        ValueError: no sample, or a share outside 0 to 1.
+        ValueError: the sample is empty, or the share is not above 0 and at most 1.
 
     >>> threshold_for([0.1, 0.4, 0.3, 0.2], 0.5)
     0.3

@@ -1,4 +1,4 @@
-"""Files of fastText models, ``.bin`` and ``.ftz``, read for the extension module.
+"""Read the files of fastText models, ``.bin`` and ``.ftz``, for the extension module.
 
 `_fasttext_model.c`, beside this module, does fastText's sums from arrays made here. They come from
 the file itself, since the package has no way to ask for a compressed matrix.
@@ -32,11 +32,11 @@ _MAX_NGRAM: Final = 64  # characters of the longest subword that the extension t
 
 
 class UnsupportedModelError(ValueError):
-    """A file that is no model, or a model of another kind: fastText itself is to be asked."""
+    """A file is not a model, or is of a kind that only fastText itself can read."""
 
 
 class Settings(NamedTuple):
-    """What a model was trained with, in the order of the file."""
+    """The settings that a model was trained with, in the order of the file."""
 
     dim: int
     window: int
@@ -54,11 +54,11 @@ class Settings(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """Rows of float32."""
+    """A matrix of float32, as rows."""
 
     data: Bytes  # of a dense input matrix, part of the mapped file and not aligned
     rows: int
-    scale: Floats | None  # what each row is yet to be multiplied by
+    scale: Floats | None  # the factor by which each row has to be multiplied
 
 
 class ModelFile(NamedTuple):
@@ -245,7 +245,7 @@ class _Reader:
 
 
 def _places(pruned: Integers, bucket: int) -> Integers:
-    """Return for each bucket the place of its row behind the words, -1 where it was cut."""
+    """Return for each bucket the index of its row after the words, or -1 if it was pruned."""
     if bucket < 0 or bucket > 1 << 30:
         raise UnsupportedModelError("buckets out of range")
     places = np.full(bucket, -1, np.int32)

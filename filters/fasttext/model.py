@@ -1,7 +1,7 @@
 """fastText models: load, predict, train.
 
-The only module that imports fasttext, and it goes around two parts of that package: `load_model`
-prints a warning, and `predict` fails on numpy 2.
+This is the only module that imports fasttext. It avoids two functions of that package:
+`load_model` prints a warning, and `predict` fails on numpy 2.
 
 Language identification took half of the time of English Common Crawl. An extension module
 (`filters/fasttext/predictor.py`) does the same sums several times faster. It answers where it can,
@@ -21,7 +21,7 @@ from filters.fasttext.predictor import Top, agrees, load_top
 
 LABEL_PREFIX: Final = "__label__"
 
-# What the `fasttext supervised` command does when nothing is said (docs/rules/web.md 8.2, item 4).
+# The defaults of the command `fasttext supervised` (docs/rules/web.md 8.2, item 4).
 SUPERVISED_DEFAULTS: Final[Mapping[str, Any]] = {
     "lr": 0.1,
     "dim": 100,
@@ -50,10 +50,11 @@ class FastTextModel:
         fastText adds 1e-5 before it takes a logarithm: a probability may be 1.00001.
 
         Returns:
-            None when the model knows no word of the line, and not the line end either.
+            the label and its probability, or None if the model knows neither a word of the line
+            nor the line end.
 
         Raises:
-            ValueError: the line has a "\n": fastText would silently read no further.
+            ValueError: the line has a "\n", after which fastText would silently read no further.
         """
         if "\n" in line:
             raise ValueError("fastText reads one line: replace line ends first")
@@ -61,12 +62,12 @@ class FastTextModel:
             return self.slow_top(line)
         try:
             best = self._fast_top(line.encode("utf-8"))
-        except (UnicodeEncodeError, FloatingPointError):  # rare: fastText knows what to do
+        except (UnicodeEncodeError, FloatingPointError):  # rare, and fastText handles it
             return self.slow_top(line)
         return None if best is None else (self.labels[best[0]], best[1])
 
     def slow_top(self, line: str) -> tuple[str, float] | None:
-        """Return what `top` does, from fastText itself."""
+        """Return the answer of fastText itself, in the form of `top`."""
         predictions = self._predict(without_surrogates(line) + "\n", 1, 0.0, "strict")
         if not predictions:
             return None
@@ -78,7 +79,7 @@ def load_fasttext(path: str | Path) -> FastTextModel:
     """Load a supervised model, ``.bin`` or ``.ftz``.
 
     Raises:
-        ValueError: the file cannot be read as such a model.
+        ValueError: the file is not such a model.
     """
     try:
         # `fasttext.load_model` is this and a warning about its return type.
@@ -98,16 +99,16 @@ def load_fasttext(path: str | Path) -> FastTextModel:
 def train_fasttext(
     examples: str | Path, model: str | Path, *, seed: int = 0, **settings: Any
 ) -> None:
-    """Train a supervised model and write it to a file, the same bytes each time.
+    """Train a supervised model and write it to a file, with the same bytes each time.
 
     Args:
-        examples: a file with an example a line, ``__label__NAME`` and text, in UTF-8.
-        model: the file to write.
-        seed: of the initial vectors and of negative sampling.
-        settings: instead of `SUPERVISED_DEFAULTS`, by fastText's names.
+        examples: a UTF-8 file with one example per line: ``__label__NAME`` and its text.
+        model: path of the file to write.
+        seed: seed of the initial vectors and of negative sampling.
+        settings: replace those of `SUPERVISED_DEFAULTS`, by fastText's names.
 
     Raises:
-        ValueError: a setting that fastText does not have, or examples that it cannot learn from.
+        ValueError: fastText does not have a setting, or cannot be trained on the examples.
     """
     if unknown := sorted(settings.keys() - SUPERVISED_DEFAULTS.keys()):
         raise ValueError(
@@ -115,7 +116,7 @@ def train_fasttext(
         )
     values = {**SUPERVISED_DEFAULTS, **settings}
     try:
-        # More threads write to the same vectors at the same time, and no two runs are equal.
+        # Several threads would write to the same vectors, and no two runs would be equal.
         trained = fasttext.train_supervised(
             input=str(examples), thread=1, seed=seed, verbose=0, label=LABEL_PREFIX, **values
         )

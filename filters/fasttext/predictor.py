@@ -1,4 +1,4 @@
-"""Whether and how the extension module `filters/fasttext/_fasttext.c` answers for a fastText model.
+"""Answer for a fastText model by the extension module `filters/fasttext/_fasttext.c`.
 
 fastText reads a line through a stream, hashes every character n-gram of every word anew, and, of a
 compressed model, decodes a row for each of them. With a cache from words to rows, and rows decoded
@@ -6,10 +6,10 @@ once, 8,370 pages of Common Crawl (54 MB) went through lid.176.ftz at 83 to 91 M
 of 8, and through a dense model of the size of lid.176.bin at 58 to 65 instead of 10 (one core of a
 shared machine), with the same answers.
 
-The module is there where a C compiler was when Corpusmill was installed. It gives the same bits as
-fasttext-wheel does on the machine at hand, or is not used: another build of fastText may fuse
-products with sums, another C library may round logarithms otherwise, and a model may be of a kind
-that the module does not know.
+The module exists if there was a C compiler when Corpusmill was installed. It is used only if it
+gives the same bits as fasttext-wheel on this machine: another build of fastText may fuse products
+with sums, another C library may round logarithms in another way, and a model may be of a kind that
+the module does not support.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,11 +25,11 @@ except ImportError:  # installed without a compiler
 else:
     AVAILABLE = True
 
-# From a line in UTF-8 to the number of the best label, and its probability.
+# Maps a line in UTF-8 to the number of the best label and its probability.
 Top = Callable[[bytes], tuple[int, float] | None]
 
-# Words of every length, in scripts of one to four bytes a character, odd blanks, words that are
-# no words: what a wrong hash, order or rounding cannot get right by chance.
+# Words of all lengths, in scripts of one to four bytes per character, unusual blanks and made-up
+# words, for which a wrong hash, order or rounding cannot give the right answer by chance.
 CHECK_LINES: Final = (
     "",
     " ",
@@ -70,10 +70,10 @@ CHECK_LINES: Final = (
 
 
 def load_top(path: str | Path) -> Top | None:
-    """Return what answers for a model file by the extension, None where it cannot.
+    """Return the extension's function for a model file, or None if it does not support it.
 
-    A dense input matrix is mapped from the file, not copied. The function that is returned raises
-    FloatingPointError where a score is not finite.
+    A dense input matrix is memory-mapped and not copied. The returned function raises
+    FloatingPointError if a score is not finite.
     """
     if not AVAILABLE:
         return None
@@ -86,12 +86,12 @@ def load_top(path: str | Path) -> Top | None:
 def agrees(
     top: Top, labels: Sequence[str], reference: Callable[[str], tuple[str, float] | None]
 ) -> bool:
-    """Tell whether the extension's answers are those of fastText, bit for bit, on `CHECK_LINES`.
+    """Return whether the extension and fastText give the same bits on `CHECK_LINES`.
 
     Args:
-        top: of `load_top`.
-        labels: the model's, without prefix, in its order.
-        reference: fastText's own answer for a line.
+        top: the function that `load_top` returned.
+        labels: the labels of the model without prefix, in its order.
+        reference: returns fastText's own answer for a line.
     """
     for line in CHECK_LINES * 2:  # the second time from the cache
         try:

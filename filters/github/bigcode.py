@@ -1,4 +1,4 @@
-"""The further filters of BigCode's data set recipes; off in a LLaMA corpus unless asked for.
+"""More filters of BigCode's data set recipes, which a LLaMA corpus does not use by default.
 
 Each drops one kind of file that the line and character heuristics of `filters.github.quality` let
 through: XML under another extension, pages that are mostly markup, data files, files of comments
@@ -12,7 +12,7 @@ from typing import Final
 from filters.github.paths import extension_of, language_of
 from filters.verdict import KEEP, Verdict, drop
 
-# Characters a token, below which a file is hardly code of its language.
+# Characters per token below which a file is probably not code of its language.
 MIN_CHARACTERS_PER_TOKEN: Final = {"Python": 2.5, "Java": 2.9, "JavaScript": 2.6}
 
 _DATA_EXTENSIONS: Final = frozenset({".json", ".yaml", ".yml"})
@@ -69,7 +69,7 @@ def check_html_text(
 def check_data_size(
     text: str, path: str, *, min_chars: int = 100, max_chars: int = 5000
 ) -> Verdict:
-    """Drop JSON and YAML files that are too short to say anything or so long that they are data.
+    """Drop JSON and YAML files that are very short, or so long that they are data.
 
     >>> check_data_size("{}", "package.json").reason
     'data_size'
@@ -97,7 +97,7 @@ def comment_ratio(text: str, path: str) -> float | None:
 def check_comment_ratio(
     text: str, path: str, *, min_ratio: float = 0.01, max_ratio: float = 0.8
 ) -> Verdict:
-    """Drop files with hardly a comment, or with hardly anything else."""
+    """Drop files with almost no comments, and files that are almost only comments."""
     ratio = comment_ratio(text, path)
     if ratio is not None and not min_ratio <= ratio <= max_ratio:
         return drop("comment_ratio", f"{ratio:.3f}")

@@ -2,9 +2,9 @@
 
 `leading_comments` walks down from the top of a file, in the comment syntax of its language, and
 stops at the first line that is neither blank nor a comment. It reads no further, so its cost is
-that of the header, not of the file. Some lines are *asides*: no comment to judge, but no reason to
-stop either. They are a shebang, a coding line, a `<?php` tag, an XML declaration, an include
-guard, a Go build tag, a linter's instruction.
+that of the header, not of the file. Some lines are *asides*: they are not comments, but do not end
+the search either. Such are a shebang, a coding line, a `<?php` tag, an XML declaration, an include
+guard, a Go build tag, and an instruction to a linter.
 """
 
 import re

@@ -41,7 +41,7 @@ class Header(NamedTuple):
     """A file without its notices, and what they say."""
 
     text: str
-    notice: str  # the lines that went, without comment markers; "" if there were none
+    notice: str  # the removed lines without comment markers; "" if there were none
 
 
 def strip_license_header(text: str, path: str) -> str:
@@ -53,7 +53,7 @@ def strip_license_header(text: str, path: str) -> str:
 
     Args:
         text: normalised (`filters.github.quality.normalize_source`).
-        path: says the language.
+        path: decides the language.
 
     >>> strip_license_header("#!/bin/sh\n# Copyright 2020 A\n\n# Builds B.\nmake", "b.sh")
     '#!/bin/sh\n\n# Builds B.\nmake'
@@ -91,7 +91,7 @@ def split_header(text: str, path: str) -> Header:
 
 
 def strip_header_redpajama(text: str) -> str:
-    r"""Remove what RedPajama v1 removes, for comparisons with it.
+    r"""Remove the headers that RedPajama v1 removes, for comparisons with it.
 
     The first `/* */` comment of the file goes if it says "copyright", wherever it is, and that is
     all; in a file without one, every leading line that is empty or starts with `//`, `#` or `--`
@@ -144,7 +144,7 @@ def _rewrite(comment: str, piece: Piece, syntax: Syntax, file_name: str) -> tupl
 
 
 def _frame(first_line: str, piece: Piece) -> tuple[str, str]:
-    """Return what a block comment's first and last line look like without their text."""
+    """Return the first and the last line of a block comment without their text."""
     indentation = first_line[: len(first_line) - len(first_line.lstrip())]
     if piece.opener.startswith("\n"):  # `=head1 NAME`: any command opens a POD block
         return ("=begin" if piece.closer == "\n=end" else "=pod"), piece.closer.strip()
@@ -204,7 +204,7 @@ def _empty_regions(rewritten: list[str]) -> None:
 
 
 def _join(text: str, pieces: list[Piece], rewritten: list[str]) -> str:
-    """Put a file together again; where a comment was, keep one of the two gaps around it."""
+    """Join the pieces of a file; where a comment was removed, keep one of the gaps around it."""
     kept: list[str] = []
     gap = ""
     position = 0

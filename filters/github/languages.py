@@ -1,4 +1,4 @@
-"""Name the language of a file whose extension several languages share, by its text.
+"""Find the language of a file by its text, if several languages share its extension.
 
 `.h` is C, C++ or Objective-C, `.m` Objective-C or MATLAB, `.pl` Perl or Prolog. Only words that
 one of the languages has and the others lack decide, outside of comments. Where the text has none of
@@ -12,9 +12,9 @@ from typing import Final
 
 from filters.github.paths import extension_of, language_of
 
-_MAX_CHARS: Final = 200_000  # of a file that are looked at
+_MAX_CHARS: Final = 200_000  # characters of a file that are looked at
 _COMMENTS: Final = re.compile(r"/\*(?:.*?\*/|.*)|//[^\n]*", re.DOTALL)
-_FOR_CPP: Final = re.compile(  # what a C header holds for C++ alone
+_FOR_CPP: Final = re.compile(  # parts of a C header that only C++ reads
     r"^[ \t]*#[ \t]*if(?:def|[ \t]+defined)?\b[^\n]*\b__cplusplus\b(?![ \t]*[<>])"
     r".*?^[ \t]*#[ \t]*(?:else|endif)\b",
     re.DOTALL | re.MULTILINE,

@@ -70,7 +70,7 @@ def check_license(
     """Keep files of repositories under an allowed licence.
 
     Args:
-        license: the repository's key, or None where it has no row in the `licenses` table.
+        license: the repository's key, or None if it has no row in the `licenses` table.
         allowed: lower-case keys that pass; the key is trimmed and lower-cased first.
         profile: "redpajama" ignores ``allowed`` and takes what its query takes: every key that
             starts, as written, with one of `REDPAJAMA_PREFIXES`.
@@ -88,7 +88,7 @@ def check_license(
 
 
 def spdx_id(key: str) -> str | None:
-    """Return the SPDX identifier of a BigQuery licence key; None for a key that is not known.
+    """Return the SPDX identifier of a BigQuery licence key, or None for an unknown key.
 
     >>> spdx_id("apache-2.0"), spdx_id("other")
     ('Apache-2.0', None)

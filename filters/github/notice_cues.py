@@ -1,9 +1,9 @@
-"""Words by which a licence or copyright notice is known, and words that only speak of one.
+"""Words that mark a licence or copyright notice, and words that only mention one.
 
 A cue alone decides nothing: "licensed under the MIT licence" is a notice, and "checks that each
-file is licensed under the MIT licence" is documentation. So each sentence is asked twice: whether
-it has a cue, and whether it begins as a sentence about a program does. Formulas that nobody writes
-but in a notice ("permission is hereby granted") count in any sentence, unless they are quoted.
+file is licensed under the MIT licence" is documentation. So two things are checked for each
+sentence: whether it has a cue, and whether it begins like a sentence about a program. Formulas that
+occur only in notices ("permission is hereby granted") count in any sentence, unless quoted.
 """
 
 import re
@@ -12,18 +12,18 @@ from typing import Final
 from filters.github.generated import GENERATED_HINTS, unquoted
 
 # Texts are searched with their blanks collapsed; for all but the copyright patterns, in lower case.
-# What follows the word where it is the topic of a text and not the beginning of a notice.
+# What follows the word if it is the topic of a text and not the beginning of a notice.
 _TOPIC: Final = r"""
     (?!\W+(?:and\ |&\ )?(?:licen[sc]e\ )?(?:headers?|lines?|check\w*|years?|notices?|fields?|texts?
       |stamps?|strings?|holders?|owners?|statements?|tools?|tests?|scan\w*|pars\w+|detect\w+|updat\w+
       |insert\w*|symbols?|signs?|laws?|information|comments?|blocks?|banners?|templates?)\b)
 """
-# A sentence that begins so is no sentence about a program, whatever it quotes.
+# A sentence that begins like this is not about a program, whatever it quotes.
 _NOTICE_STARTS: Final = (
     "Copyright", "COPYRIGHT", "Licensed", "Permission", "Redistribution", "THE ", "THIS ", "You ",
     "Unless ", "Use of ", "Neither ", "Distributed ",
 )  # fmt: skip
-# What no sentence about a program has, unless it quotes it.
+# Words that no sentence about a program has, unless it quotes them.
 _COPYRIGHT: Final = re.compile(
     rf"""
       (?i: ^(?:</?)?[@:]?copyright\b ){_TOPIC}
@@ -65,7 +65,7 @@ _LEGAL_PATTERNS: Final = tuple(
         "warrant": r"\b(?:without|no)\ (?:any\ )? (?:express\ or\ implied\ )? warrant",
     }.items()
 )
-# Says nothing on its own; beside a licence notice it is part of it.
+# Lines that are part of a licence notice beside them, but are no notice by themselves.
 _CONTINUES: Final = re.compile(
     r"""
       ^(?:head\d\ )? (?:licen[sc]e | copyright) | (?:begin|end)\W{1,3}licen[sc]e
@@ -146,12 +146,12 @@ _BEGINS_AS_NOTICE: Final = re.compile(
 
 
 def has_hint(comment: str) -> bool:
-    """Tell whether a comment may hold a notice, its lines broken anywhere; most do not."""
+    """Return whether a comment may hold a notice, wherever its lines break; most do not."""
     return any(map(comment.lower().__contains__, _HINT_WORDS))
 
 
 def is_legal(text: str, *, docstring: bool = False) -> bool:
-    """Tell whether a group of lines is a licence or copyright notice by a cue of its own.
+    """Return whether a group of lines is a licence or copyright notice by a cue of its own.
 
     Args:
         text: the group, blanks collapsed.
@@ -178,12 +178,12 @@ def is_legal(text: str, *, docstring: bool = False) -> bool:
 
 
 def continues(text: str) -> bool:
-    """Tell whether a group of lines may belong to the licence notice beside it."""
+    """Return whether a group of lines may belong to the licence notice beside it."""
     return _CONTINUES.search(text.lower()) is not None
 
 
 def documents(text: str) -> bool:
-    """Tell whether a sentence begins as one that says what a program does.
+    """Return whether a sentence begins like one that says what a program does.
 
     >>> documents("Prints the licenses of all files."), documents("Portions of the code are by A.")
     (True, False)

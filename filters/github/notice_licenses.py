@@ -138,7 +138,7 @@ def other_license(expression: str | None, license_key: str | None) -> str | None
 
 @lru_cache(2048)  # a repository has one notice in many of its files
 def notice_license(notice: str) -> str | None:
-    """Return the licence that a notice states, as an SPDX expression; None if it names none.
+    """Return the licence that a notice states as an SPDX expression, or None if it names none.
 
     Several licences are joined with OR where the notice leaves the choice, else with AND. "BSD
     licence" without its text is no name: it points at a file of the repository.
@@ -172,7 +172,7 @@ def notice_license(notice: str) -> str | None:
 
 
 def is_strong_copyleft(expression: str) -> bool:
-    """Tell whether an SPDX expression leaves no way around the GPL, the AGPL or the SSPL.
+    """Return whether an SPDX expression allows no licence but the GPL, the AGPL or the SSPL.
 
     >>> is_strong_copyleft("MIT AND GPL-2.0-only"), is_strong_copyleft("(GPL-2.0-only OR MIT)")
     (True, False)

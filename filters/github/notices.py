@@ -1,4 +1,4 @@
-"""Say which lines of a comment are a notice, and which document the file.
+"""Find the lines of a comment that are a notice, and those that document the file.
 
 A comment is read in groups of lines: paragraphs, split further where a line begins a notice, a tag
 (`@license`) or a sentence of another kind, since authors often write them without a blank line
@@ -71,7 +71,7 @@ def notice_lines(
     docstring: bool = False,
     contents: Sequence[str] | None = None,
 ) -> list[bool | None]:
-    """Say of each line of a comment whether it belongs to a notice.
+    """Return for each line of a comment whether it belongs to a notice.
 
     Args:
         lines: of one comment, without its markers.
@@ -131,7 +131,7 @@ def notice_lines(
 def _examples(
     lines: Sequence[str], groups: Sequence[Sequence[int]], texts: Sequence[str]
 ) -> list[bool]:
-    """Say of each group whether it is an example: indented, below a sentence that ends in ":"."""
+    """Return whether each group is an example: indented, below a sentence that ends in ":"."""
     examples = [False] * len(groups)
     indentation = [len(lines[group[0]]) - len(lines[group[0]].lstrip()) for group in groups]
     base: int | None = None
@@ -163,7 +163,7 @@ def _split_groups(lines: Sequence[str], *, generated: bool) -> tuple[list[list[i
 
 
 def _begins_group(line: str, line_above: str, *, generated: bool) -> bool:
-    """Tell whether a group begins on a line although the one above is not empty."""
+    """Return whether a group begins on a line although the line above is not empty."""
     if _BEGINS_GROUP.match(line) or _METADATA_FIELD.match(line):
         # "... written by A and" / "maintained by B"
         return not (line[0].islower() and _OPEN_END.search(line_above))
@@ -178,13 +178,13 @@ def _begins_group(line: str, line_above: str, *, generated: bool) -> bool:
 
 
 def _is_notice_line(line: str) -> bool:
-    """Tell a line that is part of a notice and may be its last."""
+    """Return whether a line is part of a notice and may be its last."""
     lowered = line.lower()
     return lowered.endswith(_NOTICE_ENDS) or any(map(lowered.__contains__, _NOTICE_WORDS))
 
 
 def _is_sentence(line: str) -> bool:
-    """Tell "This script builds the manual" and "Main entry point." from the rest of a name."""
+    """Return whether a line is a phrase such as "Main entry point.", and not part of a name."""
     words = line.split()
     if line.endswith(".") and any(map(_is_content, words)):
         return True
@@ -193,12 +193,12 @@ def _is_sentence(line: str) -> bool:
 
 
 def _is_content(word: str) -> bool:
-    """Tell a word of a sentence from one that names hold as well, such as "of"."""
+    """Return whether a word is one of a sentence, and not one that names also have ("of")."""
     return word.rstrip(".,").isalpha() and word[0].islower() and word not in _NAME_PARTS
 
 
 def _goes_on(text: str, lines: Sequence[str], file_name: str) -> bool:
-    """Tell whether the group beside a licence notice belongs to it."""
+    """Return whether the group beside a licence notice belongs to it."""
     if documents(text):
         return False
     if continues(text):
@@ -214,7 +214,7 @@ def _goes_on(text: str, lines: Sequence[str], file_name: str) -> bool:
 
 
 def _only_names(text: str, file_name: str) -> bool:
-    """Tell "File: src/foo.c" and "htop - Row.c" from "foo.c: parses options."."""
+    """Return whether a line only names the file ("File: src/foo.c") and does not describe it."""
     if not file_name or file_name not in text or len(text.split()) > _FILE_NAME_MAX_WORDS:
         return False
     before, _, after = text.partition(file_name)
@@ -224,7 +224,7 @@ def _only_names(text: str, file_name: str) -> bool:
 
 
 def _is_title(text: str) -> bool:
-    """Tell a name above a notice from a phrase about the code."""
+    """Return whether a line above a notice is a name, and not a phrase about the code."""
     words = text.split()
     if len(words) > _TITLE_MAX_WORDS or text.endswith((".", "!", "?", ":")):
         return False

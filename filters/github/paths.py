@@ -1,4 +1,4 @@
-"""What the path of a GitHub file says: whether to read it at all, and its language.
+"""Decide by the path of a GitHub file whether it is kept, and find its language.
 
 The cheap gates before any text is touched. The default follows the paper's intent (source code
 that people wrote); the `redpajama` profile keeps what RedPajama v1 keeps, quirks included.
@@ -158,7 +158,7 @@ _NO_FILE: Final[Mapping[int | str | None, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class PathRules:
-    """Which rules of the path gate are on. All of them are by default."""
+    """Which rules on paths are on; by default all are."""
 
     symlinks: bool = True  # the blob of a link is the path it points to; a submodule has none
     certificates: bool = True  # `*.crt`
@@ -178,7 +178,7 @@ def check_path(
     *,
     rules: PathRules = DEFAULT_PATH_RULES,
 ) -> Verdict:
-    """Drop files that are no source code of this repository, by path and mode alone.
+    """Drop files that are not source code of this repository, by path and mode alone.
 
     Args:
         path: inside the repository, with "/" between folders.
@@ -268,7 +268,7 @@ def _name(path: str) -> str:
 
 
 def _is_vendored(folders: list[str], extension: str) -> bool:
-    """Tell whether a file lies in a folder for the code of other projects."""
+    """Return whether a file is in a folder for the code of other projects."""
     if not _VENDORED_FOLDERS.isdisjoint(folders):
         return True
     if _VENDORED_IN_PLACES.isdisjoint(folders):
@@ -277,7 +277,7 @@ def _is_vendored(folders: list[str], extension: str) -> bool:
 
 
 def is_prose(path: str) -> bool:
-    """Tell whether a file holds prose by its extension, such as `.md`, `.rst` or `.txt`.
+    """Return whether a file holds prose, by an extension such as `.md`, `.rst` or `.txt`.
 
     >>> is_prose("docs/Guide.MD"), is_prose("src/guide.py")
     (True, False)
@@ -286,7 +286,7 @@ def is_prose(path: str) -> bool:
 
 
 def _is_license_file(name: str, lowered: str) -> bool:
-    """Tell `LICENSE-MIT`, `COPYING.md`, `license.txt` from code such as `license.py`.
+    """Return whether a name is that of a licence (`LICENSE-MIT`), and not of code (`license.py`).
 
     Upper-case names are licences by convention, whatever follows; in any other case the rest of
     the name must be that of a text.

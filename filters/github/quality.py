@@ -1,4 +1,4 @@
-"""Normalising, measuring and judging the text of source files.
+"""Normalise, measure and filter the text of source files.
 
 LLaMA (arXiv:2302.13971v1, section 2.1, "Github") filters "low quality files with heuristics based
 on the line length or proportion of alphanumeric characters" and gives no thresholds. The defaults
@@ -25,7 +25,7 @@ _ASCII_NOT_ALPHA: Final = bytes(code for code in range(128) if not chr(code).isa
 
 
 def normalize_source(text: str, *, keep_mark: bool = False) -> str:
-    r"""Give a decoded file the form that every later filter expects.
+    r"""Return a decoded file in the form that every later filter expects.
 
     Line ends become "\n", one byte order mark goes, and a lone surrogate (a broken escape in a
     JSON export) becomes U+FFFD, since no UTF-8 file can hold it. With ``keep_mark`` the mark stays,
@@ -44,7 +44,7 @@ def normalize_source(text: str, *, keep_mark: bool = False) -> str:
 
 
 def check_binary_like(text: str, *, max_replacement_ratio: float = 0.01) -> Verdict:
-    r"""Drop what is no text: a NUL, or more than 1 % U+FFFD from a failed decoding.
+    r"""Drop files that are not text: with a NUL, or with more than 1 % U+FFFD.
 
     >>> check_binary_like("PK\x00").reason
     'binary_like'
@@ -59,7 +59,7 @@ def check_binary_like(text: str, *, max_replacement_ratio: float = 0.01) -> Verd
 
 
 class SourceStatistics(NamedTuple):
-    """What the heuristics measure; the `meta` fields of a GitHub document."""
+    """The statistics that the heuristics use, and `meta` fields of a GitHub document."""
 
     line_count: int
     max_line_length: int  # code points, line end not counted
@@ -89,7 +89,7 @@ def source_statistics(text: str) -> SourceStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """When a source file is dropped. The bounds themselves are kept; None switches a rule off."""
+    """Bounds of the rules on source files. A value at a bound passes; None switches a rule off."""
 
     max_line: int | None = 1000  # code points
     mean_line: float | None = 100.0  # code points, line ends counted
@@ -106,7 +106,7 @@ REDPAJAMA_THRESHOLDS: Final = Thresholds(min_alpha_per_token=1.5)
 def thresholds_by_extension(
     table: Mapping[str, Mapping[str, float | None]], *, default: Thresholds = DEFAULT_THRESHOLDS
 ) -> dict[str, Thresholds]:
-    """Read a table such as BigCode's: one row an extension, what a row leaves out is ``default``.
+    """Read a table such as BigCode's: one row per extension, with gaps filled by ``default``.
 
     Raises:
         ValueError: a row has a key that is no field of `Thresholds`.
@@ -192,7 +192,7 @@ def _check_alphabetic(
 
 
 def clean_key(text: str) -> str:
-    r"""Return what two copies of a file share: no spaces at line ends, no outer blank lines.
+    r"""Return a text without spaces at line ends and without outer blank lines, as a key.
 
     The second key of exact duplicates is a digest of this, taken after header removal: the same
     code under another copyright year is one file.
