@@ -73,7 +73,7 @@ def test_more_unreadable_files_than_the_budget_end_the_run(
     damaged = Path(inputs[1])
     damaged.write_bytes(damaged.read_bytes()[:-100])
     error = _error(capsys, tmp_path / "run", inputs, "--max-failed-files", "0")
-    assert "1 of 6 inputs cannot be read, 0 may fail" in error
+    assert "1 of 6 inputs cannot be read, and 0 may fail" in error
     assert "raise --max-failed-files" in error
 
 
