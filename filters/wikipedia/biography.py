@@ -4,7 +4,7 @@
 Nearly every biography of the Italian Wikipedia starts with this template and goes on behind it:
 without its sentence the page says what a person is known for, and not who it is. Its arguments are
 the parts of one sentence with an order and a grammar of their own, which no pattern of
-`filters.wikipedia.rules` can say; hence a module for one template (spec/sources.md, section 2.4).
+`filters.wikipedia.rules` can say; hence a module for one template (docs/rules/sources.md 2.4).
 
     Nome Cognome (LuogoNascita, GiornoMeseNascita AnnoNascita – LuogoMorte, GiornoMeseMorte
     AnnoMorte) è stato un Attività, Attività2 e Attività3 Nazionalità PostNazionalità.

@@ -1,4 +1,4 @@
-"""The gaps that removals leave in running text, closed (spec/sources.md, section 2.4).
+"""The gaps that removals leave in running text, closed (docs/rules/sources.md 2.4).
 
 Where a template, reference or file stood, two blanks meet, a comma follows a blank, parentheses are
 empty. `repair_gaps` looks at both sides of each removal, and nowhere else: what the writer typed

@@ -1,8 +1,8 @@
 """The introduction of an encyclopedia article: what cc_net's language models are trained on.
 
-cc_net takes the field `opening_text` of Wikipedia's search dumps (`spec/web.md` 6.1), the text up
-to the first heading. In the text of an article as our Wikipedia source writes it, headings are
-plain lines between blank lines (`spec/sources.md` 2.6), so they are told by their form.
+cc_net takes the field `opening_text` of Wikipedia's search dumps (docs/rules/web.md 6.1), the text
+up to the first heading. In the text of an article as our Wikipedia source writes it, headings are
+plain lines between blank lines (docs/rules/sources.md 2.6), so they are told by their form.
 """
 
 import unicodedata

@@ -2,7 +2,7 @@
 
 External links, behaviour switches and language variants are replaced in the whole text; headings,
 lists and apostrophes line by line. Then the gaps that removals left are closed and headings without
-content go (spec/sources.md, sections 2.3, 2.4 and 2.6).
+content go (docs/rules/sources.md 2.3, 2.4 and 2.6).
 
 Blanks in running text become one, whoever made them: a browser shows one, so that is what readers
 of the page see, and writers do not notice a second. Code, `<pre>` and `<nowiki>`, which are put
@@ -193,7 +193,7 @@ def _variant(match: re.Match[str]) -> str:
 
 
 def _clear_strays(text: str, site: Site) -> str:
-    """Remove what is plainly no text behind marks without an end (spec/sources.md, section 2.7)."""
+    """Remove what is plainly no text behind marks without an end (docs/rules/sources.md 2.7)."""
     unlinked = site.file_names | site.category_names | site.language_codes
     pieces = _STRAYS.split(text)
     marks = _STRAYS.findall(text)

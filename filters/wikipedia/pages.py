@@ -1,4 +1,4 @@
-"""Which pages of a Wikipedia become documents (``spec/sources.md`` 2.2)."""
+"""Which pages of a Wikipedia become documents (docs/rules/sources.md 2.2)."""
 
 from filters.verdict import KEEP, Verdict, drop
 from filters.wikipedia.sites import Site, is_redirect

@@ -1,4 +1,4 @@
-"""The web pages that a wiki page cites as its references (``spec/web.md`` 8.3).
+"""The web pages that a wiki page cites as its references (docs/rules/web.md 8.3).
 
 Regular expressions over whole dumps miss citations with a name or over several lines, and cut
 addresses at entities. Here a page's ``<ref>`` elements are found first, then the addresses in them,

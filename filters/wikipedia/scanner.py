@@ -4,7 +4,7 @@ One pattern finds the marks; an explicit stack holds what is open. Runs of brace
 MediaWiki's preprocessor: a closing run takes three braces for an argument or two for a template
 from the innermost opening run, as long as both have them. Where marks do not match, the scanner is
 kinder than MediaWiki, which shows the markup: what is closed is closed, and a mark without a
-partner goes alone (spec/sources.md, section 2.7). A link without an end is over at the end of its
+partner goes alone (docs/rules/sources.md 2.7). A link without an end is over at the end of its
 paragraph; a file with a caption, at the end of the page.
 """
 
@@ -23,7 +23,7 @@ from filters.wikipedia.markers import (
 )
 from filters.wikipedia.nodes import Renderer
 
-MAX_DEPTH: Final = 100  # constructs in each other (spec/sources.md, section 2.7)
+MAX_DEPTH: Final = 100  # constructs in each other (docs/rules/sources.md 2.7)
 
 # Most links and templates hold no others and are found whole; the look-arounds leave longer runs of
 # braces to the stack. Every quantifier is possessive and stops at the next mark.

@@ -1,7 +1,7 @@
 """What a Wikipedia calls things: namespaces, redirects, disambiguation pages, inline templates.
 
 Wikitext is localised. The names that a parser must know are data, one JSON file per language in
-`data/wikipedia/` and `all.json` for what all of them share (spec/sources.md, sections 2.2, 2.4 and
+`data/wikipedia/` and `all.json` for what all of them share (docs/rules/sources.md 2.2, 2.4 and
 2.5). A dump's own `siteinfo` and a user's JSON of the same form are added on top:
 
 - lists of names: `file_names`, `category_names`, `template_names`, `redirect_words` (with "#"),
@@ -172,7 +172,7 @@ def load_site(
 def is_redirect(text: str, site: Site) -> bool:
     """Tell whether a page's wikitext is a redirect, by its first word.
 
-    A fallback for where the dump's `<redirect>` is missing (spec/sources.md, section 2.2): leading
+    A fallback for where the dump's `<redirect>` is missing (docs/rules/sources.md 2.2): leading
     white space is allowed, and the English word holds in all languages.
     """
     start = text.lstrip("\ufeff \t\r\n\v\f\u00a0")

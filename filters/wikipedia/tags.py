@@ -278,7 +278,7 @@ _LAYOUT: Final[dict[_Kind, str]] = {"break": BREAK, "block": BLOCK, "paragraph":
 def strip_tags(text: str, math: Math = "latex") -> tuple[str, list[str]]:
     """Return the text without comments and tags, and the pieces put aside, by number.
 
-    An extension tag that is never closed ends with its paragraph (spec/sources.md, section 2.7).
+    An extension tag that is never closed ends with its paragraph (docs/rules/sources.md 2.7).
 
     >>> strip_tags("a<!-- b --> <small>c</small><ref>d</ref>")[0].replace(REMOVED, "~")
     'a~ c~'

@@ -1,7 +1,7 @@
 """Templates that stand for a value in running text: numbers, units, dates, words, characters.
 
 Dropping every template takes them out of the sentence: "an area of {{convert|5|km2}} and" became
-"an area of  and". The families of spec/sources.md, section 2.4, are rendered here without a
+"an area of  and". The families of docs/rules/sources.md 2.4, are rendered here without a
 template engine; `filters.wikipedia.sites` knows their names in each language. Infoboxes, citations
 and all others are dropped.
 """

@@ -1,7 +1,7 @@
 """MediaWiki's wikitext to plain text (LLaMA, arXiv:2302.13971v1, section 2.1, "Wikipedia").
 
 The paper removes "hyperlinks, comments and other formatting boilerplate". A page takes four steps
-(the rules are in spec/sources.md, sections 2.3 to 2.7):
+(the rules are in docs/rules/sources.md 2.3 to 2.7):
 
 1. `strip_tags` removes comments and tags, and puts aside what is not parsed.
 2. `scan` renders templates, links and tables, innermost first. Where their marks can be read in
@@ -26,7 +26,7 @@ from filters.wikipedia.sites import Site
 from filters.wikipedia.tags import strip_tags
 from filters.wikipedia.templates import Page, render_template
 
-MAX_PARSED_CHARS: Final = 4_000_000  # 4 MB (spec/sources.md, section 2.7)
+MAX_PARSED_CHARS: Final = 4_000_000  # 4 MB (docs/rules/sources.md 2.7)
 
 Path: TypeAlias = Literal["fast", "parser", "fallback"]
 Parse: TypeAlias = Callable[[str, Renderer], str]

@@ -162,7 +162,9 @@ def check_language(
 def measure_perplexity(
     text: str, language: str, *, models: LanguageModels, scored: frozenset[str], per_line: bool
 ) -> float | None:
-    """Return the perplexity of a page, None if there is no model for its language (6.3).
+    """Return the perplexity of a page, None without a model for its language.
+
+    The rule is docs/rules/web.md 6.3.
 
     Raises:
         MachineError: there was one when the run was planned, and this machine lacks it.

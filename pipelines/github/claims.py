@@ -33,14 +33,8 @@ from pipelines.github.files import (
     file_rows,
     read_table,
 )
-from pipelines.joins.claims import (
-    LocalWinners,
-    RowVerdicts,
-    digest_key,
-    local_winners,
-    order_of,
-    readable,
-)
+from pipelines.joins.claims import RowVerdicts, digest_key, readable
+from pipelines.joins.decisions import LocalWinners, local_winners, order_of
 from pipelines.readers.rows import BadRow
 
 STAGE = "github.blob"

@@ -1,7 +1,7 @@
 """The tables of BigQuery's `github_repos`, row by row, from any of its export formats.
 
 A row lacks what its table is for: it is a ``BadRow``. A number that is none, or a flag that is
-none, is only unknown: no file is lost for its size (spec sources 1.1 and 1.2, step 1).
+none, is only unknown: no file is lost for its size (docs/rules/sources.md 1.1 and 1.2, step 1).
 
 Of a Parquet file, every reader here reads all rows, or those of some row groups (``groups``: the
 first, and the one after the last), which have the numbers that they have in the file.

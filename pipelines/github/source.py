@@ -44,7 +44,8 @@ from pipelines.github.files import (
     records,
 )
 from pipelines.github.stages import cleaning, gates, load_counter
-from pipelines.joins.claims import Claims, RowVerdicts, deciding, digest_key, look_up
+from pipelines.joins.claims import Claims, RowVerdicts, deciding, digest_key
+from pipelines.joins.decisions import look_up
 from pipelines.joins.settle import Settle
 from pipelines.storage.files import find_inputs
 

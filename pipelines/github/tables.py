@@ -10,7 +10,7 @@ from pipelines.readers.rows import Layout, NullRule, UnreadableFile
 
 
 class Table(StrEnum):
-    """The tables of the data set (spec sources 1.1), and the reference query's join of them."""
+    """The tables of the data set (docs/rules/sources.md 1.1), and their join."""
 
     CONTENTS = "contents"
     FILES = "files"
@@ -19,7 +19,7 @@ class Table(StrEnum):
     JOINED = "joined"  # rows that hold content, repo_name and path
 
 
-# `content` holds text below 1 MiB, and NULL for the rest (spec sources 1.1).
+# `content` holds text below 1 MiB, and NULL for the rest (docs/rules/sources.md 1.1).
 MAX_CONTENT_BYTES = 1 << 20
 CONTENT_IS_NULL = NullRule(
     ("binary", "size"), lambda binary, size: bool(binary) or (size or 0) >= MAX_CONTENT_BYTES

@@ -28,15 +28,13 @@ from pipelines.engine.steps import GroupStep, Step, Topic, UnitStep, Verdicts
 from pipelines.engine.units import Part, Unit
 from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, Workspace
 from pipelines.joins.claims import (
-    LocalWinners,
     RowVerdicts,
     decide_group,
     deciding,
-    first_wins,
-    local_winners,
     readable,
     refuse_to_set_aside,
 )
+from pipelines.joins.decisions import LocalWinners, first_wins, local_winners
 from pipelines.storage import files as storage
 
 

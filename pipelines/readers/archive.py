@@ -2,7 +2,7 @@
 
 A record ends where its Content-Length says, if that is so: line ends and a further record, the end
 of a gzip member or of the file must follow. Where they do not, the length is wrong, and the record
-goes on to the next header (``spec/web.md`` 2.5). What is no record is a ``BadRecord``; nothing
+goes on to the next header (docs/rules/web.md 2.5). What is no record is a ``BadRecord``; nothing
 is passed over in silence.
 
 Why not a library's iterator: fastwarc 2.0.1 ends without a word at an empty gzip member, at a
@@ -36,7 +36,7 @@ TOO_FAR = -1  # the next header is more than MAX_BLOCK_BYTES away
 # A version line and the start of a named field; a page that quotes "WARC/1.0" has no field there.
 # It need not start a line: the record before it may be cut anywhere.
 HEADER = re.compile(rb"(WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n(?i:WARC-|Content-)[A-Za-z-]{1,40}:)")
-# The line that ends a record for cc_net, whatever follows it (spec/web.md 2.2, fact 4).
+# The line that ends a record for cc_net, whatever follows it (docs/rules/web.md 2.2, fact 4).
 VERSION_LINE = re.compile(rb"(?m:^)[ \t\r]{0,80}(WARC/1\.0[ \t\r]{0,80}\n)")
 FIRST_LINE = re.compile(rb"WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n")
 TYPE = re.compile(rb"(?i)\nWARC-Type:")

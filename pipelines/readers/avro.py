@@ -1,4 +1,4 @@
-"""Rows of an Avro object container file, as BigQuery exports them (spec sources 1.1)."""
+"""Rows of an Avro object container file, as BigQuery exports them (docs/rules/sources.md 1.1)."""
 
 import bz2
 import io

@@ -1,4 +1,4 @@
-"""BigQuery exports: Parquet, Avro and JSON lines, as rows of plain values (spec sources 1.1).
+"""BigQuery exports: Parquet, Avro and JSON lines, as rows of values (docs/rules/sources.md 1.1).
 
 The three formats give equal rows, but for what JSON leaves open: INT64 columns arrive as strings,
 and NULL columns are absent. The format is told by the first bytes of the file, not by its name.

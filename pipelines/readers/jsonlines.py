@@ -1,4 +1,4 @@
-"""Rows of JSON lines, plain or gzipped, as BigQuery exports them (spec sources 1.1).
+"""Rows of JSON lines, plain or gzipped, as BigQuery exports them (docs/rules/sources.md 1.1).
 
 A line that is not a JSON object is a bad row; blank lines are not rows. A NULL column is absent.
 """

@@ -1,4 +1,4 @@
-"""Rows of a Parquet file, column by column and in small batches (spec sources 1.1).
+"""Rows of a Parquet file, column by column and in small batches (docs/rules/sources.md 1.1).
 
 Memory is flat: a row group is decoded page by page, in batches of about ``BATCH_BYTES``, and of
 ``MAX_BATCH_BYTES`` at most: a dictionary can make gigabytes of a few bytes, so that its own size

@@ -1,4 +1,4 @@
-"""Pages of a WARC file: text made of the HTML of its responses (``spec/web.md`` 2.4, an option).
+"""Pages of a WARC file: text made of the HTML of its responses (docs/rules/web.md 2.4, an option).
 
 LLaMA read WET files. A page from here has the same fields; what made its text stands in
 ``extractor``.

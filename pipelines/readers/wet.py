@@ -1,4 +1,4 @@
-"""Pages of a Common Crawl WET file (``spec/web.md`` 2.2, 2.3 and 2.5).
+"""Pages of a Common Crawl WET file (docs/rules/web.md 2.2, 2.3 and 2.5).
 
 A page is what cc_net makes of a `conversion` record: the first line of the body is the title, the
 other lines are the text. Bad records are counted by reason; a page that was repaired says so.
@@ -27,7 +27,7 @@ MAX_PAGE_LINES = 1 << 20  # of a block of at most 16 MiB; each takes some 60 byt
 
 @dataclass(slots=True)
 class WetPage:
-    """One page, with the fields of ``spec/web.md`` 2.3."""
+    """One page, with the fields of docs/rules/web.md 2.3."""
 
     row: int  # number of the record among the documents of its file, from 0, counting bad rows
     url: str  # up to the first space

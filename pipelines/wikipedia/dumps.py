@@ -1,4 +1,4 @@
-"""Wikipedia's dump files as work units (``spec/sources.md`` 2.1).
+"""Wikipedia's dump files as work units (docs/rules/sources.md 2.1).
 
 A multistream dump is cut where one of its bzip2 streams begins with a page. Its index would name
 those places, but the streams' own first bytes do as well: the plan looks for one near each cut, and

@@ -1,4 +1,4 @@
-"""MediaWiki's export XML, versions 0.3 to 0.11, as pages (``spec/sources.md`` 2.1).
+"""MediaWiki's export XML, versions 0.3 to 0.11, as pages (docs/rules/sources.md 2.1).
 
 A dump is read as a stream: expat tells where elements begin and end, and only the last revision of
 the page at hand is kept. Tags are known by their local names. What is damaged costs the page it is

@@ -1,4 +1,4 @@
-"""The web pages that Wikipedia cites, from its dumps (``spec/web.md`` 8.3)."""
+"""The web pages that Wikipedia cites, from its dumps (docs/rules/web.md 8.3)."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,7 @@
 """Wikipedia: articles in twenty languages (section 2.1, "Wikipedia", 4.5 % of the mixture).
 
-The inputs are dumps, ``pages-articles`` or ``pages-meta-history`` (``spec/sources.md`` 2). A record
-is a page:
+The inputs are dumps, ``pages-articles`` or ``pages-meta-history`` (docs/rules/sources.md 2). A
+record is a page:
 
 1. articles stay: no other namespace, no redirect, no other model than wikitext, no empty page;
 2. wikitext becomes text: markup goes, what templates say in running text stays;

@@ -1,4 +1,4 @@
-"""A page's wikitext to text, its parser in a process of its own (``spec/sources.md`` 2.7).
+"""A page's wikitext to text, its parser in a process of its own (docs/rules/sources.md 2.7).
 
 Most pages are read by a scanner of ours, whose time the budget of a document limits. The others go
 to ``mwparserfromhell``, which holds the interpreter lock for as long as it likes: a child process

@@ -21,7 +21,8 @@ import pyarrow as pa
 from pipelines.engine.claim_files import BUCKET_BYTES, Block, ClaimsFile, write_claims
 from pipelines.engine.documents import KEY_BYTES
 from pipelines.github.claims import decide_blobs
-from pipelines.joins.claims import deciding, first_wins, look_up
+from pipelines.joins.claims import deciding
+from pipelines.joins.decisions import first_wins, look_up
 from pipelines.joins.keys import drop_all, keep_first, keep_smallest_rank
 
 UNITS = 100

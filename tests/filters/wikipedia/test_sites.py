@@ -22,7 +22,7 @@ from filters.wikipedia.sites import (
 )
 from filters.wikipedia.text import to_text
 
-# Section 2.5 of spec/sources.md, line by line: file and media names, then category names.
+# docs/rules/sources.md 2.5, line by line: file and media names, then category names.
 NAMES = {
     "bg": ("Файл, Картинка, Медия", "Категория"),
     "ca": ("Fitxer, Imatge", "Categoria"),

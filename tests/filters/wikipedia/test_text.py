@@ -1,4 +1,4 @@
-"""Every construct of wikitext becomes what spec/sources.md, sections 2.3 to 2.7, says."""
+"""Every construct of wikitext becomes what docs/rules/sources.md 2.3 to 2.7, says."""
 
 import pytest
 

@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from pipelines.engine.claim_files import Block
 from pipelines.engine.documents import KEY_BYTES
 from pipelines.engine.packing import pack, unpack
-from pipelines.joins.claims import (
-    LocalWinners,
-    LostVerdictError,
-    RowVerdicts,
-    claims_of,
-    deciding,
-    digest_key,
-    first_wins,
-    local_winners,
-    look_up,
-)
+from pipelines.joins.claims import LostVerdictError, RowVerdicts, claims_of, deciding, digest_key
+from pipelines.joins.decisions import LocalWinners, first_wins, local_winners, look_up
 from tests.pipelines.joins.deciding import decide, sorted_rows
 
 Claim = tuple[str, bytes]  # key, rank

@@ -197,7 +197,7 @@ def test_a_status_that_is_none_is_refused(
 
 
 def test_a_file_that_is_no_dump_inside_is_borne_and_named(tmp_path: Path) -> None:
-    """As other inputs that cannot be read (DESIGN 3, "Bad input")."""
+    """As other inputs that cannot be read (docs/architecture.md)."""
     inputs = write_dumps(tmp_path / "in")
     Path(inputs[1]).write_bytes(b"<html>Not found</html>")
     assert curate(tmp_path / "run", inputs) == 0
@@ -210,7 +210,7 @@ def test_a_file_that_is_no_dump_inside_is_borne_and_named(tmp_path: Path) -> Non
 def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, date: str, units: int
 ) -> None:
-    """Units that were committed are not run again (DESIGN 3, "Commit and resume")."""
+    """Units that were committed are not run again (docs/architecture.md)."""
     inputs = write_dumps(tmp_path / "in", date=date)
     small = ("--unit-megabytes", "0.0001")
     assert curate(tmp_path / "whole", inputs, *small) == 0

@@ -80,7 +80,7 @@ def test_a_document_says_where_it_is_from(run: Path) -> None:
 
 
 def test_every_page_is_kept_rejected_or_bad(run: Path) -> None:
-    """Conservation, by number and by name (DESIGN 3)."""
+    """Conservation, by number and by name (docs/architecture.md)."""
     stats = _stats(run)
     pages = len(ENGLISH) + len(GERMAN)
     assert stats["records_read"] == pages == stats["documents"] + stats["rejected"]
