@@ -73,7 +73,7 @@ def run_locally(
                     for unit in schedule.waiting(step)
                 ]
                 deaths = schedule.workspace.attempts()  # in earlier steps and attempts
-                pool.run([_with_history(task, deaths, schedule) for task in tasks])
+                pool.run([_with_deaths(task, deaths, schedule) for task in tasks])
             else:
                 topic = step.topic.name
                 bytes_by_scope = schedule.claim_bytes(topic)
@@ -90,7 +90,7 @@ def run_locally(
                 )
 
 
-def _with_history(task: Task, deaths: dict[str, int], schedule: Schedule) -> Task:
+def _with_deaths(task: Task, deaths: dict[str, int], schedule: Schedule) -> Task:
     task = replace(task, deaths=deaths.get(task.name, 0))
     if task.deaths < MAX_DEATHS:
         return task
@@ -260,7 +260,7 @@ class _Pool:
                     left -= 1
                 elif not worker.process.is_alive():
                     self._workers[number] = _Worker(self._schedule, self._log)
-                    if task := self._replace_dead(worker):
+                    if task := self._report_death(worker):
                         queue.appendleft(task)
 
     def _answered(self, worker: _Worker) -> bool:
@@ -277,7 +277,7 @@ class _Pool:
             self._schedule.workspace.forgive(task.name)
         return True
 
-    def _replace_dead(self, worker: _Worker) -> Task | None:
+    def _report_death(self, worker: _Worker) -> Task | None:
         """Report that a worker died; return its task, which is tried again or set aside."""
         worker.close()
         how = f"exit code {worker.process.exitcode}"
