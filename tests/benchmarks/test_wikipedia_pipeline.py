@@ -8,6 +8,7 @@ from start to exit, imports included. MB are those of XML.
 import io
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,11 @@ import pytest
 
 from filters.wikipedia.references import reference_urls
 from filters.wikipedia.text import to_text
+from pipelines.engine.documents import Document
+from pipelines.engine.source import plan
 from pipelines.samples.dumps import WikiPage, multistream, whole_xml
 from pipelines.wikipedia.records import Page, read_pages
-from pipelines.wikipedia.source import WikipediaConfig, plan, read_unit, stages
+from pipelines.wikipedia.source import WIKIPEDIA, WikipediaConfig, converter, records, stages
 from pipelines.wikipedia.text import Wiki, site_of
 from tests.benchmarks.test_github_pipeline import measure
 
@@ -94,11 +97,16 @@ def test_pipeline(dump: tuple[Path, float], tmp_path: Path) -> None:
     path, megabytes = dump
 
     def loop() -> None:
-        for unit in plan(WikipediaConfig((str(path),))).units:
-            for document in read_unit(unit, {}, None):  # type: ignore[arg-type] # no ledger needed
-                for stage in stages(WikipediaConfig(()), Wiki("en")):
-                    if not stage(document).keep:  # type: ignore[arg-type] # no bad page in it
-                        break
+        for unit in plan(WIKIPEDIA, WikipediaConfig((str(path),))).units:
+            convert = converter(unit, {}, Counter())
+            steps = stages(WikipediaConfig(()), Wiki("en"))
+            for part in unit.parts:
+                for record in records(unit, part, Counter()):
+                    document = convert(record)
+                    assert isinstance(document, Document)
+                    for stage in steps:
+                        if not stage(document).keep:
+                            break
 
     print(f"\nplain loop: {megabytes / best(loop):.1f} MB/s of XML")
     for workers in (1, 2):
