@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("filters", "pipelines", "tokenizer", "mixtures", "trainer")
 
 # Libraries and models that filters use, each of them in one module.
-MODELS = {"fasttext", "kenlm", "mwparserfromhell", "sentencepiece", "tldextract"}
+MODELS = {"fasttext", "kenlm", "langdetect", "mwparserfromhell", "sentencepiece", "tldextract"}
 
 # What a package may import besides the standard library (docs/architecture.md).
 ALLOWED = {

@@ -1,0 +1,1 @@
+"""The rules of C4: pages, lines, sentences, language, bad words."""
