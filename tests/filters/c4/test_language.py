@@ -213,21 +213,34 @@ def test_long_texts(characters: int, unit: str, library: Detect, compiled: Detec
         assert compiled(given_text) == library(given_text)
 
 
+def begin(characters: int, removed: int) -> str:
+    """Return a text of which so many characters are taken out, as parts of URLs.
+
+    It has one word, so that the answer depends on what follows.
+    """
+    steps = [1000] * (removed // 1000 - 1) + [1000 + removed % 1000]
+    urls = "".join("http://a" + "z" * (step - 7) + "!" for step in steps)
+    return (urls + "chat" + "!" * characters)[:characters]
+
+
 @needs_extension
-@pytest.mark.parametrize("before", range(14_275, 14_325, 7))
+@pytest.mark.parametrize("end", [16_384, 14_300, 13_725])
 @pytest.mark.parametrize(
     "address",
-    ["http://" + "u" * 2076, "https://" + "u" * 2090, "x" * 64 + "@" + "y" * 510, "o\u0302" * 600],
+    ["http://" + "u" * 2076, "https://" + "u" * 2090, "x" * 64 + "@y" + "z" * 510, "e\u0301"],
 )
-def test_addresses_where_the_first_part_of_a_long_text_ends(
-    before: int, address: str, library: Detect, compiled: Detect
+def test_addresses_where_the_part_of_a_long_text_ends_that_is_read_first(
+    end: int, address: str, library: Detect, compiled: Detect
 ) -> None:
-    """A match that reaches over the end of the part that is looked at first is still one."""
-    filler = "https://example.org/" + "z" * 1980 + " one two "
-    text = ("Le chat. " * 40 + filler * 20)[:before] + address + " Die Katze schl\u00e4ft. " * 800
-    for shift in (0, 1500, 1_900, 2_050, 2_083):
-        moved = text[: before - shift] + text[before:]
-        assert compiled(moved) == library(moved)
+    """A match over that end is one, also where the ten-thousandth character is.
+
+    The ends are those of the part, of where URLs are certain in it, and of where mails are.
+    """
+    for before in (1, 2, 6, 8, 60, 65, 66):
+        for more in (0, 1, 2, 40):
+            text = begin(end - before, end - before - 10_000 + more) + address
+            text += "!\u00fcber die Katze, die auf der Matte schl\u00e4ft" * 400
+            assert compiled(text) == library(text)
 
 
 @needs_extension
@@ -236,6 +249,26 @@ def test_texts_of_nothing_but_addresses(library: Detect, compiled: Detect) -> No
     for address in ADDRESSES:
         text = f"{address} " * (150_000 // len(address)) + SENTENCES[1] * 3
         assert compiled(text) == library(text)
+
+
+@needs_extension
+def test_grams_that_no_text_has() -> None:
+    """A text has no two spaces, and what ends behind a space is read as the begin of a word."""
+    odd = [
+        Profile(
+            "aa", {" ": 9, "  ": 9, "a b": 9, "   ": 9, " a ": 3, "a": 2, "b": 1}, [20, 20, 20]
+        ),
+        Profile("bb", {"b": 5, "a ": 1, "\n": 7, "? ": 4, " a": 2, "AB": 3, "B": 2}, [20, 20, 20]),
+    ]
+    for text in ("a b", "a  b  a", " ", "AB Ab aB", "\n?", "b a b", "a"):
+        assert load_compiled(odd)(text) == load_library(odd)(text)
+
+
+def test_profiles_that_cannot_be_packed() -> None:
+    """Only grams of one to three characters, of the planes that are numbered."""
+    for gram in ("", "four", "\U00020000"):
+        with pytest.raises(ValueError, match="langdetect's profiles hold"):
+            pack_grams([Profile("aa", {"a": 1, gram: 1}, [9, 9, 9])])
 
 
 @needs_extension
