@@ -1,4 +1,5 @@
-/* Language answers of langdetect 1.0.9, bit for bit.
+/* Language answers of langdetect 1.0.9, bit for bit. langdetect is by Michal Danilak, after Nakatani
+   Shuyo's language-detection, both under the Apache License 2.0; its rules are written anew here.
 
    What takes the time in langdetect is done otherwise here: a character is looked up in one table
    that normalises and numbers it, grams are bits of a table or places of a hash table instead of
