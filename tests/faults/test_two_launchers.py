@@ -103,7 +103,7 @@ def test_a_launcher_that_slept_leaves_the_run_to_the_one_that_took_it_over(
     finally:
         process.resume()
     assert second.returncode == 0, error
-    assert "which has not been heard of for 10 minutes" in error
+    assert "which has not renewed its lock for 10 minutes" in error
     error = first.communicate(timeout=SECONDS)[1]
     assert first.returncode == 1
     (line,) = (line for line in error.splitlines() if not line.startswith("WARNING:"))

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.commoncrawl.source import CommonCrawlConfig, page_stages
-from pipelines.engine.units import Unit
+from pipelines.commoncrawl.config import CommonCrawlConfig
+from pipelines.commoncrawl.source import PARAGRAPHS
+from pipelines.commoncrawl.stages import page_stages
+from pipelines.engine.units import Part, Unit
 
 pytestmark = pytest.mark.data
 
@@ -36,10 +38,13 @@ def test_the_cases_are_there() -> None:
 def test_real_pages(case: dict[str, Any], tmp_path: Path) -> None:
     """Each kind of fault by the stages that it is about."""
     assert case["kind"] == "buckets_all", "no test for this kind: add one"
-    unit = Unit("a", "wet", "a.warc.wet.gz", 0)
+    unit = Unit("a", "wet", (Part("a.warc.wet.gz", 0),))
     config = partial(CommonCrawlConfig, input=("a",), models=str(tmp_path), langid="lid.bin")
     names = [
-        [stage.name for stage in page_stages(config(buckets=buckets), unit, {})]
+        [
+            stage.name
+            for stage in page_stages(config(buckets=buckets), PARAGRAPHS, frozenset(), unit, {})
+        ]
         for buckets in (("all",), ("head", "all"))
     ]
     assert ["commoncrawl.bucket" in stages for stages in names] == [False, True]
