@@ -65,6 +65,16 @@ def registered_domain(url: str) -> str:
     return ".".join(filter(None, (last, found.domain))).lower()
 
 
+def domain_parts(url: str) -> tuple[str, str]:
+    """Return the sub-domain and the registered domain of an address, with or without scheme.
+
+    >>> domain_parts("news.bbc.co.uk/1/hi")
+    ('news', 'bbc.co.uk')
+    """
+    found = _extract()(url)
+    return found.subdomain, f"{found.domain}.{found.suffix}"
+
+
 @functools.cache
 def _extract() -> tldextract.TLDExtract:
     """Return the parser of domains, with the list of suffixes that the package ships."""
