@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from pipelines import recipe, tokenize
+from pipelines.c4.source import C4
 from pipelines.commoncrawl.source import COMMONCRAWL
 from pipelines.engine.errors import RunError, one_line
 from pipelines.engine.launch import Launch, run_source
@@ -32,7 +33,7 @@ from tokenizer.sample import SampleError
 from tokenizer.strict import nearest
 from tokenizer.train import TrainError
 
-SOURCES = (GITHUB, WIKIPEDIA, COMMONCRAWL)
+SOURCES = (GITHUB, WIKIPEDIA, COMMONCRAWL, C4)
 
 MODELS = (
     ModelStep(
