@@ -14,7 +14,7 @@ from typing import Protocol
 _MAY_END = re.compile(r"""[.?!](?=[?!)";}\]*:@'({\[]|\s+\S)""")
 # Where it must end one, unless it knows the word as an abbreviation or as the first of a pair: a
 # word of letters between blanks, then a word that begins with a letter or a digit.
-_MUST_END = re.compile(r"(?:(?<=[ \n])|^)([A-Za-z]{2,})[.?!](?=[ \n]+[A-Za-z0-9])")
+_MUST_END = re.compile(r"(?<![^ \n])([^\W\d_]{2,})[.?!](?=[ \n]+[^\W_])")
 
 
 class Tokenizer(Protocol):

@@ -83,8 +83,8 @@ class C4Config:
 
     @property
     def blocks(self) -> bool:
-        """Whether pages with bad words go."""
-        return self.variant not in ("en.noblocklist", "en.noclean")
+        """Whether pages with bad words go; published ones have gone."""
+        return bool(self.wet) and self.variant not in ("en.noblocklist", "en.noclean")
 
     @property
     def fraction(self) -> float:
@@ -103,12 +103,12 @@ def check_config(config: C4Config) -> None:
     Raises:
         RunError: a setting is wrong or missing; the message says what to do.
     """
-    if bool(config.input) == bool(config.wet):
+    if not config.input and not config.wet:
         raise RunError(
-            "give either --input with published files of C4 (.json.gz), or --wet with WET files "
-            "to make it from"
+            "give --input with published files of C4 (.json.gz), or --wet with WET files to make "
+            "it from"
         )
-    if config.input:
+    if not config.wet:
         return
     if config.blocks and not config.badwords:
         raise RunError(

@@ -24,7 +24,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 def wanted_lists(config: C4Config) -> list[str]:
     """Return the names of the lists of bad words that a run needs."""
-    if not config.blocks or config.input:
+    if not config.blocks:
         return []
     if not config.multilingual:
         return ["en"]

@@ -1,7 +1,8 @@
 """C4 (LLaMA, section 2.1, "C4", 15 % of the mixture).
 
 The rules are docs/rules/web.md 9. LLaMA took the data set as it was published: ``--input`` reads
-its files. ``--wet`` makes it from a dump, in the order of TensorFlow Datasets' builder:
+its files. ``--wet`` makes it from a dump, in the order of TensorFlow Datasets' builder, and a run
+may do both. The pages of a dump go this way:
 
 1. pages of WET files that are not too long;
 2. of the pages of one url the newest is kept;
@@ -26,7 +27,7 @@ from pipelines.c4.config import C4Config, check_config
 from pipelines.c4.lists import list_facts
 from pipelines.c4.records import converter, records
 from pipelines.c4.stages import before_lines, before_urls, last_stages, page_stages
-from pipelines.c4.units import find_units
+from pipelines.c4.units import find_units, is_published, is_wet
 from pipelines.engine.documents import KEY_BYTES, Document
 from pipelines.engine.errors import MachineError, RunError, one_line
 from pipelines.engine.guard import DOCUMENT_SECONDS, TimeGuard
@@ -48,11 +49,17 @@ LINES = Topic("lines", DuplicateKeys)
 def phases(config: C4Config, _units: Sequence[Unit]) -> list[Phase]:
     """Return what is done with the pages, in order."""
     read, convert = partial(records, config), partial(converter, config)
-    if config.input:
-        return [Write("write", read, convert, partial(published_stages, config))]
-    urls_meet = Claims("hash urls", URLS, partial(url_claims, config), deciding(newest_wins))
+    take = Write("take", read, convert, partial(published_stages, config), of=is_published)
+    urls_meet = Claims(
+        "hash urls", URLS, partial(url_claims, config), deciding(newest_wins), of=is_wet
+    )
     lines_meet = Claims(
-        "hash lines", LINES, partial(line_claims, config), keep_smallest_rank, wants=[URLS]
+        "hash lines",
+        LINES,
+        partial(line_claims, config),
+        keep_smallest_rank,
+        wants=[URLS],
+        of=is_wet,
     )
     write = Write(
         "write",
@@ -60,8 +67,10 @@ def phases(config: C4Config, _units: Sequence[Unit]) -> list[Phase]:
         convert,
         partial(page_stages, config, URLS, LINES),
         wants=[URLS, LINES] if config.compares else [URLS],
+        of=is_wet,
     )
-    return [urls_meet, lines_meet, write] if config.compares else [urls_meet, write]
+    make: list[Phase] = [urls_meet, *([lines_meet] if config.compares else []), write]
+    return [*(make if config.wet else []), *([take] if config.input else [])]
 
 
 def published_stages(config: C4Config, _unit: Unit, _verdicts: Verdicts) -> list[Stage]:

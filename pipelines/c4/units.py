@@ -22,37 +22,69 @@ WET = "wet"
 
 
 def find_units(config: C4Config) -> list[Unit]:
-    """Return a unit for each file.
+    """Return a unit for each file, the published ones first.
 
     Raises:
         StorageError: an input is not there.
         RunError: two inputs have one name, or a file is no WET file.
     """
-    if config.input:
-        files = find_published(config.input, config.prefix)
-        kind, stems = PUBLISHED, [storage.unit_stem(file.path) for file in files]
-    else:
-        web = find_web_inputs(config.wet, prefix=config.prefix or PREFIX)
-        files = [InputFile(file.path, file.size, file.version) for file in web]
-        if wrong := next((file.path for file in files if ".wet" not in basename(file.path)), ""):
-            raise RunError(
-                f"{wrong} is no WET file: C4 is made of WET files (.warc.wet.gz). Give those of "
-                "the same dump"
-            )
-        kind, stems = WET, [basename(file.path).split(".")[0] for file in files]
-    _refuse_equal_names(zip(stems, files, strict=True))
-    units = one_per_file((file, kind) for file in files)
+    files = [(file, PUBLISHED) for file in find_published(config.input, config.prefix)]
+    files += [(file, WET) for file in find_wet(config)]
+    stems = [stem_of(file.path, kind) for file, kind in files]
+    _refuse_equal_names(zip(stems, (file.path for file, _ in files), strict=True))
     return [
         replace(
             unit,
             extra={
                 "stem": stem,
-                "file": crawl_path(file.path),
-                "dump": config.dump or dump_of(file.path),
+                "file": crawl_path(unit.path),
+                "dump": config.dump or dump_of(unit.path),
             },
         )
-        for unit, stem, file in zip(units, stems, files, strict=True)
+        for unit, stem in zip(one_per_file(files), stems, strict=True)
     ]
+
+
+def is_published(unit: Unit) -> bool:
+    """Tell whether a unit is a published file."""
+    return unit.kind == PUBLISHED
+
+
+def is_wet(unit: Unit) -> bool:
+    """Tell whether a unit is a WET file."""
+    return unit.kind == WET
+
+
+def stem_of(path: str, kind: str) -> str:
+    """Return what the ids of a file's pages begin with.
+
+    >>> stem_of("en/c4-train.00000-of-01024.json.gz", PUBLISHED)
+    'c4-train.00000-of-01024'
+    >>> stem_of("wet/CC-MAIN-20190418-00000.warc.wet.gz", WET)
+    'CC-MAIN-20190418-00000'
+    """
+    if kind == WET:
+        return basename(path).split(".")[0]
+    return storage.unit_stem(path).removesuffix(".json")
+
+
+def find_wet(config: C4Config) -> list[InputFile]:
+    """Return the WET files that C4 is made from.
+
+    Raises:
+        StorageError: an input is not there.
+        RunError: a file is no WET file.
+    """
+    if not config.wet:
+        return []
+    web = find_web_inputs(config.wet, prefix=config.prefix or PREFIX)
+    files = [InputFile(file.path, file.size, file.version) for file in web]
+    if wrong := next((file.path for file in files if ".wet" not in basename(file.path)), ""):
+        raise RunError(
+            f"{wrong} is no WET file: C4 is made of WET files (.warc.wet.gz). Give those of the "
+            "same dump"
+        )
+    return files
 
 
 def find_published(patterns: Iterable[str], prefix: str) -> list[InputFile]:
@@ -68,15 +100,15 @@ def find_published(patterns: Iterable[str], prefix: str) -> list[InputFile]:
             named += [f"{prefix.rstrip('/')}/{path}" if prefix else path for path in paths]
         else:
             named.append(pattern)
-    return find_inputs(named)
+    return find_inputs(named) if named else []
 
 
-def _refuse_equal_names(named: Iterable[tuple[str, InputFile]]) -> None:
+def _refuse_equal_names(named: Iterable[tuple[str, str]]) -> None:
     seen: dict[str, str] = {}
-    for stem, file in named:
+    for stem, path in named:
         if other := seen.get(stem):
             raise RunError(
-                f"{file.path} and {other} have one name, from which pages get their ids: rename "
-                "one, or make a run of each"
+                f"{path} and {other} have one name, from which pages get their ids: rename one, or "
+                "make a run of each"
             )
-        seen[stem] = file.path
+        seen[stem] = path

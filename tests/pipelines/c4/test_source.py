@@ -271,13 +271,18 @@ def test_published_rows_are_kept_as_they_are(tmp_path: Path) -> None:
 
 
 def test_both_ways_end_in_one_schema(tmp_path: Path, words: list[str]) -> None:
-    """A document of either has the same fields."""
+    """A document of either has the same fields, and one run may take both ways."""
     row = {"text": "One line.", "timestamp": DAY, "url": "http://example.com/"}
     path = write_published(tmp_path / "c4-train.0.json.gz", [row])
     assert curate(tmp_path / "published", "--input", path) == 0
     assert curate(tmp_path / "made", *words) == 0
-    (one,) = rows(tmp_path / "published", "documents").values()
-    other = rows(tmp_path / "made", "documents")["a:0"]
+    assert curate(tmp_path / "both", "--input", path, *words) == 0
+    published, made = (
+        rows(tmp_path / "published", "documents"),
+        rows(tmp_path / "made", "documents"),
+    )
+    assert rows(tmp_path / "both", "documents") == published | made
+    one, other = next(iter(published.values())), next(iter(made.values()))
     assert one.keys() == other.keys()
     assert one["meta"].keys() == other["meta"].keys()
 
@@ -285,7 +290,7 @@ def test_both_ways_end_in_one_schema(tmp_path: Path, words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "give either --input"),
+        ([], "give --input with"),
         (["--wet", "{wet}"], "--badwords is missing"),
         (["--wet", "{wet}", "--badwords", "{empty}"], "Get the file en of LDNOOBW"),
         (["--wet", "{wet}", "--badwords", "{bad}", "--profile", "tfds"], "is not the list that C4"),
@@ -293,7 +298,6 @@ def test_both_ways_end_in_one_schema(tmp_path: Path, words: list[str]) -> None:
         (["--wet", "{wet}", "--badwords", "{bad}", "--variant", "webtextlike"], "--urls is"),
         (["--wet", "{bad}/en"], "--badwords is missing"),
         (["--wet", "{bad}/en", "--variant", "en.noclean"], "is no WET file"),
-        (["--wet", "{wet}", "--input", "{wet}"], "give either --input"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(
