@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 MAX_WORD_CHARS = 1000
+DETAIL_CHARS = 200  # of a line that drops its page
 ELLIPSIS = "..."
 POLICY = (
     "terms of use",
@@ -56,6 +57,7 @@ class CleanPage:
 
     text: str | None  # None: the page is dropped
     reason: str  # of the drop, "" where the page stays
+    detail: str  # what dropped it: the line, or the number of lines that were left
     counters: Counter[str]  # by the names of TensorFlow Datasets
 
 
@@ -75,18 +77,18 @@ def clean_page(
     # A marker inside a word may hide what the rules look for.
     seen = _CITATION.sub("", text) if "[" in text else text
     if _SPECIAL.search(seen.lower()):
-        kept, reason, counters = _line_by_line(text, rules)
+        kept, reason, detail, counters = _line_by_line(text, rules)
     else:
         kept, counters = _all_lines(text, rules)
-        reason = ""
+        reason = detail = ""
     counters = Counter({name: count for name, count in counters.items() if count})
     if not reason and not enough_sentences(kept, rules.min_sentences):
-        reason = "too_few_sentences"
+        reason, detail = "too_few_sentences", f"lines left: {len(kept)}"
     if reason:
         counters[f"filtered:{reason}"] += 1
-        return CleanPage(None, reason, counters)
+        return CleanPage(None, reason, detail, counters)
     counters["passed"] += 1
-    return CleanPage("\n".join(kept).strip(), "", counters)
+    return CleanPage("\n".join(kept).strip(), "", "", counters)
 
 
 def _all_lines(text: str, rules: LineRules) -> tuple[list[str], dict[str, int]]:
@@ -137,18 +139,18 @@ def _long_enough(lines: list[str], min_words: int) -> list[str]:
     return [line for line in lines if len(line.split(None, most)) > most]
 
 
-def _line_by_line(text: str, rules: LineRules) -> tuple[list[str], str, dict[str, int]]:
-    """Apply all rules in their order; return the lines kept and why the page is dropped."""
+def _line_by_line(text: str, rules: LineRules) -> tuple[list[str], str, str, dict[str, int]]:
+    """Apply all rules in their order; return the lines kept, and why and where the page drops."""
     counters: Counter[str] = Counter()
     kept: list[str] = []
     for line in map(str.strip, text.splitlines()):
         verdict, cleaned = _judge_line(line, rules)
         if verdict.startswith("filtered:"):
-            return kept, verdict.removeprefix("filtered:"), counters
+            return kept, verdict.removeprefix("filtered:"), cleaned[:DETAIL_CHARS], counters
         counters[verdict] += 1
         if verdict == "line-passed":
             kept.append(cleaned)
-    return kept, "", counters
+    return kept, "", "", counters
 
 
 def _judge_line(  # noqa: PLR0911 -- the first rule that applies decides

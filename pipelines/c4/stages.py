@@ -122,7 +122,7 @@ class CleanLines:
         for name, count in page.counters.items():
             self.notes[f"clean-page/{name}"] += count
         if page.text is None:
-            return drop(page.reason)
+            return drop(page.reason, page.detail)
         document.text = page.text
         return KEEP
 

@@ -143,7 +143,7 @@ def test_both_ways_through_a_page_agree(pieces: Sequence[str], preset: str) -> N
     """All lines at once, and line by line."""
     text, rules = "".join(pieces), PRESETS[preset]
     kept, counters = _all_lines(text, rules)
-    same, reason, counted = _line_by_line(text, rules)
+    same, reason, _, counted = _line_by_line(text, rules)
     assert (kept, reason) == (same, "")
     assert {name: count for name, count in counters.items() if count} == counted
 
