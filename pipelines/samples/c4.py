@@ -1,7 +1,7 @@
 """Sample rows of C4 in its published form, and a list of bad words, written for this purpose.
 
-The rows lie in the format of the data set (docs/rules/web.md 9.8): JSON lines, gzipped. C4 made from
-WET files takes the sample pages of Common Crawl, with the list of bad words that is written here.
+The rows lie in the format of the data set (docs/rules/web.md 9.8): JSON lines, gzipped. C4 that is
+made from WET files takes the sample pages of Common Crawl, with the list that is written here.
 """
 
 import gzip
@@ -38,7 +38,7 @@ _PAGES = (
         "bicycle/chain",
         (
             "A bicycle chain wears because its pins and bushings rub against each other.\n"
-            "Worn parts make it longer, and a long chain wears the teeth of the sprockets as well.\n"
+            "Worn parts make it longer, and a long chain wears out the sprockets as well.\n"
             "Hold a ruler against it: twelve links of a new chain measure exactly twelve inches.\n"
             "Is it a sixteenth of an inch more? Then put a new one on."
         ),
@@ -46,7 +46,7 @@ _PAGES = (
     (
         "sky/shooting-stars",
         (
-            "A shooting star is a grain of dust that meets the air at forty kilometres per second.\n"
+            "A shooting star is a grain of dust that meets the air at forty kilometres a second.\n"
             "It heats the air in front of it so much that the air glows, and the grain is gone.\n"
             "Every August the Earth passes through the dust of a comet, and on a clear night you "
             "may see one each minute."
@@ -57,7 +57,7 @@ _PAGES = (
         (
             "Two strings that are almost in tune beat against each other.\n"
             "The beats are slow when the strings are close, and stop when they agree.\n"
-            "A tuner listens to the beats between a fifth and an octave, since no keyboard can have "
+            "A tuner listens to the beats between a fifth and an octave, since no keyboard has "
             "all of its intervals pure."
         ),
     ),
