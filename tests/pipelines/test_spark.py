@@ -13,6 +13,7 @@ import pytest
 from pipelines.samples.github import write_github_export
 from pipelines.samples.wikipedia import write_wikipedia_dumps
 from tests.faults.spark_cluster import SparkCluster
+from tests.pipelines.c4 import pages as c4
 from tests.pipelines.commoncrawl.crawl import files as crawl_files
 from tests.pipelines.commoncrawl.crawl import write_crawl, write_models
 
@@ -60,7 +61,12 @@ def _commoncrawl(folder: Path) -> list[str]:
     return ["commoncrawl", "--models", str(models), *named, "--scope", "dump", "--input", *inputs]
 
 
-@pytest.mark.parametrize("command", [_github, _wikipedia, _commoncrawl])
+def _c4(folder: Path) -> list[str]:
+    inputs = c4.write_crawl(folder, c4.crawl())
+    return ["c4", "--badwords", c4.write_badwords(folder / "badwords"), "--wet", *inputs]
+
+
+@pytest.mark.parametrize("command", [_github, _wikipedia, _commoncrawl, _c4])
 def test_spark_writes_what_the_local_runner_writes(
     tmp_path: Path, spark: SparkCluster, command: Callable[[Path], list[str]]
 ) -> None:
