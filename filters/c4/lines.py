@@ -22,8 +22,7 @@ POLICY = (
     "use of cookies",
     "use cookies",
 )
-# What makes the rules 6 to 9 look at lines, as they find it in a page of lower case. Two of the six
-# phrases of the policy rule hold a third.
+# What the rules 6 to 9 look for, in a page of lower case.
 _SPECIAL = re.compile(
     r"lorem ipsum|javascript|\{|terms of use|privacy policy|cookie policy|uses? (?:of )?cookies"
 )
@@ -105,30 +104,29 @@ def _all_lines(text: str, rules: LineRules) -> tuple[list[str], dict[str, int]]:
     ended = [line for line in lines if line.endswith(rules.end_marks)]
     ended = [line for line in ended if not line.endswith(ELLIPSIS)]
     kept = _long_enough(ended, rules.min_words)
-    return kept, {
-        "line-filtered:too_long_word": too_long,
-        "line-filtered:no_endmark": len(lines) - len(ended),
-        "line-filtered:too_short": len(ended) - len(kept),
-        "line-passed": len(kept),
-    }
+    return kept, _tally(too_long, len(lines), len(ended), len(kept))
 
 
 def _with_citations(
     lines: Sequence[str], too_long: int, rules: LineRules
 ) -> tuple[list[str], dict[str, int]]:
     """Apply the rules 3 to 5 where citation markers count as words."""
-    pairs = [(_CITATION.sub("", line), line) for line in lines]
     ended = [
-        (line, before)
-        for line, before in pairs
-        if line.endswith(rules.end_marks) and not line.endswith(ELLIPSIS)
+        (cleaned, line)
+        for cleaned, line in ((_CITATION.sub("", line), line) for line in lines)
+        if cleaned.endswith(rules.end_marks) and not cleaned.endswith(ELLIPSIS)
     ]
-    kept = [line for line, before in ended if len(before.split()) >= rules.min_words]
-    return kept, {
+    kept = [cleaned for cleaned, line in ended if len(line.split()) >= rules.min_words]
+    return kept, _tally(too_long, len(lines), len(ended), len(kept))
+
+
+def _tally(too_long: int, lines: int, ended: int, kept: int) -> dict[str, int]:
+    """Return the counters of a page: lines with long words, others, with a mark, and kept."""
+    return {
         "line-filtered:too_long_word": too_long,
-        "line-filtered:no_endmark": len(lines) - len(ended),
-        "line-filtered:too_short": len(ended) - len(kept),
-        "line-passed": len(kept),
+        "line-filtered:no_endmark": lines - ended,
+        "line-filtered:too_short": ended - kept,
+        "line-passed": kept,
     }
 
 

@@ -73,9 +73,9 @@ def test_all_pages_agree_with_the_oracle(data: Path, tmp_path: Path) -> None:
 def test_the_rules_leave_genuine_rows_as_they_are(data: Path) -> None:
     """Published pages have been through them: lines, sentences, language, and the split.
 
-    The rows of the sample are all of the real validation split: the hashes of their urls, once they
-    are normalised, are 0 modulo 1,000. A few lines begin with the blank that a citation marker left;
-    it goes when the rules see them again.
+    The rows of the sample are all of the real validation split: the hashes of their normalised
+    urls are 0 modulo 1,000. A few lines begin with the blank that a citation marker left; it goes
+    when the rules see them again.
     """
     for path in sorted((data / "c4").glob("*.json.gz")):
         rows = list(map(json.loads, gzip.decompress(path.read_bytes()).splitlines()))
