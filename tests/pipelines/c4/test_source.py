@@ -3,11 +3,14 @@
 import hashlib
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from pipelines.__main__ import main
+from pipelines.c4 import source
+from pipelines.engine import passes
 from pipelines.engine.documents import read_rows
 from tests.pipelines.c4.pages import (
     DAY,
@@ -19,6 +22,7 @@ from tests.pipelines.c4.pages import (
     write_crawl,
     write_published,
 )
+from tests.pipelines.engine.cut_off import failing_after
 
 LOCAL_BEAM = (
     "--",
@@ -182,6 +186,33 @@ def test_the_bytes_do_not_depend_on_who_works(
     number = [] if flags else ["--workers", str(workers)]
     assert curate(tmp_path / "more", "--unit", unit, *number, *named, *others, *flags) == 0
     assert content(tmp_path / "more") == content(tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("step", "calls"),
+    [((source, "url_claims"), 1), ((source, "line_claims"), 2), ((passes, "write_unit"), 1)],
+    ids=["urls", "lines", "write"],
+)
+@pytest.mark.parametrize("forget", [False, True])
+def test_a_run_that_was_cut_off_is_resumed(
+    tmp_path: Path,
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    step: tuple[ModuleType, str],
+    calls: int,
+    forget: bool,
+) -> None:
+    """While pages claim, or while documents are written; with claims that are left or not."""
+    assert curate(tmp_path / "whole", *words) == 0
+    module, name = step
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, failing_after(calls, getattr(module, name), tmp_path / "done"))
+        assert curate(tmp_path / "run", *words) == 1
+    if forget:
+        for path in (tmp_path / "run" / "claims").rglob("*.claims"):
+            path.unlink()
+    assert curate(tmp_path / "run", *words) == 0
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 
 def test_variants_leave_out_what_they_do_not_do(tmp_path: Path, words: list[str]) -> None:
