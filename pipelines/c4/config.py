@@ -40,7 +40,10 @@ class C4Config:
         "line", help="what stays on one page only: a line, or spans of three sentences (the paper)"
     )
     badwords: str = setting(
-        "", help="folder or address of the lists of bad words, a file per language", place=True
+        "",
+        help="folder or address of the lists of bad words, a file per language; {commit} in it "
+        "stands for the pinned commit of a list",
+        place=True,
     )
     domains: str = setting(
         "", help="realnewslike: JSON of domains, each with its sub-domains or null", place=True

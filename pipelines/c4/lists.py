@@ -41,11 +41,24 @@ def _read(path: str, what: str, advice: str) -> bytes:
         raise RunError(f"{what} cannot be read: {error}. {advice}") from error
 
 
+def commit_of(name: str) -> str:
+    """Return the commit of the repository that C4 took a list from."""
+    return ENGLISH_COMMIT if name == "en" else OTHERS_COMMIT
+
+
+def place_of(folder: str, name: str) -> str:
+    """Return where a list lies; ``{commit}`` in the folder stands for the list's commit.
+
+    >>> place_of("https://example.com/{commit}", "en")
+    'https://example.com/25e679f03d96baa721cde20db9944649e8d0a844/en'
+    """
+    return storage.join(folder.replace("{commit}", commit_of(name)), name)
+
+
 @cache
 def _read_badwords(folder: str, name: str) -> bytes:
-    commit = ENGLISH_COMMIT if name == "en" else OTHERS_COMMIT
-    advice = f"Get the file {name} of {REPOSITORY} at commit {commit}, and put it there."
-    return _read(storage.join(folder, name), f"the list of bad words '{name}'", advice)
+    advice = f"Get the file {name} of {REPOSITORY} at commit {commit_of(name)}, and put it there."
+    return _read(place_of(folder, name), f"the list of bad words '{name}'", advice)
 
 
 @cache
@@ -151,10 +164,9 @@ def _pin(config: C4Config, name: str) -> dict[str, Any]:
     entries = len(read_list(data.decode("utf-8", "replace"), language_of(name)))
     pinned = PINNED.get(name) == found
     if not pinned:
-        commit = ENGLISH_COMMIT if name == "en" else OTHERS_COMMIT
         message = (
-            f"{storage.join(config.badwords, name)} ({entries} entries) is not the list that C4 "
-            f"was made with: that is of {REPOSITORY} at commit {commit}"
+            f"{place_of(config.badwords, name)} ({entries} entries) is not the list that C4 was "
+            f"made with: that is of {REPOSITORY} at commit {commit_of(name)}"
         )
         if config.profile == "tfds":
             raise RunError(f"{message}. Get it, or leave --profile tfds out.")

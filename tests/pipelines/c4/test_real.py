@@ -4,6 +4,7 @@ The oracle (``tests/filters/c4/oracle.py``) shares no code with the filters.
 """
 
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from filters.c4.lines import clean_page
 from filters.c4.pages import is_validation, normalize_url
 from filters.c4.sentences import english
 from pipelines.__main__ import main
+from pipelines.c4.pins import PINNED
 from pipelines.engine.documents import read_rows
 from tests.filters.c4 import oracle
 
@@ -85,6 +87,14 @@ def test_the_rules_leave_genuine_rows_as_they_are(data: Path) -> None:
         assert all(english().has(row["text"], 3) for row in rows)
         assert all(predict_english(row["text"], detect).verdict.keep for row in rows)
         assert all(is_validation(normalize_url(row["url"])) for row in rows)
+
+
+def test_lists_are_pinned(data: Path) -> None:
+    """All lists of the sample but English are of the pinned commit; English is of a later one."""
+    found = {
+        name: hashlib.sha256((data / "badwords" / name).read_bytes()).hexdigest() for name in PINNED
+    }
+    assert [name for name in PINNED if PINNED[name] != found[name]] == ["en"]
 
 
 def _cases(stage: str) -> list[Any]:
