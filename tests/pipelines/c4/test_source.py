@@ -189,11 +189,15 @@ def test_the_bytes_do_not_depend_on_who_works(
 
 
 @pytest.mark.parametrize(
-    ("step", "calls"),
-    [((source, "url_claims"), 1), ((source, "line_claims"), 2), ((passes, "write_unit"), 1)],
-    ids=["urls", "lines", "write"],
+    ("step", "calls", "forget"),
+    [
+        ((source, "url_claims"), 1, False),
+        ((source, "line_claims"), 2, True),
+        ((passes, "write_unit"), 1, False),
+        ((passes, "write_unit"), 1, True),
+    ],
+    ids=["urls", "lines", "write", "write without claims"],
 )
-@pytest.mark.parametrize("forget", [False, True])
 def test_a_run_that_was_cut_off_is_resumed(
     tmp_path: Path,
     words: list[str],
@@ -296,9 +300,13 @@ def test_published_rows_are_kept_as_they_are(tmp_path: Path) -> None:
     reasons = statistics(tmp_path / "run")["bad_records_by_reason"]
     assert reasons == {"bad_json": 1, "missing_field": 1, "wrong_type": 1}
     listing = tmp_path / "c4.paths"
-    listing.write_text(f"{path}\n")
-    assert curate(tmp_path / "listed", "--input", str(listing)) == 0
-    assert content(tmp_path / "listed") == content(tmp_path / "run")
+    for number, (line, more) in enumerate(
+        [(path, []), (Path(path).name, ["--prefix", f"{tmp_path}/c4/"])]
+    ):
+        listing.write_text(f"{line}\n")
+        run = tmp_path / f"listed-{number}"
+        assert curate(run, "--input", str(listing), *more) == 0
+        assert content(run) == content(tmp_path / "run")
 
 
 def test_both_ways_end_in_one_schema(tmp_path: Path, words: list[str]) -> None:
