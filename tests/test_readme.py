@@ -30,7 +30,7 @@ def test_modules_and_their_flags_exist(command: str) -> None:
     """`python -m X Y --flag` in the README: the help of that command names every flag."""
     words = command.split("#", maxsplit=1)[0].split(" -- ", maxsplit=1)[0].split()
     module, rest = words[2], words[3:]
-    subcommand = rest[:1] if rest and re.fullmatch(r"[a-z]+", rest[0]) else []
+    subcommand = rest[:1] if rest and re.fullmatch(r"[a-z0-9]+", rest[0]) else []
     shown = subprocess.run(
         [sys.executable, "-m", module, *subcommand, "--help"],
         cwd=ROOT, capture_output=True, text=True, check=False,

@@ -7,7 +7,7 @@ from filters.verdict import KEEP, Verdict, drop
 
 MIN_PROBABILITY = 0.99
 
-Detect = Callable[[str], Sequence[tuple[str, float]]]  # raises ValueError: nothing to tell by
+Detect = Callable[[str], Sequence[tuple[str, float]] | None]  # None: the text has no features
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,9 @@ def predict_english(
     >>> predict_english("Bonjour.", lambda text: [("fr", 0.999)]).verdict.reason
     'ignored_language'
     """
-    try:
-        predictions = detect(text)
-    except ValueError as error:
-        return Prediction(None, None, drop("langdetect_exception", str(error)))
+    predictions = detect(text)
+    if predictions is None:  # langdetect raises an exception
+        return Prediction(None, None, drop("langdetect_exception", "no features in text"))
     if not predictions:
         return Prediction(None, None, drop("no_predictions"))
     language, probability = predictions[0]

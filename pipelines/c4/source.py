@@ -39,7 +39,8 @@ from pipelines.engine.source import Phase, Source
 from pipelines.engine.stages import Stage
 from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit
-from pipelines.joins.claims import Claims, RowVerdicts, deciding, digest_key, first_wins
+from pipelines.joins.claims import Claims, RowVerdicts, deciding, digest_key
+from pipelines.joins.decisions import first_wins
 from pipelines.joins.keys import DuplicateKeys, UnitKeys, keep_smallest_rank
 from pipelines.readers.rows import BadRow
 
