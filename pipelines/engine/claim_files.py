@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -64,23 +65,50 @@ def write_claims(path: str, unit: str, order: str, tables: Iterable[pa.Table]) -
         order: see :class:`Block`.
         tables: chunks of one schema, each with a column ``key``; they need not be sorted.
     """
-    chunks: list[tuple[int, int]] = []
-    at = rows = 0
-    with storage.writing(path) as stream:
+    with ClaimsWriter(path, unit, order) as writer:
         for table in tables:
-            if not table.num_rows:
-                continue
-            packed = pack(_by_key(table))
-            packed += bytes(-len(packed) % ALIGNMENT)
-            stream.write(packed)
-            chunks.append((at, len(packed)))
-            at += len(packed)
-            rows += table.num_rows
-        footer = json.dumps(
-            {"unit": unit, "order": order, "rows": rows, "bytes": at, "chunks": chunks}
-        ).encode()
-        stream.write(footer + _TAIL.pack(len(footer), _MAGIC))
-    return at
+            writer.add(table)
+        return writer.commit()
+
+
+class ClaimsWriter:
+    """The claims of one unit while they are written; nothing appears before :meth:`commit`."""
+
+    def __init__(self, path: str, unit: str, order: str) -> None:
+        self._facts = {"unit": unit, "order": order}
+        self._chunks: list[tuple[int, int]] = []
+        self._at = self._rows = 0
+        self._file = storage.AtomicFile(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.discard()
+
+    def add(self, table: pa.Table) -> None:
+        """Write a chunk: a table with a ``key``, which need not be sorted."""
+        if not table.num_rows:
+            return
+        packed = pack(_by_key(table))
+        packed += bytes(-len(packed) % ALIGNMENT)
+        self._file.stream.write(packed)
+        self._chunks.append((self._at, len(packed)))
+        self._at += len(packed)
+        self._rows += table.num_rows
+
+    def commit(self) -> int:
+        """Write the footer and put the file in its place; return the bytes of the claims."""
+        facts = {**self._facts, "rows": self._rows, "bytes": self._at, "chunks": self._chunks}
+        footer = json.dumps(facts).encode()
+        self._file.stream.write(footer + _TAIL.pack(len(footer), _MAGIC))
+        self._file.commit()
+        return self._at
 
 
 def _by_key(table: pa.Table) -> pa.Table:

@@ -154,8 +154,9 @@ def _check(run: Run, total: Ledger, *, allow_empty: bool) -> None:
         raise RunError(
             f"{run.path}: records are not accounted for (read {total.records_read}, documents "
             f"{total.documents}, rejected {total.rejected}, bad {total.bad_records.total()}, "
-            f"sent {total.sent}, received {total.received}). Did the inputs change during the "
-            "run? Name a new --run. If it happens again, it is a defect: please report it."
+            f"sent {total.sent}, received {total.received}, joined {total.joined}). Did the "
+            "inputs change during the run? Give a new --run; if it happens again it is a defect, "
+            "please report it."
         )
     for name, tally in total.stages.items():
         if tally.documents_in and not tally.documents_out and not allow_empty:

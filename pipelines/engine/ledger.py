@@ -22,6 +22,7 @@ TABLE_ROWS = 1000  # rows of a table in a run's statistics
 # Rows of a table in a unit's sidecar. What is rarer than these in every unit is taken to be rarer
 # than the first rows of the run.
 TABLE_ROWS_PER_UNIT = 10_000
+_COUNTS = ("records_read", "documents", "characters", "sent", "received", "joined")
 
 
 @dataclass(slots=True)
@@ -66,10 +67,11 @@ def _machine(error: Exception, where: str) -> RunError:
 class Ledger:
     """Counts of one unit, or the sum over units.
 
-    Conservation: ``records_read`` = ``documents`` + rejected + bad records. A unit may pass records
-    to other units (GitHub: a row of ``files`` becomes a document in the unit of its content). Such
-    a record counts as read and ``sent`` in its first unit and as ``received`` in the other, so
-    over all units ``sent`` and ``received`` are equal.
+    Conservation: ``records_read`` = ``documents`` + rejected + bad records + ``joined``. A unit
+    may hand records to other units (GitHub: a row of ``files`` becomes a document where its content
+    lies); they count as read where they begin, ``sent`` there and ``received`` here, and over all
+    units both are equal. Records that are part of another record's document or reject, as answers
+    are of their question's, count as ``joined``.
     """
 
     def __init__(self, stages: Sequence[str] = ()) -> None:
@@ -78,6 +80,7 @@ class Ledger:
         self.characters = 0
         self.sent = 0
         self.received = 0
+        self.joined = 0
         self.bad_records: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()  # counts that are not in the conservation table
         self.tables: dict[str, Counter[str]] = {}  # counts by names that come from the data
@@ -166,7 +169,7 @@ class Ledger:
 
     def add(self, other: "Ledger") -> None:
         """Add the counts of another unit."""
-        for name in ("records_read", "documents", "characters", "sent", "received"):
+        for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.bad_records.update(other.bad_records)
         self.notes.update(other.notes)
@@ -213,6 +216,7 @@ class Ledger:
             "characters": self.characters,
             "sent": self.sent,
             "received": self.received,
+            "joined": self.joined,
             "notes": dict(sorted(self.notes.items())),
             "tables": self.largest(TABLE_ROWS_PER_UNIT if seconds else TABLE_ROWS),
             "stages": stages,
@@ -230,7 +234,7 @@ class Ledger:
     def from_json(cls, value: Mapping[str, Any]) -> "Ledger":
         """Read what :meth:`to_json` returned."""
         ledger = cls()
-        for name in ("records_read", "documents", "characters", "sent", "received"):
+        for name in _COUNTS:
             setattr(ledger, name, value[name])
         ledger.bad_records.update(value["bad_records_by_reason"])
         ledger.notes.update(value["notes"])
@@ -246,6 +250,6 @@ class Ledger:
         return ledger
 
     def imbalance(self) -> int:
-        """Return how many records are not accounted for: anything but 0 means a loss."""
-        accounted = self.documents + self.rejected + self.bad_records.total()
+        """Return records read minus all that is accounted for: 0, or records are lost."""
+        accounted = self.documents + self.rejected + self.bad_records.total() + self.joined
         return self.records_read + self.received - self.sent - accounted

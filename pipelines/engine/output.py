@@ -1,7 +1,7 @@
 """The files of one unit: documents and rejects, committed together by a sidecar."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -9,7 +9,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engine.claim_files import write_claims
+from pipelines.engine.claim_files import ClaimsWriter, write_claims
 from pipelines.engine.documents import (
     DOCUMENT_SCHEMA,
     KEY_BYTES,
@@ -36,6 +36,9 @@ CLAIM_SCHEMA = pa.schema(
 # The claim on a later decision is in columns of its own, so that the step that copies the winners
 # reads it without the text.
 STAGED_SCHEMA = pa.schema([*DOCUMENT_SCHEMA, *CLAIM_SCHEMA])
+
+
+GIVEN_CHARACTERS = 32_000_000  # of documents that a unit holds before it gives them to groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,17 @@ class StagedClaim:
 
 
 @dataclass(frozen=True)
+class Given:
+    """How documents are given to the groups in which they meet others (``joins/gather.py``).
+
+    ``pack`` makes of some documents a table of claims whose keys are the numbers of their groups.
+    """
+
+    topic: str
+    pack: Callable[[Sequence[Document]], pa.Table]
+
+
+@dataclass(frozen=True)
 class Terms:
     """What all units of a run have in common."""
 
@@ -98,8 +112,9 @@ class Terms:
 class UnitOutput:
     """The files of one unit: documents and rejects, committed together by a sidecar.
 
-    No file appears under its name before :meth:`commit`, and a failed unit leaves none. With
-    ``staged`` the documents go to ``staged/`` with their claims, and are decided on later.
+    Nothing appears under its name before :meth:`commit`; a failed unit leaves nothing. Documents
+    that are ``staged`` go to ``staged/`` with their claims beside them, to be decided later; those
+    that are ``given`` go to the groups that write them.
     """
 
     def __init__(
@@ -109,6 +124,8 @@ class UnitOutput:
         ledger: Ledger,
         terms: Terms,
         staged: StagedClaim | None = None,
+        *,
+        given: Given | None = None,
     ) -> None:
         self.workspace = workspace
         self.run = workspace.run
@@ -118,6 +135,10 @@ class UnitOutput:
         self._policy = terms.rejects
         self._staged = staged
         self._claims: list[dict[str, Any]] = []
+        self._given = given
+        self._giving: ClaimsWriter | None = None
+        self._held: list[Document] = []  # to be given
+        self._held_characters = 0
         name = unit.name
         self._targets: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
             "documents": (DOCUMENT_SCHEMA, ("documents", f"{name}.parquet")),
@@ -142,6 +163,8 @@ class UnitOutput:
         for file, sink in self._open.values():
             sink.abandon()
             file.discard()
+        if self._giving:
+            self._giving.__exit__(kind, error, trace)
 
     def _sink(self, name: str) -> ParquetSink:
         if name not in self._open:
@@ -161,6 +184,25 @@ class UnitOutput:
         self._sink("documents").write(row, characters)
         self.ledger.documents += 1
         self.ledger.characters += characters
+
+    def send(self, document: Document) -> None:
+        """Count a document that another unit writes, and give it to its group, if it has one."""
+        self.ledger.sent += 1
+        if self._given:
+            self._held.append(document)
+            self._held_characters += len(document.text)
+            if self._held_characters >= GIVEN_CHARACTERS:
+                self._give(self._given)
+
+    def _give(self, given: Given) -> ClaimsWriter:
+        """Write the documents that are held to the claims of the unit."""
+        if self._giving is None:
+            path = self.workspace.claims_path(given.topic, self.unit.name)
+            self._giving = ClaimsWriter(path, self.unit.name, self.unit.name)
+        if self._held:
+            self._giving.add(given.pack(self._held))
+        self._held, self._held_characters = [], 0
+        return self._giving
 
     def write_documents(self, rows: pa.Table) -> None:
         """Write and count the documents of an Arrow table."""
@@ -223,6 +265,8 @@ class UnitOutput:
         self._open.clear()
         if self._staged:
             self._write_claims(self._staged)
+        if self._given:
+            self._give(self._given).commit()
         self.run.write_json(
             {
                 "unit": self.unit.to_json(),

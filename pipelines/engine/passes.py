@@ -16,7 +16,7 @@ from pipelines.engine.documents import Document
 from pipelines.engine.errors import is_of_the_machine
 from pipelines.engine.guard import DOCUMENT_SECONDS, TimeGuard
 from pipelines.engine.ledger import Ledger
-from pipelines.engine.output import StagedClaim, Terms, UnitOutput
+from pipelines.engine.output import Given, StagedClaim, Terms, UnitOutput
 from pipelines.engine.stages import Keep, Stage, check_text
 from pipelines.engine.steps import Step, Topic, UnitStep, Verdicts
 from pipelines.engine.units import ROWS_PER_PART, Part, Unit
@@ -30,6 +30,11 @@ Converter = Callable[[Any], Document | BadRow | None]
 def every_unit(_unit: Unit) -> bool:
     """Select every unit."""
     return True
+
+
+def where_it_lies(_workspace: Workspace, _unit: Unit, part: Part, _verdicts: Verdicts) -> Part:
+    """Return a part as it is: it is read where the input lies."""
+    return part
 
 
 def no_stage(_unit: Unit, _verdicts: Verdicts) -> Sequence[Stage]:
@@ -49,9 +54,10 @@ class Context:
 class Write:
     """A phase that reads units, runs their documents through the stages, and writes the results.
 
-    ``records`` frames the records of one part of a unit. ``converter`` returns for a unit the
-    function that makes a document of a record, or None where the record is not one of this unit.
-    ``stages`` returns the stages; it may use the verdicts on the topics in ``wants``.
+    ``records`` frames the records of one part of a unit; ``converter`` returns, for a unit, the
+    function that makes a document of a record (None: the record is no document of this unit).
+    ``stages`` may look at the verdicts of the topics that the phase wants. ``place`` returns what
+    is read for a part, where that is not the input itself but a piece of it that was unpacked.
     """
 
     title: str
@@ -59,10 +65,12 @@ class Write:
     converter: Callable[[Unit, Verdicts, Notes], Converter]
     stages: Callable[[Unit, Verdicts], Sequence[Stage]] = no_stage
     wants: Sequence[Topic] = ()
-    of: Callable[[Unit], bool] = every_unit  # which units of the source take part
-    arrive: bool = False  # the records were counted as read in the units that sent them here
-    send: bool = False  # kept documents go to the unit of their content and are not written
-    staged: StagedClaim | None = None  # set if kept documents wait for a decision across documents
+    of: Callable[[Unit], bool] = every_unit  # which units of the source
+    arrive: bool = False  # records were counted in the unit that sent them, and arrive here
+    send: bool = False  # what is kept goes to the unit where its content lies, not to documents
+    staged: StagedClaim | None = None  # what is kept waits for a decision on all documents
+    given: Given | None = None  # what is sent goes to groups, which write it (``joins/gather.py``)
+    place: Callable[[Workspace, Unit, Part, Verdicts], Part] = where_it_lies
 
     def steps(self, context: Context) -> list[Step]:
         """Return the one step of the phase."""
@@ -75,7 +83,7 @@ class Write:
                 partial(write_unit, self, context.terms),
                 partial(set_unit_aside, self, context.terms),
                 self.wants,
-                self.staged.topic if self.staged else "",
+                next((meeting.topic for meeting in (self.staged, self.given) if meeting), ""),
             )
         ]
 
@@ -125,7 +133,9 @@ def curate(
     for number, part in enumerate(out.unit.parts):
         if part.path in without:
             continue
-        for record in framed(phase.records(out.unit, part, ledger.notes), part):
+        with _part_at_fault(part):
+            lies = phase.place(out.workspace, out.unit, part, verdicts)
+        for record in framed(phase.records(out.unit, lies, ledger.notes), part):
             document = (
                 record if isinstance(record, BadRow) else ledger.convert(record, converter, guard)
             )
@@ -142,7 +152,7 @@ def curate(
             if rejected := ledger.judge(document, stages, guard):
                 out.reject(document, rejected)
             elif phase.send:
-                ledger.sent += 1
+                out.send(document)
             else:
                 out.keep(document)
 
@@ -208,7 +218,7 @@ def write_unit(
     while True:
         stages = phase.all_stages(terms.source, unit, verdicts)
         ledger = Ledger([stage.name for stage in stages])
-        files = UnitOutput(workspace, unit, ledger, terms, phase.staged)
+        files = UnitOutput(workspace, unit, ledger, terms, phase.staged, given=phase.given)
         try:
             with files as out, TimeGuard(seconds) as guard:
                 if len(failed) < len(unit.parts):
@@ -232,5 +242,5 @@ def load(stage: Stage) -> None:
 def set_unit_aside(phase: Write, terms: Terms, workspace: Workspace, unit: Unit, why: str) -> None:
     """Commit a unit that cannot be run without documents, and count its files as failed."""
     ledger = Ledger([stage.name for stage in phase.all_stages(terms.source, unit, {})])
-    with UnitOutput(workspace, unit, ledger, terms, phase.staged) as out:
+    with UnitOutput(workspace, unit, ledger, terms, phase.staged, given=phase.given) as out:
         out.commit({part.path: why for part in unit.parts})

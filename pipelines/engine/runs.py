@@ -7,9 +7,10 @@
     documents/       one Parquet file per unit
     rejects/         one Parquet file per unit
     units/           one sidecar per unit, written last: its presence commits the unit
-    staged/          documents that wait for a later decision; removed when the run is complete
-    claims/, verdicts/, attempts/   what steps leave for later ones (``workspace.py``); removed too
-    stats.json       the conservation table, and other counts of the stages
+    staged/          documents that wait for a later decision; gone when the run is complete
+    claims/, verdicts/, attempts/, pieces/
+                     what lies between steps (``workspace.py``); gone likewise
+    stats.json       the conservation table, and what stages counted besides
     manifest.json    documents, bytes and SHA-256 of every file
     timings.json     seconds per stage; differs from run to run
     COMPLETED        SHA-256 of manifest.json, written last of all

@@ -2,9 +2,10 @@
 
 ::
 
-    claims/TOPIC/UNIT.claims      the claims of a unit; the file also marks that it has claimed
-    verdicts/TOPIC/GROUP.verdicts the verdicts of one group of claims, by unit (one machine only)
-    attempts/UNIT.json            how the workers died that a unit has killed
+    claims/TOPIC/UNIT.claims      what a unit claims; also the marker that it is through that pass
+    verdicts/TOPIC/GROUP.verdicts what one group of claims decided, for each unit (one machine only)
+    attempts/UNIT.json            how often a unit took its worker with it
+    pieces/UNIT.zst               what a unit reads of an archive that does not split
 
 The workspace is in the run directory if that is local or if a cluster works on it, and is removed
 when the run is complete. One machine that writes to an object store keeps it on its own disk
@@ -27,7 +28,7 @@ from pipelines.engine.claim_files import write_claims
 from pipelines.engine.runs import Run
 from pipelines.storage import files as storage
 
-CLAIMS, VERDICTS, ATTEMPTS = "claims", "verdicts", "attempts"
+CLAIMS, VERDICTS, ATTEMPTS, PIECES = "claims", "verdicts", "attempts", "pieces"
 CLAIMS_SUFFIX = ".claims"
 _VERDICTS_SUFFIX = ".verdicts"
 _COUNT = struct.Struct("<Q")
@@ -148,8 +149,8 @@ class Workspace:
         return f"it killed its worker {len(deaths)} times ({', '.join(deaths)})"
 
     def clear(self) -> None:
-        """Remove claims, verdicts and attempts."""
-        storage.remove([self.at(name) for name in (CLAIMS, VERDICTS, ATTEMPTS)])
+        """Remove all that lies between the steps."""
+        storage.remove([self.at(name) for name in (CLAIMS, VERDICTS, ATTEMPTS, PIECES)])
         if self.folder != self.run.path:
             storage.remove([self.folder])
 

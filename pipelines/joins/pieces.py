@@ -1,0 +1,148 @@
+"""Archives that do not split, read once into pieces that do.
+
+A 7z archive can only be decompressed from its start. One unit of work writes its content to pieces
+in the run's own folder, cut where a row begins; the units that read the pieces were planned from
+the size that the archive's directory tells. The pieces go when the run is complete.
+
+How an archive came out is a claim of its own, which is "decided" as what its pieces are told: that
+they are there, or why they are not. So the pieces wait for their archive on every runner.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.engine.claim_files import Block, write_claims
+from pipelines.engine.errors import RunError
+from pipelines.engine.passes import Context
+from pipelines.engine.steps import GroupStep, Step, Topic, UnitStep, Verdicts
+from pipelines.engine.units import Part, Unit
+from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, PIECES, Workspace
+from pipelines.readers.rows import UnreadableFile
+from pipelines.storage import files as storage
+
+PIECE = "piece"  # kind of the units that read one
+TOPIC = Topic(PIECES)
+Unpack = Callable[[str, Sequence[str]], None]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A phase: unpack each archive into the pieces that units of kind ``piece`` read.
+
+    Args:
+        title: as progress shows it.
+        unpack: writes the pieces (second argument: their paths) of an archive (first argument:
+            its path), all of them; raises UnreadableFile where the archive is broken.
+    """
+
+    title: str
+    unpack: Unpack
+
+    def steps(self, context: Context) -> list[Step]:
+        """Return the step that unpacks, and the one that tells the pieces."""
+        pieces = [unit for unit in context.units if unit.kind == PIECE]
+        archives = archives_of(pieces)
+        if not archives:
+            return []
+        return [
+            UnitStep(
+                self.title,
+                f"{CLAIMS}/{PIECES}",
+                CLAIMS_SUFFIX,
+                archives,
+                partial(unpack_archive, self.unpack),
+                set_archive_aside,
+                claims=PIECES,
+            ),
+            GroupStep(
+                "tell pieces", TOPIC, pieces, tell, guests=[(unit.name, 0) for unit in archives]
+            ),
+        ]
+
+    def stage_names(self, _context: Context) -> list[str]:
+        """Return no stages: unpacking drops nothing."""
+        return []
+
+
+def archives_of(pieces: Sequence[Unit]) -> list[Unit]:
+    """Return a unit for each archive that has pieces, which names them."""
+    names: dict[str, list[str]] = {}
+    parts: dict[str, Part] = {}
+    for piece in pieces:
+        (part,) = piece.parts
+        whole = parts.get(part.path, replace(part, size=0, start=0, end=None))
+        parts[part.path] = replace(whole, size=whole.size + part.size)
+        names.setdefault(part.path, []).append(piece.name)
+    return [
+        Unit(f"archive-{number:05d}", "archive", (part,), {"pieces": names[path]})
+        for number, (path, part) in enumerate(parts.items())
+    ]
+
+
+def unpack_archive(
+    unpack: Unpack, workspace: Workspace, archive: Unit, _verdicts: Verdicts
+) -> None:
+    """Write the pieces of an archive and tell how it came out."""
+    problem = ""
+    try:
+        unpack(archive.path, [piece_path(workspace, name) for name in archive.extra["pieces"]])
+    except UnreadableFile as error:
+        problem = str(error)
+    _claim(workspace, archive, problem)
+
+
+def set_archive_aside(workspace: Workspace, archive: Unit, why: str) -> None:
+    """Tell the pieces of an archive that killed its workers that they are not there."""
+    _claim(workspace, archive, f"{archive.path}: {why}")
+
+
+def _claim(workspace: Workspace, archive: Unit, problem: str) -> None:
+    names = archive.extra["pieces"]
+    table = pa.table(
+        {
+            "key": np.zeros(len(names), np.uint64),
+            "piece": pa.array(names, pa.string()),
+            "problem": pa.array([problem.encode("utf-8", "replace")] * len(names), pa.binary()),
+        }
+    )
+    path = workspace.claims_path(PIECES, archive.name)
+    write_claims(path, archive.name, archive.name, [table])
+
+
+def tell(
+    _workspace: Workspace, _group: int, blocks: Sequence[Block]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield for each piece why it is not there; nothing if it is."""
+    for block in blocks:
+        for table in block.tables:
+            yield from zip(table["piece"].to_pylist(), table["problem"].to_pylist(), strict=True)
+
+
+def piece_path(workspace: Workspace, unit: str) -> str:
+    """Return the path of the piece that a unit reads."""
+    return workspace.at(PIECES, f"{unit}.zst")
+
+
+def place_of_piece(workspace: Workspace, unit: Unit, part: Part, verdicts: Verdicts) -> Part:
+    """Return what a unit reads: a piece, or the part as it is.
+
+    Raises:
+        UnreadableFile: the archive could not be unpacked.
+        RunError: the piece has vanished.
+    """
+    if unit.kind != PIECE:
+        return part
+    for problem in verdicts[PIECES]:
+        if problem:
+            raise UnreadableFile(problem.decode())
+    path = piece_path(workspace, unit.name)
+    if not storage.exists(path):
+        raise RunError(
+            f"{path} is gone. Remove {workspace.at(CLAIMS, PIECES)} and run the same command "
+            "again, which unpacks the archives anew."
+        )
+    return replace(part, path=path, start=0, end=None)
