@@ -1,0 +1,1 @@
+"""Rules of Stack Exchange: rows of dumps, HTML to text, threads, sites."""

@@ -1,0 +1,1 @@
+"""Stack Exchange: threads with their answers by score."""
