@@ -26,6 +26,7 @@ from pipelines.samples.c4 import write_c4
 from pipelines.samples.web import WEB_SHARE, write_web_crawl
 from pipelines.samples.wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.setup.cache import SetupError
+from pipelines.stackexchange.source import STACKEXCHANGE
 from pipelines.storage.files import StorageError
 from pipelines.wikipedia.source import WIKIPEDIA
 from pipelines.wikipedia.templates import TemplatesConfig, make_rules
@@ -34,7 +35,7 @@ from tokenizer.sample import SampleError
 from tokenizer.strict import nearest
 from tokenizer.train import TrainError
 
-SOURCES = (GITHUB, WIKIPEDIA, COMMONCRAWL, C4)
+SOURCES = (GITHUB, WIKIPEDIA, STACKEXCHANGE, COMMONCRAWL, C4)
 
 MODELS = (
     ModelStep(
