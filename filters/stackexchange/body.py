@@ -45,12 +45,12 @@ _COMMENT_END = re.compile(r"--!?>")
 _RAW_END = {name: re.compile(rf"</{name}(?=[ \t\n\f/>])", re.IGNORECASE | re.ASCII) for name in RAW}
 
 # Marks in collected text. The characters are none of HTML's, and bodies lose theirs beforehand.
-_BLOCK, _LINE, _MARKER, _ITEM = "\x01", "\x02", "\x03", "\x05"
+_BLOCK, _LINE, _MARKER, _CELL, _ITEM = "\x01", "\x02", "\x03", "\x04", "\x05"
+_SPACE = f" \n{_BLOCK}{_LINE}{_CELL}"
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0e-\x1f]")
 _SPACES = re.compile(r"[ \t\f]{2,}|[\t\f]")
-_AFTER_MARKER = re.compile(f"{_MARKER}[ \n{_BLOCK}{_LINE}]*+")
-_BREAKS = re.compile(f" ?[\n{_BLOCK}{_LINE}{_ITEM}][ \n{_BLOCK}{_LINE}{_ITEM}]*+")
-_AROUND = f" \n{_BLOCK}{_LINE}{_ITEM}"
+_AFTER_MARKER = re.compile(f"{_MARKER}[{_SPACE}]*+")
+_BREAKS = re.compile(f" ?[{_SPACE[1:]}{_ITEM}][{_SPACE}{_ITEM}]*+")
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class _Layout:
         elif name in LINES:
             parts.append(_LINE)
         elif name in CELLS:
-            parts.append(" ")
+            parts.append(_CELL)
 
     def _pre_tag(self, closing: bool) -> None:
         if not closing:
@@ -275,6 +275,8 @@ def _breaks(found: re.Match[str]) -> str:
         return "\n\n"
     if _LINE in run or _ITEM in run:
         return "\n"
+    if _CELL in run:  # cells of a row stand in one line
+        return " "
     return "\n\n" if run.count("\n") > 1 else "\n"
 
 
@@ -283,7 +285,7 @@ def _lay_out(text: str) -> str:
     text = _SPACES.sub(" ", text)
     if _MARKER in text:
         text = _AFTER_MARKER.sub("", text)
-    return _BREAKS.sub(_breaks, text).strip(_AROUND)
+    return _BREAKS.sub(_breaks, text).strip(f"{_SPACE}{_ITEM}")
 
 
 def strip_tags(html: str) -> str:
