@@ -18,7 +18,7 @@ class Answer(NamedTuple):
     id: int
     score: int | None  # a row without a score counts as 0
     text: str
-    owner: str | None = None
+    owner: int | str | None = None
     license: str | None = None
 
 

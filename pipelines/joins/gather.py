@@ -142,11 +142,17 @@ def write_group(
 ) -> Iterator[tuple[str, bytes]]:
     """Write the documents and rejects of a group and commit them; there are no verdicts."""
     unit = group_unit(phase.topic, group)
+    write_gathered(phase, terms, workspace, unit, records_of(blocks, phase.schema))
+    return iter(())
+
+
+def write_gathered(
+    phase: Gather, terms: Terms, workspace: Workspace, unit: Unit, records: pa.Table
+) -> None:
+    """Write what the records of a group become, and commit the unit that the group is."""
     ledger = Ledger([*phase.names, *(stage.name for stage in phase.stages)])
-    records = records_of(blocks, phase.schema)
     ledger.received = records.num_rows
     with UnitOutput(workspace, unit, ledger, terms) as out, TimeGuard(DOCUMENT_SECONDS) as guard:
         phase.write(records, out, phase.stages, guard)
         ledger.take_notes(phase.stages)
         out.commit()
-    return iter(())

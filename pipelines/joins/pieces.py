@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pipelines.engine.claim_files import Block, write_claims
 from pipelines.engine.errors import RunError
-from pipelines.engine.passes import Context
+from pipelines.engine.passes import Context, every_unit
 from pipelines.engine.steps import GroupStep, Step, Topic, UnitStep, Verdicts
 from pipelines.engine.units import Part, Unit
 from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, PIECES, Workspace
@@ -37,15 +37,18 @@ class Pieces:
         title: as progress shows it.
         unpack: writes the pieces (second argument: their paths) of an archive (first argument:
             its path), all of them; raises UnreadableFile where the archive is broken.
+        of: which units of the source wait for the archives: those that read pieces, and what else
+            the phase that wants ``TOPIC`` reads.
     """
 
     title: str
     unpack: Unpack
+    of: Callable[[Unit], bool] = every_unit
 
     def steps(self, context: Context) -> list[Step]:
         """Return the step that unpacks, and the one that tells the pieces."""
-        pieces = [unit for unit in context.units if unit.kind == PIECE]
-        archives = archives_of(pieces)
+        units = [unit for unit in context.units if self.of(unit)]
+        archives = archives_of([unit for unit in units if unit.kind == PIECE])
         if not archives:
             return []
         return [
@@ -59,7 +62,7 @@ class Pieces:
                 claims=PIECES,
             ),
             GroupStep(
-                "tell pieces", TOPIC, pieces, tell, guests=[(unit.name, 0) for unit in archives]
+                "tell pieces", TOPIC, units, tell, guests=[(unit.name, 0) for unit in archives]
             ),
         ]
 

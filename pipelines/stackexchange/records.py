@@ -20,6 +20,11 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,10}));")
 # Control characters and others that XML 1.0 has none of (2.2), where they stand as they are.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_NUMBERS = (
+    *("Id", "PostTypeId", "ParentId", "AcceptedAnswerId"),
+    *("Score", "ViewCount", "OwnerUserId"),
+)
+_TEXTS = ("CreationDate", "Body", "OwnerDisplayName", "Title", "Tags", "ContentLicense")
 _LAST_LEGAL = 0x10FFFF
 _END = b"</posts>"
 _NO_ROWS = (b"<?xml", b"<posts", _END)
@@ -44,7 +49,7 @@ class Post(NamedTuple):
     score: int | None
     views: int | None
     body: str
-    owner: str | None  # id, or the name of one whose account is gone
+    owner: int | str | None  # id, or the name of one whose account is gone
     title: str | None
     tags: str | None
     license: str | None
@@ -140,7 +145,7 @@ def post_of(record: RawRow) -> Post | BadRow:
         return BadRow(record.row, "bad_xml", clip(line))
     values = dict(_ATTRIBUTE.findall(found[1]))
     numbers: dict[str, int | None] = {}
-    for name in ("Id", "PostTypeId", "ParentId", "AcceptedAnswerId", "Score", "ViewCount"):
+    for name in _NUMBERS:
         value = values.get(name)
         if value is not None and not _INTEGER.fullmatch(value):
             return BadRow(record.row, "wrong_type", f"{name}={clip(value)}")
@@ -150,6 +155,7 @@ def post_of(record: RawRow) -> Post | BadRow:
         name = "Id" if post_id is None else "PostTypeId"
         return BadRow(record.row, "missing_field", f"{name}: {clip(line)}")
     texts = {name: _text(values.get(name)) for name in _TEXTS}
+    owner = numbers["OwnerUserId"]
     return Post(
         record.row,
         post_id,
@@ -160,17 +166,11 @@ def post_of(record: RawRow) -> Post | BadRow:
         numbers["Score"],
         numbers["ViewCount"],
         texts["Body"] or "",
-        texts["OwnerUserId"] or texts["OwnerDisplayName"],
+        texts["OwnerDisplayName"] if owner is None else owner,
         texts["Title"],
         texts["Tags"],
         texts["ContentLicense"],
     )
-
-
-_TEXTS = (
-    *("CreationDate", "Body", "OwnerUserId", "OwnerDisplayName", "Title", "Tags"),
-    "ContentLicense",
-)
 
 
 def _text(value: str | None) -> str | None:

@@ -168,7 +168,11 @@ def phases(config: StackExchangeConfig, units: Sequence[Unit]) -> list[Phase]:
         given=threads_meet.given,
         place=place_of_piece,
     )
-    return [*([Pieces("unpack", unpack)] if archives else []), read_posts, threads_meet]
+    return [
+        *([Pieces("unpack", unpack, reads_posts)] if archives else []),
+        read_posts,
+        threads_meet,
+    ]
 
 
 STACKEXCHANGE = Source("stackexchange", StackExchangeConfig, find, phases)

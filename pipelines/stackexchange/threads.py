@@ -52,7 +52,7 @@ def question_key(document: Document) -> str:
 def record_of(document: Document) -> dict[str, Any]:
     """Return the columns of a post that travel."""
     meta = document.meta
-    more = {name: meta[name] for name in _META if meta.get(name)}
+    more = {name: meta[name] for name in _META if meta.get(name) is not None}
     return {
         "site": meta["site"],
         "question": meta["question"],

@@ -2,10 +2,11 @@
 
 from html.parser import HTMLParser
 
-BLOCKS = set(
-    "p div h1 h2 h3 h4 h5 h6 blockquote ul ol table hr section article dl address aside center "
-    "details dir fieldset figcaption figure footer form header main menu nav summary".split()
-)
+BLOCKS = {
+    *("p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "hr"),
+    *("section", "article", "dl", "address", "aside", "center", "details", "dir", "fieldset"),
+    *("figcaption", "figure", "footer", "form", "header", "main", "menu", "nav", "summary"),
+}
 LINES = {"tr", "dt", "dd", "caption"}
 HIDDEN = {"script", "style", "iframe", "object"}
 
@@ -37,12 +38,7 @@ class SlowReader(HTMLParser):
                 self.item_without_text()
                 self.after_br, self.pre_began, self.code = False, True, ""
         elif tag == "br":
-            self.pre_began = False
-            if self.pre:
-                self.code += "\n"
-            else:
-                self.newlines += 1
-                self.after_br = True
+            self.break_line()
         elif self.pre or tag == "img":
             pass
         elif tag == "li":
@@ -58,6 +54,15 @@ class SlowReader(HTMLParser):
                 start = dict(attrs).get("start") or "1"
                 self.lists.append(None if tag == "ul" else int(start))
             self.ask(tag)
+
+    def break_line(self) -> None:
+        """Take ``<br>``."""
+        self.pre_began = False
+        if self.pre:
+            self.code += "\n"
+        else:
+            self.newlines += 1
+            self.after_br = True
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take ``<br />`` as a browser does: the slash says nothing."""
