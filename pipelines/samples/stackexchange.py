@@ -1,34 +1,125 @@
-"""A sample dump of Stack Exchange: a site of our own (docs/rules/sources.md 5.1)."""
+"""Sample dumps of Stack Exchange: a site of our own, and one of the standard library's own words.
 
+The demonstration needs some text to train on. Each module of the standard library that describes
+itself becomes a question; its description and those of its functions and classes are the answers.
+It is read from its source and not imported. The same Python gives the same posts
+(docs/rules/sources.md 5.1).
+"""
+
+import ast
+import inspect
 import io
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import py7zr
 
-from pipelines.samples.threads import KETTLES, SamplePost
+from pipelines.samples.threads import KETTLES, SamplePost, answer, question
+from pipelines.samples.web import standard_modules
 from tokenizer.files import write_atomically
 
-SITE = "kettles.example.com"
+SITE, MODULES_SITE = "kettles.example.com", "modules.example.com"
+STACKEXCHANGE_SHARE = 0.1  # of a sample of all sources, at most
+MIN_WORDS = 5  # of a description that is worth an answer
+_PARAGRAPH_BREAK = re.compile(r"\n[ \t]*\n")
 _REFERENCES = {"\n": "&#xA;", "\r": "&#xD;", "\t": "&#x9;", '"': "&quot;"}
 
 
-def write_stackexchange_dumps(directory: str | os.PathLike[str]) -> list[Path]:
-    """Write the archive of the site; return the files written.
+def write_stackexchange_dumps(
+    directory: str | os.PathLike[str], *, megabytes: float = 0.0
+) -> list[Path]:
+    """Write the archives of the sites; return the files written.
 
     Args:
         directory: made if absent; files of an earlier call are replaced.
+        megabytes: of posts about modules, at most; without any their site is left out.
 
     Raises:
         OSError: the directory cannot be written.
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{SITE}.7z"
-    write_atomically(path, archive({"Posts.xml": posts_xml(KETTLES), "Tags.xml": b"<tags />\n"}))
-    return [path]
+    sites = {SITE: KETTLES, MODULES_SITE: tuple(_modules(int(megabytes * 1e6)))}
+    written = []
+    for site, posts in sites.items():
+        if posts:
+            written.append(folder / f"{site}.7z")
+            members = {"Posts.xml": posts_xml(posts), "Tags.xml": b"<tags />\n"}
+            write_atomically(written[-1], archive(members))
+    return written
+
+
+def _modules(max_bytes: int) -> Iterator[SamplePost]:
+    """Yield threads about modules, in the order of their names."""
+    number = 0
+    for name, path in standard_modules():
+        if max_bytes <= 0:
+            return
+        try:
+            thread = module_thread(name, path.read_text("utf-8"), number + 1)
+        except (OSError, SyntaxError, ValueError):
+            continue
+        number += len(thread)
+        max_bytes -= sum(len(post.body or "") for post in thread)
+        yield from thread
+
+
+def module_thread(name: str, source: str, number: int) -> list[SamplePost]:
+    """Return a question on a module and its answers, by what its source says; [] if nothing.
+
+    Args:
+        name: of the module.
+        source: its text.
+        number: id of the question; the answers follow.
+
+    Raises:
+        SyntaxError, ValueError: it is no Python.
+    """
+    tree = ast.parse(source)
+    about = ast.get_docstring(tree)
+    if not about:
+        return []
+    posts = [
+        question(
+            number,
+            f"What is the module {name} for?",
+            f"<p>I found <code>import {name}</code> in a program. What does it do, and what is in "
+            "it?</p>\n",
+            tags="<python><standard-library>",
+        ),
+        answer(number + 1, number, _html(about), source.count("\n")),
+    ]
+    for node in tree.body:
+        told = _told(node)
+        if told:
+            posts.append(answer(number + len(posts), number, told, len(told) % 100 - 5))
+    return posts
+
+
+def _told(node: ast.stmt) -> str:
+    """Return what a function or a class says of itself; "" where that is nothing."""
+    if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
+        return ""
+    about = ast.get_docstring(node) or ""
+    if len(about.split()) < MIN_WORDS:
+        return ""
+    signature = f"class {node.name}"
+    if isinstance(node, ast.FunctionDef):
+        signature = f"{node.name}({ast.unparse(node.args)})"
+    return f"<pre><code>{escape(signature)}\n</code></pre>\n\n{_html(about)}"
+
+
+def _html(text: str) -> str:
+    """Return a description as HTML: paragraphs, and what is indented as it stands."""
+    found = []
+    for paragraph in _PARAGRAPH_BREAK.split(inspect.cleandoc(text)):
+        plain = escape(paragraph.strip("\n"))
+        code = re.search("^[ \t]|&gt;&gt;&gt;", plain, re.MULTILINE)
+        found.append(f"<pre><code>{plain}\n</code></pre>" if code else f"<p>{plain}</p>")
+    return "\n\n".join(found) + "\n"
 
 
 def archive(members: dict[str, bytes]) -> bytes:
