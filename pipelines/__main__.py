@@ -23,6 +23,7 @@ from pipelines.report import results
 from pipelines.report.inspect import add_inspect, inspect
 from pipelines.samples import github as samples
 from pipelines.samples.c4 import write_c4
+from pipelines.samples.stackexchange import STACKEXCHANGE_SHARE, write_stackexchange_dumps
 from pipelines.samples.web import WEB_SHARE, write_web_crawl
 from pipelines.samples.wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.setup.cache import SetupError
@@ -179,6 +180,9 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
         written = samples.write_github_export(f"{arguments.out}/github", megabytes=size)
         written += write_wikipedia_dumps(
             f"{arguments.out}/wikipedia", megabytes=size * WIKIPEDIA_SHARE
+        )
+        written += write_stackexchange_dumps(
+            f"{arguments.out}/stackexchange", megabytes=size * STACKEXCHANGE_SHARE
         )
         written += write_web_crawl(f"{arguments.out}/commoncrawl", megabytes=size * WEB_SHARE)
         written += write_c4(f"{arguments.out}/c4", f"{arguments.out}/badwords")

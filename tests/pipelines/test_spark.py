@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.samples.github import write_github_export
+from pipelines.samples.stackexchange import write_stackexchange_dumps
 from pipelines.samples.wikipedia import write_wikipedia_dumps
 from tests.faults.spark_cluster import SparkCluster
 from tests.pipelines.c4 import pages as c4
@@ -66,7 +67,13 @@ def _c4(folder: Path) -> list[str]:
     return ["c4", "--badwords", c4.write_badwords(folder / "badwords"), "--wet", *inputs]
 
 
-@pytest.mark.parametrize("command", [_github, _wikipedia, _commoncrawl, _c4])
+def _stackexchange(folder: Path) -> list[str]:
+    inputs = map(str, write_stackexchange_dumps(folder))
+    small = ["--unit-megabytes", "0.001", "--group-megabytes", "0.001"]
+    return ["stackexchange", *small, "--input", *inputs]
+
+
+@pytest.mark.parametrize("command", [_github, _wikipedia, _commoncrawl, _c4, _stackexchange])
 def test_spark_writes_what_the_local_runner_writes(
     tmp_path: Path, spark: SparkCluster, command: Callable[[Path], list[str]]
 ) -> None:
