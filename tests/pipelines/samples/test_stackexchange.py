@@ -17,7 +17,7 @@ def test_a_module_becomes_a_thread() -> None:
     assert (question.id, question.post_type, question.title) == (5, 1, "What is the module m for?")
     assert about.parent == hello.parent == 5
     assert about.body == (
-        "<p>Says &lt;hello&gt;.</p>\n\n<pre><code>    &gt;&gt;&gt; hello(1)\n</code></pre>\n"
+        "<p>Says &lt;hello&gt;.</p>\n\n<pre><code>&gt;&gt;&gt; hello(1)\n</code></pre>\n"
     )
     assert hello.body == (
         "<pre><code>hello(n: int)\n</code></pre>\n\n<p>Say hello n times, no more.</p>\n"
