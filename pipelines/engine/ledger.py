@@ -235,7 +235,8 @@ class Ledger:
         """Read what :meth:`to_json` returned."""
         ledger = cls()
         for name in _COUNTS:
-            setattr(ledger, name, value[name])
+            # Runs of earlier versions count no joined records.
+            setattr(ledger, name, value.get(name, 0) if name == "joined" else value[name])
         ledger.bad_records.update(value["bad_records_by_reason"])
         ledger.notes.update(value["notes"])
         ledger.tables = {name: Counter(dict(rows)) for name, rows in value["tables"].items()}

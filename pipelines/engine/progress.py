@@ -190,11 +190,12 @@ def closing_table(ledger: Ledger, title: str) -> Table:
         )
     table.add_section()
     bad = f"; bad records {ledger.bad_records.total():,}" if ledger.bad_records else ""
+    joined = f"; joined to other documents {ledger.joined:,}" if ledger.joined else ""
     table.add_row(
         "total",
         f"{ledger.records_read:,}",
         f"{ledger.documents:,}",
         f"{ledger.characters:,}",
-        f"{ledger.rejected:,}{bad}",
+        f"{ledger.rejected:,}{bad}{joined}",
     )
     return table

@@ -77,7 +77,8 @@ def post_url(site: str, number: int, post_type: int | None) -> str:
     >>> post_url("stackoverflow.com", 4, 1)
     'https://stackoverflow.com/questions/4'
     """
-    return f"https://{site}/{'a' if post_type == ANSWER else 'questions'}/{number}"
+    place = {QUESTION: "questions", ANSWER: "a"}.get(post_type or 0, "posts")
+    return f"https://{site}/{place}/{number}"
 
 
 @dataclass(frozen=True)

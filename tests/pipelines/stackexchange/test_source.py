@@ -17,6 +17,7 @@ from pipelines.engine.documents import read_rows
 from pipelines.joins import gather, pieces
 from pipelines.samples.stackexchange import SITE, archive, posts_xml, write_stackexchange_dumps
 from pipelines.samples.threads import KETTLES, SamplePost, answer, question
+from pipelines.stackexchange import threads
 from tests.pipelines.engine.cut_off import failing_after, names
 from tests.pipelines.engine.test_pool import LOCAL_BEAM
 
@@ -169,6 +170,15 @@ def test_every_post_that_is_in_no_thread_says_why(sites_run: Path) -> None:
     assert (table["documents"], table["joined"]) == (5, 11)
     names = [stage["stage"].removeprefix("stackexchange.") for stage in table["stages"]]
     assert names == ["type", "html", "body", "thread", "text"]
+
+
+def test_a_post_that_is_lost_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A thread that drops a post without a word fails the run."""
+    monkeypatch.setattr(threads.WriteThreads, "_document", lambda *_: None)
+    assert curate(tmp_path / "run", *write_sites(tmp_path)) == 1
+    assert "records are not accounted for" in capsys.readouterr().err
 
 
 def test_what_lies_between_the_steps_goes(sites_run: Path) -> None:
