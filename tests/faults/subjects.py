@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipelines.__main__ import main
 from pipelines.samples.github import write_github_export
+from pipelines.samples.stackexchange import write_stackexchange_dumps
 from pipelines.samples.wikipedia import write_wikipedia_dumps
 from tests.faults.kills import Subject
 from tests.filters.tiny_models import train_sentencepiece
@@ -73,10 +74,22 @@ def tokenize(folder: Path, data: Path | None, *, small: bool) -> Subject:
     return Subject("tokenize", words, "--out")
 
 
+def stackexchange(folder: Path, data: Path | None, *, small: bool) -> Subject:
+    """Stack Exchange: archives that are unpacked, posts that are gathered into threads."""
+    inputs = f"{folder}/*.7z"
+    if data and not small:
+        inputs = f"{data}/stackexchange/*.7z"
+    else:
+        write_stackexchange_dumps(folder, megabytes=0.4 if small else 3)
+    cut = ("--unit-megabytes", "0.05", "--group-megabytes", "0.1")
+    return Subject("stackexchange", ("stackexchange", *cut, "--input", inputs))
+
+
 SUBJECTS: dict[str, Callable[..., Subject]] = {
     "github": github,
     "wikipedia": wikipedia,
     "commoncrawl": commoncrawl,
+    "stackexchange": stackexchange,
     "tokenize": tokenize,
 }
 

@@ -17,6 +17,8 @@ from pipelines.engine.source import plan, plan_of
 from pipelines.engine.units import Part, Unit
 from pipelines.engine.workspace import Workspace
 from pipelines.github.source import GITHUB, GithubConfig
+from pipelines.samples.stackexchange import write_stackexchange_dumps
+from pipelines.stackexchange.source import STACKEXCHANGE, StackExchangeConfig
 from pipelines.wikipedia.source import WIKIPEDIA, WikipediaConfig
 from tests.pipelines.github.github_export import write_joined, write_tables
 from tests.pipelines.wikipedia.wikipedia_dumps import write_dumps
@@ -105,3 +107,17 @@ def test_every_collection_of_commoncrawl_is_typed(
     _stage(run, [unit for unit in units if unit.name in staged], "digest")
     phases = COMMONCRAWL.phases(config, units)
     _check(plan_of(Terms("commoncrawl", RejectPolicy()), Inputs(units), phases), run)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_every_collection_of_stackexchange_is_typed(tmp_path: Path, resumed: bool) -> None:
+    """With an archive that is unpacked, and of what is left when all posts are read."""
+    inputs = map(str, write_stackexchange_dumps(tmp_path / "in"))
+    config = StackExchangeConfig(input=tuple(inputs), unit_megabytes=0.001, group_megabytes=0.001)
+    planned, run = plan(STACKEXCHANGE, config), Run(str(tmp_path / "run"))
+    if resumed:
+        for unit in planned.units:
+            if unit.kind == "piece":
+                run.write_json({}, "units", f"{unit.name}.json")
+                Workspace.within(run).write_no_claims("threads", unit.name)
+    _check(planned, run)
