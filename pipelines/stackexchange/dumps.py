@@ -22,7 +22,6 @@ from pipelines.readers.compressed import Damage, read_pieces
 from pipelines.readers.rows import Source, UnreadableFile, clip
 from pipelines.readers.sevenzip import members, read_member
 from pipelines.storage import files as storage
-from tokenizer.strict import nearest
 
 RANGE, STREAM = "range", "stream"  # kinds of units, besides pieces of archives
 POSTS = "Posts.xml"
@@ -31,8 +30,6 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _READ_BYTES = 1 << 20
 _EXPANDS = 6  # times: what compressed posts become, to guess the number of groups
 _TABLES = {*sites.TABLES, "Sites"}
-_QUESTION_OR_ANSWER = (b' PostTypeId="1"', b' PostTypeId="2"')
-_ROW = (b"<row ",)
 
 
 @dataclass(frozen=True)
@@ -99,68 +96,6 @@ def _dump_of(file: storage.InputFile) -> Dump | None:
     if parsed[3]:
         return Dump(site, file, max(file.size, 0) * _EXPANDS, STREAM)
     return Dump(site, file, max(file.size, 0), RANGE if file.size >= 0 else STREAM)
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The sites of a run, largest first where they were ranked."""
-
-    dumps: Sequence[Dump]  # by site
-    sites: Sequence[str]
-    posts: dict[str, int]  # of the sites that were counted
-    left_out: Sequence[str]
-
-
-def choose(
-    dumps: Sequence[Dump], wanted: Sequence[str], number: int, *, redpajama: bool = False
-) -> Chosen:
-    """Return the dumps of the sites that are wanted, or of the largest.
-
-    Sites about sites (``*.meta.*``) are none of the largest; RedPajama v1 ranks them with the
-    others, and counts all rows. Posts are counted only where there are more sites than may stay.
-
-    Raises:
-        RunError: a site that is wanted is not among the dumps.
-        UnreadableFile: a dump cannot be read to be counted.
-    """
-    by_site = {dump.site: dump for dump in dumps}
-    if wanted:
-        for site in wanted:
-            if site not in by_site:
-                raise RunError(f"--sites: no dump of '{site}' in --input{nearest(site, by_site)}")
-        chosen, posts = list(dict.fromkeys(wanted)), dict[str, int]()
-    else:
-        candidates = [dump for dump in dumps if redpajama or not sites.is_meta(dump.site)]
-        chosen, posts = [dump.site for dump in candidates], {}
-        if len(candidates) > number:
-            needles = _ROW if redpajama else _QUESTION_OR_ANSWER
-            for dump in sorted(candidates, key=lambda dump: (-dump.size, dump.site)):
-                if dump.kind == STREAM or sites.may_be_among(dump.size, posts, number):
-                    posts[dump.site] = count_posts(dump, needles)
-            chosen = sites.largest(posts, number)
-    left_out = sorted(by_site.keys() - set(chosen))
-    return Chosen([by_site[site] for site in sorted(chosen)], chosen, posts, left_out)
-
-
-def count_posts(dump: Dump, needles: Sequence[bytes]) -> int:
-    """Return how often one of some strings, which bodies cannot hold, is in a Posts.xml."""
-    tail = b""
-    found = 0
-
-    def take(data: bytes) -> None:
-        nonlocal tail, found
-        window = tail + data
-        found += sum(window.count(needle) - tail.count(needle) for needle in needles)
-        tail = window[-len(needles[0]) + 1 :]
-
-    with storage.open_input(dump.file.path) as stream:
-        if dump.member:
-            read_member(stream, dump.file.path, dump.member, take)
-        else:
-            for piece in open_pieces(stream, dump.file.path):
-                if isinstance(piece, bytes):
-                    take(piece)
-    return found
 
 
 def units_of(dumps: Iterable[Dump], unit_bytes: int) -> list[Unit]:

@@ -33,8 +33,9 @@ from pipelines.engine.units import Part, Unit
 from pipelines.joins.gather import GROUP, Gather, group_count, group_units
 from pipelines.joins.pieces import PIECE, TOPIC, Pieces, place_of_piece
 from pipelines.readers.rows import BadRow, UnreadableFile
+from pipelines.stackexchange.choice import choose
 from pipelines.stackexchange.config import StackExchangeConfig
-from pipelines.stackexchange.dumps import RANGE, choose, find_dumps, open_pieces, units_of, unpack
+from pipelines.stackexchange.dumps import RANGE, find_dumps, open_pieces, units_of, unpack
 from pipelines.stackexchange.records import RawRow, frame_rows, post_of
 from pipelines.stackexchange.threads import (
     POST_SCHEMA,

@@ -17,7 +17,9 @@ from pipelines.engine.documents import read_rows
 from pipelines.joins import gather, pieces
 from pipelines.samples.stackexchange import SITE, archive, posts_xml, write_stackexchange_dumps
 from pipelines.samples.threads import KETTLES, SamplePost, answer, question
-from pipelines.stackexchange import threads
+from pipelines.stackexchange import choice, threads
+from pipelines.stackexchange.dumps import find_dumps
+from pipelines.storage.files import find_inputs
 from tests.pipelines.engine.cut_off import failing_after, names
 from tests.pipelines.engine.test_pool import LOCAL_BEAM
 
@@ -240,8 +242,11 @@ def test_the_form_of_a_dump_does_not_show(
     assert rows(tmp_path / "run") == wanted
 
 
-def test_the_largest_sites_are_kept_and_named(tmp_path: Path) -> None:
+def test_the_largest_sites_are_kept_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By questions and answers, without sites about sites; the list is part of the run's config."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for number, posts in (("a", 2), ("b", 4), ("c", 3)):
         write_xml(tmp_path, number, [question(n + 1, "t", "<p>b</p>") for n in range(posts)])
     wikis = [SamplePost(n + 9, "w" * 200, 5) for n in range(9)]
@@ -252,6 +257,10 @@ def test_the_largest_sites_are_kept_and_named(tmp_path: Path) -> None:
     assert config["sites"] == ["b", "c"]
     assert config["posts_by_site"] == {"a": 2, "b": 4, "c": 3, "d": 1}
     assert config["sites_left_out"] == ["a", "b.meta", "d"]
+    monkeypatch.setattr(choice, "count_posts", None)  # it is not counted again
+    assert _config(tmp_path / "again", inputs, ("--largest", "2")) == config
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert {row["meta"]["site"] for row in rows(tmp_path / "run").values()} == {"b", "c"}
     config = _config(tmp_path / "named", inputs, ("--sites", "d,b.meta", "--largest", "1"))
     assert (config["sites"], config["posts_by_site"]) == (["d", "b.meta"], {})
@@ -259,6 +268,24 @@ def test_the_largest_sites_are_kept_and_named(tmp_path: Path) -> None:
         tmp_path / "rp", inputs, ("--profile", "redpajama", "--largest", "2")
     )  # it counts all rows of all sites
     assert config["sites"] == ["b.meta", "d"]
+
+
+@pytest.mark.parametrize("form", ["7z", "xml", "xml.gz", "xml.zst"])
+def test_posts_are_counted_in_every_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Questions and answers; also where pieces of the file end within a row."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    xml = posts_xml([replace(post, id=n) for n in range(900) for post in KETTLES])
+    pack = {"7z": lambda xml: archive({"Posts.xml": xml}), "xml": bytes}
+    pack |= {"xml.gz": gzip.compress, "xml.zst": _zstd}
+    (tmp_path / f"{SITE}-Posts.{form}").write_bytes(pack[form](xml))
+    write_xml(tmp_path, "a", [question(1, "t", "<p>b</p>")])
+    dumps, _ = find_dumps(find_inputs([str(tmp_path / "*-Posts.*"), str(tmp_path / "a")]))
+    chosen = choice.choose(dumps, [], 1)
+    assert chosen.sites == [SITE]
+    assert chosen.posts[SITE] == 900 * sum(post.post_type in (1, 2) for post in KETTLES)
+    assert choice.choose(dumps, [], 1, redpajama=True).posts[SITE] == 900 * len(KETTLES)
 
 
 def _config(run: Path, inputs: list[Path], flags: tuple[str, ...]) -> dict[str, Any]:
