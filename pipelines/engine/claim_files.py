@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -142,12 +143,17 @@ class ClaimsFile:
         return cls(data, json.loads(footer))
 
     def block(self, bucket: int, buckets: int) -> Block | None:
-        """Return the unit's claims in one of ``buckets`` buckets, or None if it has none."""
-        tables = []
-        for chunk, edges in zip(self._chunks, self._cut(buckets), strict=True):
-            start, end = int(edges[bucket]), int(edges[bucket + 1])
-            if end > start:
-                tables.append(chunk.slice(start, end - start))
+        """Return what the unit claims in one of so many buckets; None if it is nothing."""
+        if self._edges[0] == buckets:
+            spans = [(edges[bucket], edges[bucket + 1]) for edges in self._edges[1]]
+        else:  # one bucket of a file that was just opened: the others need not be found
+            borders = _borders(buckets)[max(0, bucket - 1) : bucket + 1]
+            spans = [_span(chunk, bucket, borders) for chunk in self._chunks]
+        tables = [
+            chunk.slice(int(start), int(end - start))
+            for chunk, (start, end) in zip(self._chunks, spans, strict=True)
+            if end > start
+        ]
         return Block(self.unit, self.order, tables) if tables else None
 
     def filled(self, buckets: int) -> npt.NDArray[np.bool_]:
@@ -166,8 +172,7 @@ class ClaimsFile:
     def _cut(self, buckets: int) -> list[npt.NDArray[np.int64]]:
         """Return for each chunk the rows at which its buckets begin, and its number of rows."""
         if self._edges[0] != buckets:
-            shift = np.uint64(64 - (buckets.bit_length() - 1)) if buckets > 1 else np.uint64(0)
-            borders = np.arange(1, buckets, dtype=np.uint64) << shift
+            borders = _borders(buckets)
             cuts = []
             for chunk in self._chunks:
                 high = words_of(chunk["key"])[:, 0]
@@ -175,6 +180,22 @@ class ClaimsFile:
                 cuts.append(np.concatenate([[0], inner, [chunk.num_rows]]).astype(np.int64))
             self._edges = buckets, cuts
         return self._edges[1]
+
+
+@lru_cache(4)
+def _borders(buckets: int) -> npt.NDArray[np.uint64]:
+    """Return the high bits of keys at which all buckets but the first begin."""
+    shift = np.uint64(64 - (buckets.bit_length() - 1)) if buckets > 1 else np.uint64(0)
+    return np.arange(1, buckets, dtype=np.uint64) << shift
+
+
+def _span(chunk: pa.Table, bucket: int, borders: npt.NDArray[np.uint64]) -> tuple[int, int]:
+    """Return where a bucket begins and ends in a chunk, by the borders on its sides."""
+    high = words_of(chunk["key"])[:, 0]
+    edges = [int(edge) for edge in np.searchsorted(high, borders.astype(high.dtype))]
+    if not bucket:
+        edges.insert(0, 0)
+    return edges[0], edges[1] if len(edges) > 1 else chunk.num_rows
 
 
 def claim_bytes(path: str) -> int:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.engine.claim_files import (
+    MAX_BUCKETS,
     ClaimsFile,
     bucket_count,
     claim_bytes,
@@ -79,3 +80,23 @@ def test_messages_hold_the_blocks_of_several_units(tmp_path: Path) -> None:
 def test_the_number_of_buckets_follows_from_the_claims(size: int, buckets: int) -> None:
     """A power of two, of 128 MB each, at most 2^16."""
     assert bucket_count(size) == buckets
+
+
+@pytest.mark.parametrize("buckets", [1, 2, 8, MAX_BUCKETS])
+def test_a_bucket_is_the_same_whether_the_others_are_cut_or_not(
+    tmp_path: Path, buckets: int
+) -> None:
+    """A worker that decides one group opens each file for one bucket."""
+    path = str(tmp_path / "unit.claims")
+    keys = np.arange(200, dtype=np.uint64) * np.uint64(2**64 // 199 // 3)
+    write_claims(path, "unit", "unit", [pa.table({"key": keys[i::3]}) for i in range(3)])
+    cut = ClaimsFile.open(path)
+    filled = np.flatnonzero(cut.filled(buckets))
+    assert len(filled) > min(buckets, 200) // 4
+    for bucket in {*map(int, filled), 0, buckets - 1}:
+        one, same = ClaimsFile.open(path).block(bucket, buckets), cut.block(bucket, buckets)
+        assert (one is None) == (same is None)
+        if one and same:
+            assert [table.to_pydict() for table in one.tables] == [
+                table.to_pydict() for table in same.tables
+            ]
