@@ -432,6 +432,16 @@ def test_a_thread_of_ten_thousand_answers(tmp_path: Path) -> None:
     assert stats(tmp_path / "run")["joined"] == 10_000
 
 
+def test_a_site_without_posts(tmp_path: Path) -> None:
+    """Gives nothing, and is no failure."""
+    empty = tmp_path / "empty.example.com.7z"
+    empty.write_bytes(archive({"Posts.xml": posts_xml([])}))
+    assert curate(tmp_path / "alone", empty) == 0
+    assert stats(tmp_path / "alone")["records_read"] == 0
+    assert curate(tmp_path / "run", empty, *write_sites(tmp_path)) == 0
+    assert len(rows(tmp_path / "run")) == 5
+
+
 def test_switches(tmp_path: Path) -> None:
     """Questions without answers, low scores, the first few: all of them accounted for."""
     flags = ("--unanswered", "drop", "--min-answer-score", "3", "--max-answers", "1")
