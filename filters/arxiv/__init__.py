@@ -1,0 +1,1 @@
+"""arXiv: papers with their macros expanded."""

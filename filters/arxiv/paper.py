@@ -1,0 +1,124 @@
+r"""A paper: from the members of its archive to the text of its body.
+
+The order is that of docs/rules/sources.md 4.2: decode, find the main file, remove comments, resolve
+conditionals, then read the files in TeX's order and expand.
+"""
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from filters.arxiv.encodings import declared_encoding, decode
+from filters.arxiv.main_file import Instructions, is_candidate, main_files, read_instructions
+from filters.latex.commands import COMMANDS, DEFINERS
+from filters.latex.comments import strip_comments, verbatim_names
+from filters.latex.conditionals import defined_commands, resolve_conditionals
+from filters.latex.expansion import Counts, Expander
+from filters.latex.inputs import Files, clean_name, is_distributed
+from filters.latex.sealed import Sealed
+
+_TEXTS = (".tex", ".ltx", ".latex", ".txt")
+_STYLES = (".sty", ".cls", ".def")
+# What else \input may name: pictures and tables that are written in TeX.
+_INCLUDED = (".tikz", ".pgf", ".pdf_tex", ".pstex_t", ".eps_tex", ".inc", ".cfg", ".mac", ".macros")
+_IGNORED = "%auto-ignore"
+
+
+@dataclass(slots=True)
+class PaperFiles:
+    """The texts of a paper, decoded."""
+
+    texts: dict[str, str] = field(default_factory=dict)  # candidates, by path
+    others: dict[str, str] = field(default_factory=dict)  # styles, and what may be included
+    encodings: dict[str, str] = field(default_factory=dict)  # of files that are not UTF-8
+    instructions: Instructions = field(default_factory=Instructions)
+
+
+@dataclass(slots=True)
+class Paper:
+    """A paper whose comments are gone, and the files that it may begin with."""
+
+    files: Files
+    sealed: Sealed
+    mains: list[str]
+    encodings: dict[str, str]
+    comments: int
+
+
+@dataclass(slots=True)
+class Body:
+    """The body of a paper, expanded; its verbatim parts are still sealed."""
+
+    text: str
+    document: bool  # there was a \begin{document}
+    counts: Counts
+
+
+def decode_files(members: Mapping[str, bytes]) -> PaperFiles:
+    """Decode the members of a paper that are text (4.2, steps 1 and 2)."""
+    found = PaperFiles()
+    names = {clean_name(name): data for name, data in members.items()}
+    wanted = {
+        name: data
+        for name, data in names.items()
+        if name.lower().endswith((*_TEXTS, *_STYLES, *_INCLUDED))
+        or "." not in posixpath.basename(name)
+        or posixpath.basename(name).upper().startswith("00README")
+    }
+    declared = next(filter(None, map(declared_encoding, wanted.values())), "")
+    for name, data in sorted(wanted.items()):
+        base = posixpath.basename(name)
+        lower = name.lower()
+        if base.upper().startswith("00README"):
+            found.instructions = read_instructions(base, decode(data).text)
+            continue
+        style = lower.endswith(_STYLES)
+        if style and is_distributed(base.rpartition(".")[0]):
+            continue
+        text, encoding = decode(data, declared)
+        if text.startswith(_IGNORED):
+            continue
+        if not style and is_candidate(name, text):
+            found.texts[name] = text
+        elif style or lower.endswith((*_TEXTS, *_INCLUDED)):
+            found.others[name] = text
+        else:
+            continue
+        if encoding != "utf-8":
+            found.encodings[name] = encoding
+    return found
+
+
+def prepare(found: PaperFiles, *, paper: str = "") -> Paper:
+    """Remove comments, resolve conditionals, and find the main file (4.3, 4.4)."""
+    sealed = Sealed()
+    everything = found.texts | found.others
+    verbatim = verbatim_names(list(everything.values()))
+    stripped = {
+        name: strip_comments(text, sealed, verbatim=verbatim) for name, text in everything.items()
+    }
+    commands: set[str] = set()
+    for file in stripped.values():
+        commands |= defined_commands(file.text)
+    texts = {name: resolve_conditionals(file.text, commands) for name, file in stripped.items()}
+    candidates = {name: texts[name] for name in found.texts}
+    for file in stripped.values():
+        for name, text in file.files.items():
+            texts.setdefault(clean_name(name), strip_comments(text, sealed).text)
+    return Paper(
+        Files(texts),
+        sealed,
+        main_files(candidates, found.instructions, paper=paper),
+        found.encodings,
+        sum(file.comments for file in stripped.values()),
+    )
+
+
+def expand(paper: Paper, main: str) -> Body:
+    """Read a paper from one of its files and expand its macros (4.5, 4.6)."""
+    text = paper.files.text(main)
+    expander = Expander(paper.files, paper.sealed, COMMANDS, DEFINERS)
+    has_preamble = "\\documentclass" in text or "\\documentstyle" in text
+    has_preamble = has_preamble or "\\begin{document}" in text
+    body = expander.expand(main, has_preamble=has_preamble)
+    return Body(body, expander.document, expander.counts)

@@ -1,0 +1,69 @@
+r"""The arguments of a call, as the signature of its macro asks for them.
+
+The rules are docs/rules/sources.md 4.6, rule 2 and the table: undelimited, optional, star,
+delimited.
+"""
+
+import re
+
+from filters.latex.macros import Parameter
+from filters.latex.tokens import Reader, ends_in_word, skip_blanks
+
+_MAX_DELIMITED = 5_000  # characters of a delimited argument
+
+
+def read_argument(parameter: Parameter, reader: Reader) -> str | None:
+    """Read one argument, or the text that must stand before one; None where it is not there.
+
+    A delimited one is the business of :func:`read_delimited`.
+    """
+    kind = parameter.kind
+    if kind == "mandatory":
+        return reader.token()
+    if kind == "optional":
+        value = reader.option()
+        return parameter.text if value is None else value
+    if kind == "star":
+        return "\\BooleanTrue" if reader.take("*") else "\\BooleanFalse"
+    if kind == "literal":
+        return _literal(parameter.text, reader)
+    return read_delimited(parameter.text, reader)
+
+
+def read_delimited(delimiter: str, reader: Reader) -> str | None:
+    """Read up to a text outside of all groups (4.6); braces around the whole are taken off."""
+    text, start = reader.text, reader.pos
+    wanted = r"[ \t\n]" if delimiter.isspace() else re.escape(delimiter)
+    if ends_in_word(delimiter):
+        wanted += "(?![A-Za-z])"
+    pattern = re.compile(rf"(?P<end>{wanted})|\\[\s\S]|[{{}}]")
+    at, limit = start, min(len(text), start + _MAX_DELIMITED)
+    while match := pattern.search(text, at, limit):
+        if match["end"] is not None:
+            reader.pos = match.end()
+            value = text[start : match.start()]
+            if value[:1] == "{" and reader.groups.braces.get(start) == match.start() - 1:
+                value = value[1:-1]
+            return value
+        at = match.end()
+        if match[0] == "{":
+            closing = reader.groups.braces.get(match.start())
+            if closing is None:
+                break
+            at = closing + 1
+        elif match[0] == "}":
+            break
+    return None
+
+
+def _literal(text: str, reader: Reader) -> str | None:
+    if text.isspace():
+        reader.skip()
+        return ""
+    at = reader.pos
+    if not reader.text.startswith(text, at):
+        at = skip_blanks(reader.text, at)
+    if not reader.text.startswith(text, at):
+        return None
+    reader.pos = at + len(text)
+    return ""
