@@ -9,6 +9,8 @@ import re
 from filters.latex.macros import Parameter
 from filters.latex.tokens import Reader, ends_in_word, skip_blanks
 
+# What ends a group or a paragraph: a call before it has no argument.
+_NO_ARGUMENTS = frozenset({"\\end", "\\par", "\\else", "\\fi", "\\item"})
 _MAX_DELIMITED = 5_000  # characters of a delimited argument
 
 
@@ -19,7 +21,9 @@ def read_argument(parameter: Parameter, reader: Reader) -> str | None:
     """
     kind = parameter.kind
     if kind == "mandatory":
-        return reader.token()
+        bare = reader.text.startswith("\\", skip_blanks(reader.text, reader.pos))
+        value = reader.token()
+        return None if bare and value in _NO_ARGUMENTS else value
     if kind == "optional":
         value = reader.option()
         return parameter.text if value is None else value

@@ -49,7 +49,19 @@ def _set_flag(expander: Expander, level: Level, name: str, start: int) -> bool:
 def _flag(expander: Expander, level: Level, name: str, start: int) -> bool:
     """Take the branch of a conditional whose value is known (4.4)."""
     value = expander.flags.get(name)
-    found = None if value is None else level.conditional(start)
+    return value is not None and take_branch(level, start, level.pos, value=value)
+
+
+def take_branch(level: Level, start: int, end: int, *, value: bool) -> bool:
+    """Go to the branch of a conditional that holds; False where its parts are not found.
+
+    Args:
+        level: where it stands.
+        start: where it begins.
+        end: where its condition ends.
+        value: of the condition.
+    """
+    found = level.conditional(start)
     if found is None:
         return False
     text = level.text
@@ -59,7 +71,7 @@ def _flag(expander: Expander, level: Level, name: str, start: int) -> bool:
     if value:
         if found.else_start >= 0:
             level.jumps[found.else_start] = fi_end
-        level.pos = skip_after_word(text, found.end)
+        level.pos = skip_after_word(text, end)
     elif found.else_start >= 0:
         level.pos = skip_after_word(text, found.else_start + len("\\else"))
     else:
@@ -157,6 +169,38 @@ def _next_character(expander: Expander, level: Level, name: str, start: int) -> 
     return True
 
 
+_EMPTY = frozenset({"\\relax", "\\empty", "\\@empty", "\\\\", "\\@nil", "&", "!"})
+
+
+def _compare(expander: Expander, level: Level, name: str, start: int) -> bool:
+    r"""Take the branch of a test whether an argument is empty, in what a call became.
+
+    The forms are ``\if\relax\detokenize{#1}\relax`` and ``\ifx\relax#1\relax``, also with another
+    token in place of ``\relax``.
+    """
+    if not level.depth:
+        return False
+    pos = level.pos
+    first = level.token()
+    value: bool | None = None
+    if first in _EMPTY:
+        following = level.control() if level.peek() == "\\" else ""
+        if following == "\\detokenize" and first == "\\relax":
+            content = level.group()
+            if content is not None and level.control() == "\\relax":
+                value = not content.strip()
+        elif following:
+            known = following in expander.meanings or name == "\\if"
+            value = True if following == first else None if known else False
+        elif level.peek() == first:
+            level.pos += 1
+            value = True
+        elif level.peek():
+            value = False
+    at, level.pos = level.pos, pos
+    return value is not None and take_branch(level, start, at, value=value)
+
+
 BRANCHES: dict[str, Command] = {
     "\\newif": _newif,
     "\\else": _jump,
@@ -164,6 +208,8 @@ BRANCHES: dict[str, Command] = {
     "\\toggletrue": _set_toggle,
     "\\togglefalse": _set_toggle,
     "\\iftoggle": _toggle,
+    "\\if": _compare,
+    "\\ifx": _compare,
     "\\@ifnextchar": _next_character,
     "\\kernel@ifnextchar": _next_character,
     "\\@ifstar": _next_character,

@@ -332,6 +332,8 @@ class Expander:
         found: list[str] = []
         for parameter in macro.parameters:
             reader = self.settle()
+            if parameter.kind == "delimited" and not found and macro.name[-1].isalpha():
+                reader.skip()
             if all(reader is not other for other, _ in places):
                 places.append((reader, reader.pos))
             value = None

@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 
-from filters.latex.names import DISTRIBUTED
+from filters.latex.distributed import DISTRIBUTED
 
 _ENDINGS = ("", ".tex", ".ltx", ".latex", ".TEX")
 _CONFERENCE = re.compile(
