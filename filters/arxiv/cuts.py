@@ -6,7 +6,7 @@ The text has no comments, its macros are expanded, and its verbatim parts are se
 import re
 from typing import NamedTuple
 
-from filters.latex.tokens import Groups
+from filters.latex.tokens import Reader
 
 _SECTION = re.compile(
     r"\\(?:part|chapter|section|subsection|subsubsection|paragraph|subparagraph)(?![A-Za-z@])"
@@ -23,6 +23,7 @@ _BIBLIOGRAPHY = re.compile(
     r"|addbibresource|bibliographyunit|Refs)(?![A-Za-z@])",
     re.IGNORECASE,
 )
+_WITHOUT_BRACES = frozenset({"printbibliography", "printbibheading", "putbib"})
 _APPENDIX = re.compile(r"\\appendix(?![A-Za-z@])|\\begin[ \t]*\{appendix\}")
 _HEADINGS = re.compile(
     r"\\(?:section|chapter|subsection|part)\*?[ \t\n]*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}[ \t\n]*\Z"
@@ -72,10 +73,10 @@ def cut_start(body: str, *, document: bool = True, keep_without_section: bool = 
         document: there was a ``\begin{document}``; else heads of plain TeX count as well.
         keep_without_section: start after the title and the abstract where no section comes.
     """
-    groups = Groups(body)
+    reader = Reader(body)
     starts = []
     for match in _SECTION.finditer(body):
-        if _titled(body, match, groups):
+        if _titled(reader, match.start(1)):
             starts.append(match.start())
             break
     amsppt = not document or "\\endtopmatter" in body
@@ -89,17 +90,11 @@ def cut_start(body: str, *, document: bool = True, keep_without_section: bool = 
     return Cut(body[end:], "title")
 
 
-def _titled(body: str, match: re.Match[str], groups: Groups) -> bool:
-    at = match.start(1)
-    if body[at] == "{":
-        return at in groups.braces
-    end = groups.brackets.get(at)
-    if end is None:
-        return False
-    following = end + 1
-    while body[following : following + 1].isspace():
-        following += 1
-    return following in groups.braces
+def _titled(reader: Reader, at: int) -> bool:
+    """Tell whether ``[short]{title}`` or ``{title}`` stands at a place, braces balanced."""
+    reader.pos = at
+    reader.option()
+    return reader.group() is not None
 
 
 def abstract_of(body: str) -> str:
@@ -113,7 +108,7 @@ def cut_bibliography(text: str) -> tuple[str, int]:
     """Remove bibliographies and the headings before them; return how many there were as well."""
     out: list[str] = []
     done = at = count = 0
-    groups: Groups | None = None
+    reader = Reader(text)
     missing: set[str] = set()
     while match := _BIBLIOGRAPHY.search(text, at):
         start, at = match.span()
@@ -133,8 +128,7 @@ def cut_bibliography(text: str) -> tuple[str, int]:
         elif match[2] == "refs":
             continue
         else:
-            groups = groups or Groups(text)
-            end = _arguments_end(text, at, groups)
+            end = _arguments_end(reader, at, braces=match[2].lower() not in _WITHOUT_BRACES)
         kept = text[done:start]
         if name or match[2].lower() in {"bibliography", "printbibliography", "putbib", "refs"}:
             kept = _without_heading(kept)
@@ -145,16 +139,13 @@ def cut_bibliography(text: str) -> tuple[str, int]:
     return "".join(out), count
 
 
-def _arguments_end(text: str, at: int, groups: Groups) -> int:
-    while True:
-        following = at
-        while text[following : following + 1] in {" ", "\t"}:
-            following += 1
-        pairs = {"{": groups.braces, "[": groups.brackets}.get(text[following : following + 1])
-        end = pairs.get(following) if pairs is not None else None
-        if end is None:
-            return at
-        at = end + 1
+def _arguments_end(reader: Reader, at: int, *, braces: bool) -> int:
+    reader.pos = at
+    while reader.option() is not None:
+        pass
+    if braces:
+        reader.group()
+    return reader.pos
 
 
 def _without_heading(text: str) -> str:

@@ -162,7 +162,10 @@ class _Reading:
             at = options.end()
         if text[at : at + 1] != "{":
             return None
-        end = _closing(text, at, min(len(text), at + _MAX_INLINE))
+        limit = min(len(text), at + _MAX_INLINE)
+        if "%" not in text[at:limit] or text.find("}", at, limit) < 0:
+            return None
+        end = _closing(text, at, limit)
         if end < 0 or "%" not in text[at:end] or text[at + 1 : at + 2] in {"%", "\\"}:
             return None
         return at + 1, end, self.sealed.seal(text[at + 1 : end])

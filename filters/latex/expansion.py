@@ -31,7 +31,7 @@ MAX_DEPTH = 50  # of a call within calls (rule 4)
 MAX_EXPANSIONS = 100_000  # of a paper (rule 4)
 MAX_EXPANSIONS_PER_CALL = 50_000  # so that one bad macro leaves some to the others
 GROWTH, SPARE = 10, 1_000_000  # output is at most so many times the input, and so much more
-_MAX_FAILURES = 1_000  # of delimited arguments in a paper: each costs a search
+_MAX_FAILURES = 200  # of delimited arguments in a paper: each costs a search
 _MAX_SEARCHES = 5_000  # for a cycle among macros
 _ENDS_ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[^{}]*\}(?:\[[^\]]*\])?\s*\Z")
 _LOOKS_AHEAD = frozenset({"\\@ifnextchar", "\\kernel@ifnextchar", "\\@ifstar"})
@@ -138,7 +138,7 @@ class Expander:
         self.stack.append(level)
 
     def stop(self) -> None:
-        """Read nothing more."""
+        """Read no more."""
         for level in self.stack:
             level.pos = len(level.text)
 
@@ -200,9 +200,7 @@ class Expander:
                 self._call(meaning, name, level, start)
                 return False
             level.pos = match.end()
-            # A command writes what it writes itself, so what stands before it goes first.
-            if start > begin:
-                self.emit(text[begin:start])
+            self.emit(text[begin:start])
             if not meaning(self, level, name, start):
                 self.emit(name)
             return False

@@ -16,6 +16,7 @@ CONTROL_AT = re.compile(r"\\(?:[A-Za-z@]+|[\s\S])")
 BLANKS = re.compile(r"[ \t]*(?:\n(?![ \t]*(?:\n|\Z))[ \t]*)?")
 SEAL_START, SEAL_END = "\x02", "\x03"  # around the number of a sealed part
 FROZEN = "\x01"  # in place of the backslash of a control sequence that must not be expanded again
+_NEAR = 200  # characters within which most arguments end: no table of braces is made for them
 _DELIMITERS = re.compile(r"\\[\\{}\[\]]|[{}\[\]]")
 _WORD_CHARACTERS = ascii_letters + "@"
 
@@ -114,22 +115,30 @@ class Reader:
         at = skip_blanks(self.text, self.pos)
         if self.text[at : at + 1] != "{":
             return None
-        end = self.groups.braces.get(at)
-        if end is None:
-            return None
+        text = self.text
+        end = text.find("}", at + 1, at + _NEAR)
+        if end < 0 or text[end - 1] == "\\" or text.find("{", at + 1, end) >= 0:
+            far = self.groups.braces.get(at)
+            if far is None:
+                return None
+            end = far
         self.pos = end + 1
-        return self.text[at + 1 : end]
+        return text[at + 1 : end]
 
     def option(self) -> str | None:
         """Return what ``[...]`` holds and go past it; None, and stay, without one."""
         at = skip_blanks(self.text, self.pos)
         if self.text[at : at + 1] != "[":
             return None
-        end = self.groups.brackets.get(at)
-        if end is None:
-            return None
+        text = self.text
+        end = text.find("]", at + 1, at + _NEAR)
+        if end < 0 or "\\" in text[at:end] or "{" in text[at:end] or "}" in text[at:end]:
+            far = self.groups.brackets.get(at)
+            if far is None:
+                return None
+            end = far
         self.pos = end + 1
-        return self.text[at + 1 : end]
+        return text[at + 1 : end]
 
     def control(self) -> str:
         """Return the control sequence that follows and go past it; "" where none does."""

@@ -77,6 +77,12 @@ class KeepNewest:
         self._verdicts: RowVerdicts = verdicts.get(VERSIONS.name) or RowVerdicts(())
 
     def __call__(self, document: Document) -> Verdict:
-        """Drop the submission if a newer one is among the inputs."""
+        """Drop the submission if a newer one is among the inputs.
+
+        A unit that claimed nothing could not be read to its end, and is about to fail again: what
+        is told of its submissions until then is discarded with it.
+        """
+        if not len(self._verdicts):
+            return drop("file_unread", "the tar file could not be read when papers were listed")
         verdict: Any = self._verdicts.of(document.row)
         return KEEP if verdict["wins"] else drop("older_version")
