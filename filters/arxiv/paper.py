@@ -15,6 +15,7 @@ from filters.latex.comments import strip_comments, verbatim_names
 from filters.latex.conditionals import defined_commands, resolve_conditionals
 from filters.latex.expansion import Counts, Expander
 from filters.latex.inputs import Files, clean_name, is_distributed
+from filters.latex.macros import Macro
 from filters.latex.sealed import Sealed
 
 _TEXTS = (".tex", ".ltx", ".latex", ".txt")
@@ -52,6 +53,7 @@ class Body:
     text: str
     document: bool  # there was a \begin{document}
     counts: Counts
+    macros: frozenset[str]  # names that the paper defined
 
 
 def decode_files(members: Mapping[str, bytes]) -> PaperFiles:
@@ -121,4 +123,7 @@ def expand(paper: Paper, main: str) -> Body:
     has_preamble = "\\documentclass" in text or "\\documentstyle" in text
     has_preamble = has_preamble or "\\begin{document}" in text
     body = expander.expand(main, has_preamble=has_preamble)
-    return Body(body, expander.document, expander.counts)
+    macros = frozenset(
+        name for name, meaning in expander.meanings.items() if isinstance(meaning, Macro)
+    )
+    return Body(body, expander.document, expander.counts, macros)

@@ -127,11 +127,12 @@ def _environment(expander: Expander, level: Level, name: str, start: int) -> boo
     return True
 
 
-def _letter(expander: Expander, level: Level, name: str, _start: int) -> bool:
-    r"""``\makeatletter`` and ``\makeatother``."""
+def _letter(_expander: Expander, level: Level, name: str, start: int) -> bool:
+    r"""``\makeatletter`` and ``\makeatother``: they go with the definitions that they surround."""
     if not level.style:
         level.at_is_letter = name == "\\makeatletter"
-    return expander.silent
+    _forget(level, start)
+    return True
 
 
 def _keyed(expander: Expander, level: Level, name: str, _start: int) -> bool:

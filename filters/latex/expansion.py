@@ -35,6 +35,7 @@ _MAX_FAILURES = 200  # of delimited arguments in a paper: each costs a search
 _MAX_SEARCHES = 5_000  # for a cycle among macros
 _ENDS_ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[^{}]*\}(?:\[[^\]]*\])?\s*\Z")
 _LOOKS_AHEAD = frozenset({"\\@ifnextchar", "\\kernel@ifnextchar", "\\@ifstar"})
+_BREAKS = ("\\begin", "\\end", "\\[", "\\]", "\\item", "$$", "\\section", "\\subsection")
 _TAIL = 200  # characters that the end of an expansion is looked for in
 
 
@@ -276,8 +277,10 @@ class Expander:
         """Skip the blanks after a control word, as TeX does (rule 1)."""
         level = self.stack[-1]
         at = skip_blanks(level.text, level.pos)
-        if "\n" in level.text[level.pos : at] and _ENDS_ENVIRONMENT.search(text[-_TAIL:]):
-            return  # after \begin{...} and \end{...} a line end sets nothing: it stays
+        if "\n" in level.text[level.pos : at] and (
+            _ENDS_ENVIRONMENT.search(text[-_TAIL:]) or level.text.startswith(_BREAKS, at)
+        ):
+            return  # after \begin{...}, and before it, a line end sets nothing: it stays
         self.gobbled = at > level.pos
         level.pos = at
 

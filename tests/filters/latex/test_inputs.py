@@ -22,7 +22,7 @@ from tests.filters.latex.papers import MAIN, body_of, read
         ("\\input{s/f}", {"s/f.tex": "\\subimport{t/}{g}", "s/t/g.tex": "G"}, "\\subimport{t/}{g}"),
         ("\\InputIfFileExists{f}{yes}{no}", {"f.tex": "F"}, "yesF"),
         ("\\InputIfFileExists{f}{yes}{no}", {}, "no"),
-        ("\\makeatletter\\@input{f}", {"f.tex": "F"}, "\\makeatletter F"),
+        ("\\makeatletter\\@input{f}", {"f.tex": "F"}, "F"),
         ("\\newcommand{\\d}{s}\\input{\\d/f}", {"s/f.tex": "F"}, "F"),
         ("a\\input{f}b", {"f.tex": "F\\endinput G"}, "aFb"),
         ("\\input{f}\\input{f}", {"f.tex": "F"}, "FF"),

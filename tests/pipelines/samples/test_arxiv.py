@@ -1,0 +1,38 @@
+"""The sample submissions of arXiv: papers of our own, through the real source."""
+
+from pathlib import Path
+
+from pipelines.arxiv.config import ArxivConfig
+from pipelines.arxiv.source import ARXIV
+from pipelines.engine.documents import read_rows
+from pipelines.engine.launch import Launch, run_source
+from pipelines.samples.arxiv import write_arxiv_bucket
+
+
+def test_the_papers_become_documents(tmp_path: Path) -> None:
+    """Three papers, one older version, one PDF; no macro of theirs is left."""
+    write_arxiv_bucket(tmp_path / "in")
+    config = ArxivConfig((str(tmp_path / "in"),))
+    ledger = run_source(ARXIV, config, str(tmp_path / "run"), Launch(progress=False))
+    assert (ledger.documents, ledger.rejected) == (3, 2)
+    texts = {}
+    for path in (tmp_path / "run" / "documents").glob("*.parquet"):
+        with path.open("rb") as stream:
+            texts |= {row["id"]: row["text"] for row in read_rows(stream)}
+    tides = texts["arxiv:2208.90001"]
+    assert tides.startswith("\\section{Introduction}")
+    assert "\\begin{equation}\n  h(t) = h_{0} + " in tides
+    assert "\\begin{quote}\\itshape" in tides
+    assert "$T_{\\mathrm{solar}}=24\\,\\mathrm{h}$" in tides
+    assert "and a \\emph{spring tide} follows" in " ".join(tides.split())
+    assert "With twelve books" in texts["arxiv:2208.90002"]
+    assert "$\\langle \\mathrm{T}_{i} \\mid \\mathrm{T}_{i+1} \\rangle$" in texts["arxiv:2208.90004"]
+    assert "at the Gärtner farm" in texts["arxiv:2208.90004"]
+    for name in ("draft", "\\level", "\\tree", "bibitem", "thebibliography", "TODO", "References"):
+        assert not any(name in text for text in texts.values()), name
+
+
+def test_the_same_call_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Over files of a first one as well."""
+    first = [path.read_bytes() for path in write_arxiv_bucket(tmp_path)]
+    assert [path.read_bytes() for path in write_arxiv_bucket(tmp_path)] == first
