@@ -13,7 +13,8 @@ from filters.arxiv.main_file import Instructions, is_candidate, main_files, read
 from filters.latex.commands import COMMANDS, DEFINERS
 from filters.latex.comments import strip_comments, verbatim_names
 from filters.latex.conditionals import defined_commands, resolve_conditionals
-from filters.latex.expansion import Counts, Expander
+from filters.latex.counts import Counts
+from filters.latex.expansion import Expander
 from filters.latex.inputs import Files, clean_name, is_distributed
 from filters.latex.macros import Macro
 from filters.latex.sealed import Sealed
@@ -54,6 +55,7 @@ class Body:
     document: bool  # there was a \begin{document}
     counts: Counts
     macros: frozenset[str]  # names that the paper defined
+    late: frozenset[str]  # those of them that it first defined in its body
 
 
 def decode_files(members: Mapping[str, bytes]) -> PaperFiles:
@@ -123,7 +125,12 @@ def expand(paper: Paper, main: str) -> Body:
     has_preamble = "\\documentclass" in text or "\\documentstyle" in text
     has_preamble = has_preamble or "\\begin{document}" in text
     body = expander.expand(main, has_preamble=has_preamble)
-    macros = frozenset(
-        name for name, meaning in expander.meanings.items() if isinstance(meaning, Macro)
+    macros = {name: each for name, each in expander.meanings.items() if isinstance(each, Macro)}
+    standard = {macro.alias for macro in macros.values()}  # \let\old\x: \x itself comes out
+    return Body(
+        body,
+        expander.document,
+        expander.counts,
+        frozenset(macros) - standard,
+        frozenset(expander.late),
     )
-    return Body(body, expander.document, expander.counts, macros)

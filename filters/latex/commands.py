@@ -17,6 +17,7 @@ from filters.latex.macros import Macro, make_macro
 from filters.latex.names import KEYED, NO_FI, PROTECTED, PROTECTED_ENVIRONMENTS
 from filters.latex.tokens import Reader, control_at, skip_blanks
 
+_NO_MEANINGS = frozenset({"\\undefined", "\\@undefined", "\\@@undefined"})
 _LINE_END = re.compile(r"[ \t]*\n")
 _PREFIXES = frozenset({"\\long", "\\outer", "\\global", "\\protected"})
 # After these \xspace gives no space even where blanks were skipped (its documentation).
@@ -80,6 +81,8 @@ def _let(expander: Expander, level: Level, _name: str, start: int) -> bool:
         expander.flags[new] = old == "\\iftrue"
     elif new in PROTECTED or new in expander.commands:
         expander.counts.left[new, "protected"] += 1
+    elif old in _NO_MEANINGS:
+        expander.meanings.pop(new, None)
     elif new != old:
         if isinstance(meaning, Macro):
             macro = Macro(

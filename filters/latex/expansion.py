@@ -8,12 +8,11 @@ the commands do that it knows is in ``commands``.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from filters.latex.arguments import read_argument
+from filters.latex.counts import Counts, LimitReached
 from filters.latex.definitions import Environment
 from filters.latex.inputs import Files
 from filters.latex.levels import Level
@@ -37,22 +36,6 @@ _ENDS_ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[^{}]*\}(?:\[[^\]]*\])?\s*\Z")
 _LOOKS_AHEAD = frozenset({"\\@ifnextchar", "\\kernel@ifnextchar", "\\@ifstar"})
 _BREAKS = ("\\begin", "\\end", "\\[", "\\]", "\\item", "$$", "\\section", "\\subsection")
 _TAIL = 200  # characters that the end of an expansion is looked for in
-
-
-class LimitReached(Exception):  # noqa: N818 - it is a limit and no error
-    """A guard of rule 4 fired; the message names it."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What was done, for ``meta`` and the notes of a run."""
-
-    definitions: int = 0
-    expansions: int = 0
-    inputs: int = 0
-    missing_inputs: int = 0
-    guards: Counter[str] = field(default_factory=Counter)
-    left: Counter[tuple[str, str]] = field(default_factory=Counter)  # (name, why) -> calls
 
 
 Command: TypeAlias = "Callable[[Expander, Level, str, int], bool]"
@@ -91,6 +74,7 @@ class Expander:
         self.size = 0
         self.included_size = 0  # characters of the files that were included
         self.gobbled = False  # blanks after the last call were skipped
+        self.late: set[str] = set()  # macros that were first defined in the body
         self.loaded: set[str] = set()  # styles
         self._word = False  # the output ends in a control word
         self._work = 0
@@ -166,6 +150,8 @@ class Expander:
     def define(self, macro: Macro) -> None:
         """Learn a macro."""
         self.counts.definitions += 1
+        if not self.silent and macro.name not in self.meanings:
+            self.late.add(macro.name)
         self.meanings[macro.name] = macro
         if macro.alias:
             defines = macro.alias in self.commands

@@ -55,7 +55,7 @@ def _include(
     expander.stack.append(
         Level(
             f"{around}{text}{around}",
-            at_is_letter=style,
+            at_is_letter=style or level.at_is_letter,
             path=path,
             folder=level.folder if folder is None else folder,
             style=style,

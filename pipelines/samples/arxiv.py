@@ -53,7 +53,8 @@ gauge shows on an open coast. The rest is weather, which no harmonic predicts~\c
 \end{thebibliography}
 \end{document}
 """
-_MODEL = r"""Let $\level{0}$ be the mean level and $\level{k}$ the amplitude of the oscillation $k$. Then
+_MODEL = r"""Let $\level{0}$ be the mean level and $\level{k}$ the amplitude of the oscillation
+$k$. Then
 \beq
   h(t) = \level{0} + \sum_{k=1}^{\infty} \level{k} \cos(\omega_k t + \varphi_k).
 \eeq

@@ -54,8 +54,9 @@ def test_what_is_left_of_each_paper(data: Path, capsys: pytest.CaptureFixture[st
         reasons = {command: why for command, why in body.counts.left if why in _EXCEPTIONS}
         left = Counter(command for command in _CONTROL.findall(text) if command in body.macros)
         for command, count in left.items():
-            if command in reasons:
-                lines.append(f"{name} {reasons[command]} {command}: {count}")
+            why = reasons.get(command, "defined later" if command in body.late else "")
+            if why:
+                lines.append(f"{name} {why} {command}: {count}")
             else:
                 unexplained[f"{name} {command}"] += count
     with capsys.disabled():
