@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.samples.arxiv import write_arxiv_bucket
 from pipelines.samples.github import write_github_export
 from pipelines.samples.stackexchange import write_stackexchange_dumps
 from pipelines.samples.wikipedia import write_wikipedia_dumps
@@ -73,7 +74,12 @@ def _stackexchange(folder: Path) -> list[str]:
     return ["stackexchange", *small, "--input", *inputs]
 
 
-@pytest.mark.parametrize("command", [_github, _wikipedia, _commoncrawl, _c4, _stackexchange])
+def _arxiv(folder: Path) -> list[str]:
+    write_arxiv_bucket(folder)
+    return ["arxiv", "--input", str(folder)]
+
+
+@pytest.mark.parametrize("command", [_github, _wikipedia, _commoncrawl, _c4, _stackexchange, _arxiv])
 def test_spark_writes_what_the_local_runner_writes(
     tmp_path: Path, spark: SparkCluster, command: Callable[[Path], list[str]]
 ) -> None:
