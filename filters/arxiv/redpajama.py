@@ -37,19 +37,36 @@ def macros_of(text: str) -> dict[str, str]:
     return found
 
 
-def clean_file(text: str, macros: Mapping[str, str]) -> str:
-    r"""Clean one file; "" if it has no sectioning command."""
+def cut_before_section(text: str) -> str:
+    r"""Drop what comes before the first sectioning command; "" if there is none."""
     head = _HEAD.search(text)
-    if head is None:
-        return ""
-    text = _COMMENT.sub("", _LINE_COMMENT.sub("", text[head.start() :]))
-    if end := _END.search(text):
-        text = text[: end.start()]
+    return text[head.start() :] if head else ""
+
+
+def strip_comments(text: str) -> str:
+    """Drop comment lines, and comments in lines with the character before them."""
+    return _COMMENT.sub("", _LINE_COMMENT.sub("", text))
+
+
+def cut_from_bibliography(text: str) -> str:
+    r"""Drop everything from the first ``\appendix`` or bibliography on."""
+    end = _END.search(text)
+    return text[: end.start()] if end else text
+
+
+def expand_macros(text: str, macros: Mapping[str, str]) -> str:
+    """Put values in place of names, one after the other, also where they are defined."""
     for name, value in macros.items():
         if name in text:
             pattern = re.compile(re.escape(name) + r"(?=[^A-Za-z0-9])")
             text = pattern.sub(value.replace("\\", "\\\\"), text)
     return text
+
+
+def clean_file(text: str, macros: Mapping[str, str]) -> str:
+    r"""Clean one file; "" if it has no sectioning command."""
+    text = strip_comments(cut_before_section(text))
+    return expand_macros(cut_from_bibliography(text), macros)
 
 
 def clean_papers(members: Mapping[str, bytes]) -> str | None:

@@ -10,6 +10,7 @@ def _names(words: str) -> frozenset[str]:
 PROTECTED = _names(
     r"""
     part chapter section subsection subsubsection paragraph subparagraph appendix
+    tableofcontents listoffigures listoftables printindex frontmatter mainmatter backmatter
     begin end item document enddocument title author date maketitle thanks abstract and
     textbf textit texttt textrm textsf textsc textsl textup textmd textnormal emph underline
     bf it rm tt sf sc sl em bfseries itshape rmfamily ttfamily sffamily scshape slshape upshape
