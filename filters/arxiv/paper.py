@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from filters.arxiv.encodings import declared_encoding, decode
 from filters.arxiv.main_file import Instructions, is_candidate, main_files, read_instructions
 from filters.latex.commands import COMMANDS, DEFINERS
-from filters.latex.comments import strip_comments, verbatim_names
+from filters.latex.comments import excluded_names, strip_comments, verbatim_names
 from filters.latex.conditionals import defined_commands, resolve_conditionals
 from filters.latex.counts import Counts
 from filters.latex.expansion import Expander
@@ -23,6 +23,11 @@ _TEXTS = (".tex", ".ltx", ".latex", ".txt")
 _STYLES = (".sty", ".cls", ".def")
 # What else \input may name: pictures and tables that are written in TeX.
 _INCLUDED = (".tikz", ".pgf", ".pdf_tex", ".pstex_t", ".eps_tex", ".inc", ".cfg", ".mac", ".macros")
+_NEVER_INCLUDED = frozenset(
+    {".bbl", ".bib", ".bst", ".eps", ".ps", ".pdf", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".aux"}
+    | {".log", ".out", ".toc", ".blg", ".ind", ".idx", ".gls", ".zip", ".gz", ".fd", ".pfb", ".tfm"}
+)
+_MAX_OTHER_BYTES = 500_000
 _IGNORED = "%auto-ignore"
 
 
@@ -58,6 +63,12 @@ class Body:
     late: frozenset[str]  # those of them that it first defined in its body
 
 
+def _may_be_included(name: str, data: bytes) -> bool:
+    r"""Tell a small text that ``\input`` may name from pictures, tables of references, and logs."""
+    ending = posixpath.splitext(name)[1].lower()
+    return ending not in _NEVER_INCLUDED and len(data) <= _MAX_OTHER_BYTES and b"\0" not in data
+
+
 def decode_files(members: Mapping[str, bytes]) -> PaperFiles:
     """Decode the members of a paper that are text (4.2, steps 1 and 2)."""
     found = PaperFiles()
@@ -66,8 +77,8 @@ def decode_files(members: Mapping[str, bytes]) -> PaperFiles:
         name: data
         for name, data in names.items()
         if name.lower().endswith((*_TEXTS, *_STYLES, *_INCLUDED))
-        or "." not in posixpath.basename(name)
         or posixpath.basename(name).upper().startswith("00README")
+        or _may_be_included(name, data)
     }
     declared = next(filter(None, map(declared_encoding, wanted.values())), "")
     for name, data in sorted(wanted.items()):
@@ -84,10 +95,8 @@ def decode_files(members: Mapping[str, bytes]) -> PaperFiles:
             continue
         if not style and is_candidate(name, text):
             found.texts[name] = text
-        elif style or lower.endswith((*_TEXTS, *_INCLUDED)):
-            found.others[name] = text
         else:
-            continue
+            found.others[name] = text
         if encoding != "utf-8":
             found.encodings[name] = encoding
     return found
@@ -98,8 +107,10 @@ def prepare(found: PaperFiles, *, paper: str = "") -> Paper:
     sealed = Sealed()
     everything = found.texts | found.others
     verbatim = verbatim_names(list(everything.values()))
+    excluded = excluded_names(list(everything.values()))
     stripped = {
-        name: strip_comments(text, sealed, verbatim=verbatim) for name, text in everything.items()
+        name: strip_comments(text, sealed, verbatim=verbatim, excluded=excluded)
+        for name, text in everything.items()
     }
     commands: set[str] = set()
     for file in stripped.values():

@@ -41,6 +41,7 @@ _OPTIONS = re.compile(r"[ \t]*\[[^\]\n]*\]")
 _DECLARED = re.compile(
     r"\\(?:lstnewenvironment|DefineVerbatimEnvironment|newverbatim)[ \t]*\{([A-Za-z]+\*?)\}"
 )
+_EXCLUDED = re.compile(r"\\excludecomment[ \t]*\{([A-Za-z]+\*?)\}")
 _DECLARED_MINTED = re.compile(r"\\newminted(?:\[([A-Za-z]+)\])?[ \t]*\{([A-Za-z]+)\}")
 
 
@@ -63,7 +64,22 @@ def verbatim_names(texts: Collection[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def strip_comments(text: str, sealed: Sealed, *, verbatim: Collection[str] = VERBATIM) -> Stripped:
+def excluded_names(texts: Collection[str]) -> frozenset[str]:
+    r"""Return the environments that are comments, with those of ``\excludecomment``."""
+    names = {"comment"}
+    for text in texts:
+        if "\\excludecomment" in text:
+            names.update(_EXCLUDED.findall(text))
+    return frozenset(names)
+
+
+def strip_comments(
+    text: str,
+    sealed: Sealed,
+    *,
+    verbatim: Collection[str] = VERBATIM,
+    excluded: Collection[str] = frozenset({"comment"}),
+) -> Stripped:
     r"""Remove the comments of a file and seal its verbatim parts.
 
     A comment takes its line end and the blanks of the next line with it, as in TeX; where a blank
@@ -72,7 +88,7 @@ def strip_comments(text: str, sealed: Sealed, *, verbatim: Collection[str] = VER
     >>> strip_comments("foo%\n  bar", Sealed()).text
     'foobar'
     """
-    reading = _Reading(text, sealed, verbatim)
+    reading = _Reading(text, sealed, verbatim, excluded)
     reading.run()
     return Stripped("".join(reading.out), reading.comments, reading.files)
 
@@ -80,10 +96,13 @@ def strip_comments(text: str, sealed: Sealed, *, verbatim: Collection[str] = VER
 class _Reading:
     """One reading of a file."""
 
-    def __init__(self, text: str, sealed: Sealed, verbatim: Collection[str]) -> None:
+    def __init__(
+        self, text: str, sealed: Sealed, verbatim: Collection[str], excluded: Collection[str]
+    ) -> None:
         self.text = text
         self.sealed = sealed
         self.verbatim = verbatim
+        self.excluded = excluded
         self.out: list[str] = []
         self.comments = 0
         self.files: dict[str, str] = {}
@@ -176,8 +195,10 @@ class _Reading:
             return None
         name = match[1]
         kept = name in self.verbatim
-        if not (kept or name == "comment" or name in FILECONTENTS) or name in self._unclosed:
+        if not (kept or name in self.excluded or name in FILECONTENTS) or name in self._unclosed:
             return None
+        if self.text[match.end() : match.end() + 1] == "}":
+            return None  # the body of a definition, such as \newcommand{\bv}{\begin{verbatim}}
         closing = f"\\end{{{name}}}"
         end = self.text.find(closing, match.end())
         if end < 0:

@@ -94,6 +94,8 @@ def join(pieces: Sequence[str]) -> str:
 def substitute(macro: Macro, arguments: Sequence[str]) -> str:
     """Return the body with the arguments in place of its parameters."""
     if not macro.parameters:
+        if len(macro.pieces) == 1:
+            return str(macro.pieces[0])
         return join([piece for piece in macro.pieces if isinstance(piece, str)])
     return join(
         [piece if isinstance(piece, str) else arguments[piece - 1] for piece in macro.pieces]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from filters.latex.comments import strip_comments, verbatim_names
+from filters.latex.comments import excluded_names, strip_comments, verbatim_names
 from filters.latex.sealed import Sealed
 
 
@@ -86,6 +86,21 @@ def test_a_paper_declares_verbatim_environments() -> None:
         "\\lstnewenvironment{code}{}{} \\DefineVerbatimEnvironment{V}{Verbatim}{}\\newminted{c}{}"
     )
     assert {"code", "V", "ccode"} <= verbatim_names([text])
+
+
+def test_environments_may_be_declared_as_comments() -> None:
+    """By the package of that name."""
+    text = "\\excludecomment{hidden}"
+    removed = strip_comments("a\n\\begin{hidden}x\\end{hidden}\nb", Sealed(),
+                             excluded=excluded_names([text]))  # fmt: skip
+    assert removed.text == "a\nb"
+
+
+def test_a_definition_opens_no_verbatim_part() -> None:
+    """Its brace follows at once."""
+    text = "\\newcommand{\\bv}{\\begin{verbatim}}\\newcommand{\\ev}{\\end{verbatim}}"
+    sealed = Sealed()
+    assert strip_comments(text, sealed).text == text
 
 
 def test_comments_are_counted() -> None:

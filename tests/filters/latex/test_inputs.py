@@ -27,6 +27,8 @@ from tests.filters.latex.papers import MAIN, body_of, read
         ("a\\input{f}b", {"f.tex": "F\\endinput G"}, "aFb"),
         ("\\input{f}\\input{f}", {"f.tex": "F"}, "FF"),
         ("a\\input{none}b", {}, "ab"),
+        ("\\input{macros}", {"macros": "M"}, "M"),
+        ("\\input{table.dat}", {"table.dat": "1 & 2"}, "1 & 2"),
         ("a\\input{main.bbl}b", {"main.bbl": "X"}, "ab"),
         ("\\newcommand{\\sec}[1]{\\input{s/#1}}\\sec{f}", {"s/f.tex": "F"}, "F"),
         ("\\input{f}\\x", {"f.tex": "\\newcommand{\\x}{B}"}, "B"),

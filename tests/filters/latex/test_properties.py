@@ -87,5 +87,5 @@ def test_time_grows_with_the_input(piece: str) -> None:
         return time.process_time() - start
 
     seconds(2_000)
-    small, large = min(seconds(20_000) for _ in range(2)), min(seconds(160_000) for _ in range(2))
-    assert large < 8 * 4 * small + 0.1
+    small, large = min(seconds(10_000) for _ in range(2)), seconds(80_000)
+    assert large < 8 * 3 * small + 0.2
