@@ -136,6 +136,9 @@ def expand(paper: Paper, main: str) -> Body:
     has_preamble = "\\documentclass" in text or "\\documentstyle" in text
     has_preamble = has_preamble or "\\begin{document}" in text
     body = expander.expand(main, has_preamble=has_preamble)
+    if has_preamble and not expander.document:  # AmS-TeX, or \begin{document} is missing
+        expander = Expander(paper.files, paper.sealed, COMMANDS, DEFINERS)
+        body = expander.expand(main, has_preamble=False)
     macros = {name: each for name, each in expander.meanings.items() if isinstance(each, Macro)}
     standard = {macro.alias for macro in macros.values()}  # \let\old\x: \x itself comes out
     return Body(

@@ -135,10 +135,12 @@ def _style(expander: Expander, level: Level, name: str, _start: int) -> bool:
     """Read the definitions of a style or class of the paper's own (rule 8)."""
     if not expander.silent or level.depth:
         return False
-    level.option()
+    options = level.option()
     names = level.group()
     if names is None:
         return False
+    if name == "\\documentstyle" and options:  # LaTeX 2.09: options are styles
+        names = f"{names},{options}"
     ending = ".cls" if "lass" in name else ".sty"
     for wanted in reversed(names.split(",")):
         path = expander.files.find(wanted, level.folder, endings=(ending,))
@@ -176,6 +178,7 @@ FILE_COMMANDS: dict[str, Command] = {
     ),
     "\\endinput": _end_input,
     "\\bye": _bye,
+    "\\enddocument": _bye,
 }
 
 __all__ = ["FILE_COMMANDS", "Files"]

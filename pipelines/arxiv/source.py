@@ -60,10 +60,7 @@ def find(config: ArxivConfig) -> Inputs:
 
 
 def _langid_hash(config: ArxivConfig) -> str:
-    try:
-        classifier(config.langid)
-    except (OSError, ValueError) as error:
-        raise RunError(f"--langid: {error}") from error
+    classifier(config.langid)  # raises RunError where it is none
     return sha256_of(Path(config.langid))
 
 

@@ -54,3 +54,20 @@ def test_what_stands_after_the_end_is_not_read() -> None:
     """Nor what stands before the beginning."""
     text = "x\\documentclass{a} y \\begin{document}a\\end{document}b\\section{C}"
     assert read({"main.tex": text})[1] == "a"
+
+
+def test_a_paper_whose_document_never_begins_is_all_body() -> None:
+    r"""``\\begin{document}`` is missing; AmS-TeX has commands for it."""
+    text = "\\documentclass{a}\\def\\x{A}\n\\section{S}\\x\n"
+    body, shown = read({"main.tex": text})
+    assert not body.document
+    assert cuts.cut_start(shown, document=False).text == "\\section{S}A\n"
+    text = "\\documentstyle{amsppt}\\def\\x{A}\\document\\head One\\endhead \\x\\enddocument x"
+    shown = read({"main.tex": text})[1]
+    assert cuts.cut_start(shown, document=False).text == "\\head One\\endhead A"
+
+
+def test_options_of_an_old_style_are_styles() -> None:
+    """LaTeX 2.09."""
+    text = "\\documentstyle[12pt,mine]{article}\\begin{document}\\x\\end{document}"
+    assert read({"main.tex": text, "mine.sty": "\\def\\x{A}"})[1] == "A"

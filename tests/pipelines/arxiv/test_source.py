@@ -21,6 +21,7 @@ from tests.pipelines.arxiv.archives import (
     write_manifest,
     write_tar,
 )
+from tests.pipelines.commoncrawl.crawl import write_models
 
 LOCAL_BEAM = (
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
@@ -206,6 +207,18 @@ def test_switches(tmp_path: Path) -> None:
     assert text.startswith("\\begin{abstract}Abs\\end{abstract}\n\n\\section{A}")
     assert "\\section{S}" in text
     assert rows(tmp_path / "other", "rejects")["arxiv:2001.00002"]["reason"] == "no_section"
+
+
+def test_the_language_is_named_where_a_model_is_given(tmp_path: Path) -> None:
+    """In a column, with its score (4.9)."""
+    write_models(tmp_path)
+    tar = write_tar(tmp_path, "2001", 1, {"2001.00001.gz": single(PAPER)})
+    run(tmp_path / "run", [tar], langid=str(tmp_path / "lid.bin"))
+    document = rows(tmp_path / "run", "documents")["arxiv:2001.00001"]
+    assert document["lang"] == "en"
+    assert document["lang_score"] > 0
+    with pytest.raises(RunError, match="no supervised fastText model"):
+        run(tmp_path / "other", [tar], langid=str(tmp_path / "none.bin"))
 
 
 def test_redpajama_does_as_redpajama_does(tmp_path: Path) -> None:
