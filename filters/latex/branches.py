@@ -4,10 +4,10 @@ The rules are docs/rules/sources.md 4.4. A branch is taken where the paper itsel
 ``\\drafttrue``, by ``\\togglefalse``, by an argument that is there or not, by the next character.
 """
 
-from filters.latex.conditionals import skip_after_word
 from filters.latex.expansion import Command, Expander
 from filters.latex.levels import Level
 from filters.latex.macros import NO_VALUE
+from filters.latex.tokens import skip_blanks
 
 DEEPEST_BRANCH = 50  # branches within branches
 
@@ -65,15 +65,15 @@ def take_branch(level: Level, start: int, end: int, *, value: bool) -> bool:
     if found is None:
         return False
     text = level.text
-    fi_end = skip_after_word(text, found.fi_start + len("\\fi"))
+    fi_end = skip_blanks(text, found.fi_start + len("\\fi"))
     level.jumps[found.start] = found.end
     level.jumps[found.fi_start] = fi_end
     if value:
         if found.else_start >= 0:
             level.jumps[found.else_start] = fi_end
-        level.pos = skip_after_word(text, end)
+        level.pos = skip_blanks(text, end)
     elif found.else_start >= 0:
-        level.pos = skip_after_word(text, found.else_start + len("\\else"))
+        level.pos = skip_blanks(text, found.else_start + len("\\else"))
     else:
         level.pos = fi_end
     return True

@@ -41,16 +41,6 @@ class Conditional:
     parent: int = -1  # index of the one around it
 
 
-def skip_after_word(text: str, at: int) -> int:
-    """Go past the blanks after a control word; a line end before a blank line goes as well."""
-    while text[at : at + 1] in {" ", "\t"}:
-        at += 1
-    if text[at : at + 1] != "\n":
-        return at
-    after = skip_blanks(text, at)
-    return max(after, at + 1)
-
-
 def find_conditionals(  # noqa: C901, PLR0912 - a branch for each kind of token
     text: str, commands: Collection[str] = frozenset()
 ) -> list[Conditional] | None:
@@ -130,16 +120,16 @@ def resolve_conditionals(text: str, commands: Collection[str] = frozenset()) -> 
         if decided is None:
             continue
         holds, end = decided
-        fi_end = skip_after_word(text, conditional.fi_start + len("\\fi"))
+        fi_end = skip_blanks(text, conditional.fi_start + len("\\fi"))
         middle = conditional.else_start
-        begin = skip_after_word(text, end)
+        begin = skip_blanks(text, end)
         if holds:
             cuts.append((conditional.start, begin))
             cuts.append((conditional.fi_start if middle < 0 else middle, fi_end))
         elif middle < 0:
             cuts.append((conditional.start, fi_end))
         else:
-            cuts.append((conditional.start, skip_after_word(text, middle + len("\\else"))))
+            cuts.append((conditional.start, skip_blanks(text, middle + len("\\else"))))
             cuts.append((conditional.fi_start, fi_end))
     return _without(text, sorted(cuts))
 

@@ -22,6 +22,7 @@ def test_the_papers_become_documents(tmp_path: Path) -> None:
     tides = texts["arxiv:2208.90001"]
     assert tides.startswith("\\section{Introduction}")
     assert "\\begin{equation}\n  h(t) = h_{0} + " in tides
+    assert "could say why.\n\n\\section{The level}" in tides
     assert "\\begin{quote}\\itshape" in tides
     assert "$T_{\\mathrm{solar}}=24\\,\\mathrm{h}$" in tides
     assert "and a \\emph{spring tide} follows" in " ".join(tides.split())
