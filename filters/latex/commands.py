@@ -4,7 +4,6 @@ A command is a function of the expander, the level in which it stands, its name,
 it begins there. It returns False where it does nothing, and then it is copied.
 """
 
-import re
 from collections.abc import Callable
 
 from filters.latex import definitions
@@ -18,18 +17,9 @@ from filters.latex.names import KEYED, NO_FI, PROTECTED, PROTECTED_ENVIRONMENTS
 from filters.latex.tokens import Reader, control_at, skip_blanks
 
 _NO_MEANINGS = frozenset({"\\undefined", "\\@undefined", "\\@@undefined"})
-_LINE_END = re.compile(r"[ \t]*\n")
 _PREFIXES = frozenset({"\\long", "\\outer", "\\global", "\\protected"})
 # After these \xspace gives no space even where blanks were skipped (its documentation).
 _NO_SPACE_BEFORE = set(".,'/?;:!~-)\\{} \n")
-
-
-def _forget(level: Level, start: int) -> None:
-    """Go past the line end of a definition that had a line to itself."""
-    before = level.text[max(start - 200, 0) : start].rpartition("\n")
-    following = _LINE_END.match(level.text, level.pos)
-    if following and not before[2].strip() and (before[1] or start < 200):
-        level.pos = following.end()
 
 
 def _defining(read: Callable[[Reader], Macro | None], *, only_new: bool = False) -> Command:
@@ -50,7 +40,7 @@ def _defining(read: Callable[[Reader], Macro | None], *, only_new: bool = False)
         elif not (only_new and known):
             expander.define(macro)
         if reader is level:
-            _forget(level, start)
+            level.forget_line(start)
         return True
 
     return command
@@ -98,7 +88,7 @@ def _let(expander: Expander, level: Level, _name: str, start: int) -> bool:
             macro = Macro(new, (), alias=old)
         expander.define(macro)
     if reader is level:
-        _forget(level, start)
+        level.forget_line(start)
     return True
 
 
@@ -126,7 +116,7 @@ def _environment(expander: Expander, level: Level, name: str, start: int) -> boo
         expander.counts.definitions += 1
         expander.environments[defined] = environment
     if reader is level:
-        _forget(level, start)
+        level.forget_line(start)
     return True
 
 
@@ -134,7 +124,7 @@ def _letter(_expander: Expander, level: Level, name: str, start: int) -> bool:
     r"""``\makeatletter`` and ``\makeatother``: they go with the definitions that they surround."""
     if not level.style:
         level.at_is_letter = name == "\\makeatletter"
-    _forget(level, start)
+    level.forget_line(start)
     return True
 
 

@@ -210,7 +210,7 @@ class _Reading:
             return begin, after, self.sealed.seal(self.text[begin:after])
         if name in FILECONTENTS:
             self._file(self.text[match.end() : end])
-        if self.text[after : after + 1] == "\n" and self._begins_line(begin):
+        if _NEXT_LINE.match(self.text, after) and self._begins_line(begin):
             after += 1  # the lines of the environment go, and no blank one is left
         return begin, after, ""
 

@@ -12,11 +12,13 @@ from filters.latex.levels import Level
 
 MAX_DEPTH = 20  # files within files
 MAX_CHARACTERS = 20_000_000  # of all files that are included
+_LINE_END = re.compile(r"[ \t]*\n")
 _WORD = re.compile(r"[ \t]*([^\s{}\\%]+)[ ]?")
 
 
-def _missing(expander: Expander) -> bool:
+def _missing(expander: Expander, level: Level, start: int) -> bool:
     expander.counts.missing_inputs += 1
+    level.forget_line(start)
     return True
 
 
@@ -52,6 +54,9 @@ def _include(
         text = body_of(text)
     style = path.endswith((".sty", ".cls", ".def"))
     expander.counts.inputs += not style
+    at = expander.stack[-1]
+    if text.endswith("\n") and not around and _LINE_END.match(at.text, at.pos):
+        text = text[:-1]  # the line end after the command stands for that of the last line
     expander.stack.append(
         Level(
             f"{around}{text}{around}",
@@ -64,12 +69,12 @@ def _include(
     return True
 
 
-def _input(expander: Expander, level: Level, name: str, _start: int) -> bool:
+def _input(expander: Expander, level: Level, name: str, start: int) -> bool:
     wanted = _argument(expander, level, bare=name in {"\\input", "\\@input"})
     if wanted is None:
         return False
     if wanted.strip().endswith((".bbl", ".ind", ".gls")):
-        return _missing(expander)
+        return _missing(expander, level, start)
     path = expander.files.find(wanted, level.folder)
     if name == "\\include":
         if expander.included is not None and clean_name(wanted) not in expander.included:
@@ -77,12 +82,12 @@ def _input(expander: Expander, level: Level, name: str, _start: int) -> bool:
         if path:
             return _include(expander, path, level, around="\n\n")
     if not path:
-        return _missing(expander)
+        return _missing(expander, level, start)
     folder = posixpath.dirname(path) if name.startswith("\\subfile") else None
     return _include(expander, path, level, folder=folder)
 
 
-def _import(expander: Expander, level: Level, name: str, _start: int) -> bool:
+def _import(expander: Expander, level: Level, name: str, start: int) -> bool:
     folder = _argument(expander, level)
     wanted = _argument(expander, level) if folder is not None else None
     if folder is None or wanted is None:
@@ -91,7 +96,9 @@ def _import(expander: Expander, level: Level, name: str, _start: int) -> bool:
         folder = posixpath.join(level.folder, clean_name(folder))
     folder = clean_name(folder)
     path = expander.files.find(posixpath.join(folder, clean_name(wanted)))
-    return _include(expander, path, level, folder=folder) if path else _missing(expander)
+    return (
+        _include(expander, path, level, folder=folder) if path else _missing(expander, level, start)
+    )
 
 
 def _input_if_exists(expander: Expander, level: Level, _name: str, _start: int) -> bool:

@@ -1,7 +1,12 @@
 """A text on the expander's stack: a file of a paper, or what a call of a macro became."""
 
+import re
+
 from filters.latex.conditionals import Conditional, find_conditionals
 from filters.latex.tokens import Reader
+
+_LINE_END = re.compile(r"[ \t]*\n")
+_NEAR = 200  # characters before a command in which the start of its line is looked for
 
 
 class Level(Reader):
@@ -36,3 +41,10 @@ class Level(Reader):
             found = find_conditionals(self.text) or []
             self.conditionals = {each.start: each for each in found}
         return self.conditionals.get(start)
+
+    def forget_line(self, start: int) -> None:
+        """Go past the line end of a command that began at a place and had a line to itself."""
+        before = self.text[max(start - _NEAR, 0) : start].rpartition("\n")
+        following = _LINE_END.match(self.text, self.pos)
+        if following and not before[2].strip() and (before[1] or start < _NEAR):
+            self.pos = following.end()
