@@ -55,6 +55,7 @@ _TITLES = frozenset(  # without blanks and commands
 )
 _LETTERS = re.compile(r"\\[A-Za-z]+|[^A-Za-z]+")
 _HEADING_CHARACTERS = 400  # before a bibliography in which its heading is looked for
+_LINE_END = re.compile(r"[ \t]*\n")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -133,6 +134,8 @@ def cut_bibliography(text: str) -> tuple[str, int]:
         if name or match[2].lower() in {"bibliography", "printbibliography", "putbib", "refs"}:
             kept = _without_heading(kept)
             count += 1
+        if (line_end := _LINE_END.match(text, end)) and kept.rstrip(" \t")[-1:] == "\n":
+            end = line_end.end()  # it had a line to itself
         out.append(kept)
         done = at = end
     out.append(text[done:])

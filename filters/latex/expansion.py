@@ -216,12 +216,7 @@ class Expander:
                     level.skip()
             return
         counts = self.counts
-        why = macro.unsupported
-        if not why and level.depth >= MAX_DEPTH:
-            counts.guards["depth"] += 1
-            why = "depth"
-        if not why and (counts.expansions >= MAX_EXPANSIONS or self.size > self._limit):
-            why = "limit"
+        why = self._refusal(macro, level)
         outputs = (len(self.out), self.size, start, level.pos, int(self._word))
         if not level.depth:
             level.mark = outputs
@@ -236,10 +231,21 @@ class Expander:
             level.mark = (*outputs[:3], level.pos, outputs[4])
         if counts.expansions >= min(MAX_EXPANSIONS, self._call_end):
             raise LimitReached("expansions")
-        self.lay(macro, arguments, level, key=name)
+        if not self.lay(macro, arguments, level, key=name).strip():
+            level.forget_line(start)
 
-    def lay(self, macro: Macro, arguments: list[str], level: Level, *, key: str) -> None:
-        """Lay what a macro becomes on the stack."""
+    def _refusal(self, macro: Macro, level: Level) -> str:
+        """Return why a call is left alone before its arguments are looked at, "" if it is not."""
+        if macro.unsupported:
+            return macro.unsupported
+        if level.depth >= MAX_DEPTH:
+            self.counts.guards["depth"] += 1
+            return "depth"
+        exhausted = self.counts.expansions >= MAX_EXPANSIONS or self.size > self._limit
+        return "limit" if exhausted else ""
+
+    def lay(self, macro: Macro, arguments: list[str], level: Level, *, key: str) -> str:
+        """Lay what a macro becomes on the stack, and return it."""
         macro = self._without_cycles(macro, key, level.active)
         text = substitute(macro, arguments)
         self.gobbled = False
@@ -258,6 +264,7 @@ class Expander:
                 folder=level.folder,
             )
         )
+        return text
 
     def _gobble(self, text: str) -> None:
         """Skip the blanks after a control word, as TeX does (rule 1)."""

@@ -31,6 +31,7 @@ from tests.filters.latex.papers import body_of, counts_of
         ("\\newcommand{\\x}[1]{(#1)}", "\\x{a{b}\\}c}", "(a{b}\\}c)"),
         ("\\newcommand{\\a}{\\b}\\newcommand{\\b}[1]{(#1)}", "\\a{x}", "(x)"),
         ("\\newcommand{\\b}[1]{(#1)}\\newcommand{\\a}{\\b}", "\\a\n{x}", "(x)"),
+        ("\\newcommand{\\todo}[1]{}", "a\n\\todo{x}\nb \\todo{y}\nc", "a\nb \nc"),
         # rule 4: what reaches itself
         ("\\def\\x{a\\x}", "\\x", "a\\x"),
         ("\\def\\a{\\b}\\def\\b{\\a}", "\\a", "\\a"),
