@@ -1,7 +1,7 @@
 r"""The commands that choose a branch: conditionals of a paper's own, toggles, looks ahead.
 
 The rules are docs/rules/sources.md 4.4. A branch is taken where the paper itself says which: by
-``\\drafttrue``, by ``\\togglefalse``, by an argument that is there or not, by the next character.
+``\drafttrue``, by ``\togglefalse``, by an argument that is there or not, by the next character.
 """
 
 from filters.latex.expansion import Command, Expander
@@ -22,27 +22,23 @@ def declare(expander: Expander, name: str) -> None:
         expander.definers.add(f"\\{stem}{value}")
 
 
-def _newif(expander: Expander, level: Level, _name: str, start: int) -> bool:
+def _newif(expander: Expander, _level: Level, _name: str, _start: int) -> bool:
+    r"""Learn ``\newif\ifdraft``; in a body it stays (4.6)."""
     reader = expander.settle()
     pos = reader.pos
     declared = reader.control()
-    if not declared.startswith("\\if") or declared in expander.commands:
-        reader.pos = pos
-        return False
-    declare(expander, declared)
-    reader.pos = reader.pos if expander.silent else pos
-    del level, start
-    return expander.silent
+    if declared.startswith("\\if") and declared not in expander.commands:
+        declare(expander, declared)
+        if expander.silent:
+            return True
+    reader.pos = pos
+    return False
 
 
 def _set_flag(expander: Expander, level: Level, name: str, start: int) -> bool:
     value = name.endswith("true")
     flag = "\\if" + name[1 : -4 if value else -5]
-    inside = level.conditional(start) is None and any(
-        each.start < start < each.fi_start and each.start not in level.jumps
-        for each in (level.conditionals or {}).values()
-    )
-    expander.flags[flag] = None if inside else value
+    expander.flags[flag] = None if level.is_in_doubt(start) else value
     return False
 
 

@@ -128,10 +128,9 @@ def _letter(_expander: Expander, level: Level, name: str, start: int) -> bool:
     return True
 
 
-def _keyed(expander: Expander, level: Level, name: str, _start: int) -> bool:
+def _keyed(expander: Expander, _level: Level, name: str, _start: int) -> bool:
     r"""Copy the key of ``\ref`` and its like; expand it only where it is a call (rule 5)."""
     reader = expander.settle()
-    del level
     out = [name]
     if reader.take("*"):
         out.append("*")

@@ -47,41 +47,40 @@ def is_expanded(environment: Environment, expander: Expander) -> bool:
     )
 
 
-def _named(expander: Expander, level: Level) -> tuple[str, Level] | None:
+_MAX_DEPTH = 40  # of an environment within calls; calls may go ten deeper
+
+
+def _named(expander: Expander) -> tuple[str, Level, int] | None:
+    """Return the name that follows, where it stands, and its end there."""
     reader = expander.settle()
-    del level
     match = _NAME.match(reader.text, reader.pos)
-    if not match:
-        return None
-    return match[1], reader
+    return (match[1], reader, match.end()) if match else None
 
 
 def begin(  # noqa: PLR0911 - a way out for each reason to leave it
     expander: Expander, level: Level, _name: str, start: int
 ) -> bool:
     r"""``\begin{e}``."""
-    named = _named(expander, level)
+    named = _named(expander)
     if named is None:
         return False
-    name, reader = named
-    match = _NAME.match(reader.text, reader.pos)
-    assert match
+    name, reader, after = named
     if name == "document":
         if not expander.document and not level.style:
             expander.document = True
             expander.silent = False
-            reader.pos = match.end()
+            reader.pos = after
             return True
         return False
     environment = expander.environments.get(name)
     key = f"begin {name}"
     if environment is None or expander.silent or key in level.active:
         return False
-    if not is_expanded(environment, expander) or level.depth >= 40:
+    if not is_expanded(environment, expander) or level.depth >= _MAX_DEPTH:
         expander.counts.left[f"\\begin{{{name}}}", "environment"] += 1
         return False
     pos = reader.pos
-    reader.pos = match.end()
+    reader.pos = after
     if not level.depth:
         level.mark = (len(expander.out), expander.size, start, level.pos, 0)
     arguments = expander.arguments(environment.begin, reader)
@@ -96,15 +95,13 @@ def begin(  # noqa: PLR0911 - a way out for each reason to leave it
 
 def end(expander: Expander, level: Level, _name: str, start: int) -> bool:
     r"""``\end{e}``, and the ``\end`` of plain TeX."""
-    named = _named(expander, level)
+    named = _named(expander)
     if named is None:
         if not expander.document and not expander.silent and not level.depth:
             expander.stop()
             return True
         return False
-    name, reader = named
-    match = _NAME.match(reader.text, reader.pos)
-    assert match
+    name, reader, after = named
     if name == "document":
         if not expander.document or level.style:
             return False
@@ -116,12 +113,12 @@ def end(expander: Expander, level: Level, _name: str, start: int) -> bool:
         environment is None
         or expander.silent
         or key in level.active
-        or level.depth >= 40
+        or level.depth >= _MAX_DEPTH
         or not is_expanded(environment, expander)
     ):
         return False
     if not level.depth:
         level.mark = (len(expander.out), expander.size, start, level.pos, 0)
-    reader.pos = match.end()
+    reader.pos = after
     expander.lay(environment.end, [], level, key=key)
     return True

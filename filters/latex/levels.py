@@ -1,10 +1,14 @@
 """A text on the expander's stack: a file of a paper, or what a call of a macro became."""
 
 import re
+from bisect import bisect_left
+from operator import attrgetter
 
 from filters.latex.conditionals import Conditional, find_conditionals
 from filters.latex.tokens import Reader
 
+_START = attrgetter("start")
+_MAX_NESTING = 100  # conditionals around a place that are looked at
 _LINE_END = re.compile(r"[ \t]*\n")
 _NEAR = 200  # characters before a command in which the start of its line is looked for
 
@@ -32,15 +36,32 @@ class Level(Reader):
         self.folder = folder
         self.style = style
         self.jumps: dict[int, int] = {}  # \else and \fi of conditionals that are decided
-        self.conditionals: dict[int, Conditional] | None = None
+        self.conditionals: list[Conditional] | None = None
         self.mark = (0, 0, 0, 0, 0)  # what a guard goes back to: see _call
+
+    def _find(self) -> list[Conditional]:
+        if self.conditionals is None:
+            self.conditionals = find_conditionals(self.text) or []
+        return self.conditionals
 
     def conditional(self, start: int) -> Conditional | None:
         """Return the conditional that begins at a place, None where nesting is broken."""
-        if self.conditionals is None:
-            found = find_conditionals(self.text) or []
-            self.conditionals = {each.start: each for each in found}
-        return self.conditionals.get(start)
+        found = self._find()
+        number = bisect_left(found, start, key=_START)
+        return found[number] if number < len(found) and found[number].start == start else None
+
+    def is_in_doubt(self, start: int) -> bool:
+        """Tell whether a place lies in a conditional that was not decided."""
+        found = self._find()
+        number = bisect_left(found, start, key=_START) - 1
+        for _ in range(_MAX_NESTING):
+            if number < 0:
+                return False
+            around = found[number]
+            if around.fi_start > start and around.start not in self.jumps:
+                return True
+            number = around.parent
+        return True
 
     def forget_line(self, start: int) -> None:
         """Go past the line end of a command that began at a place and had a line to itself."""
