@@ -76,6 +76,8 @@ def begin(  # noqa: PLR0911 - a way out for each reason to leave it
     key = f"begin {name}"
     if environment is None or expander.silent or key in level.active:
         return False
+    opened = expander.opened.setdefault(name, [])
+    opened.append(False)
     if not is_expanded(environment, expander) or level.depth >= _MAX_DEPTH:
         expander.counts.left[f"\\begin{{{name}}}", "environment"] += 1
         return False
@@ -88,12 +90,15 @@ def begin(  # noqa: PLR0911 - a way out for each reason to leave it
         reader.pos = pos
         expander.counts.left[f"\\begin{{{name}}}", "arguments"] += 1
         return False
+    opened[-1] = True
     expander.counts.expansions += 1
     expander.lay(environment.begin, arguments, level, key=key)
     return True
 
 
-def end(expander: Expander, level: Level, _name: str, start: int) -> bool:
+def end(  # noqa: PLR0911 - as above
+    expander: Expander, level: Level, _name: str, start: int
+) -> bool:
     r"""``\end{e}``, and the ``\end`` of plain TeX."""
     named = _named(expander)
     if named is None:
@@ -109,14 +114,11 @@ def end(expander: Expander, level: Level, _name: str, start: int) -> bool:
         return True
     environment = expander.environments.get(name)
     key = f"begin {name}"
-    if (
-        environment is None
-        or expander.silent
-        or key in level.active
-        or level.depth >= _MAX_DEPTH
-        or not is_expanded(environment, expander)
-    ):
+    if environment is None or expander.silent or key in level.active:
         return False
+    opened = expander.opened.get(name)
+    if not (opened and opened.pop()):
+        return False  # its \begin stands in the text, so its \end does
     if not level.depth:
         level.mark = (len(expander.out), expander.size, start, level.pos, 0)
     reader.pos = after

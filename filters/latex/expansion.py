@@ -63,6 +63,7 @@ class Expander:
         self.meanings: dict[str, Macro | Command] = dict(commands)
         self.definers = set(definers)  # what defines or includes: followed in preambles as well
         self.environments: dict[str, Environment] = {}
+        self.opened: dict[str, list[bool]] = {}  # of each environment, whether \begin was expanded
         self.flags: dict[str, bool | None] = {}  # \ifdraft -> its value, None where it is unknown
         self.toggles: dict[str, bool] = {}  # of etoolbox
         self.included: frozenset[str] | None = None  # \includeonly

@@ -57,6 +57,8 @@ from tests.filters.latex.papers import body_of, counts_of
         ("\\newenvironment{e}{\\vskip 1pt}{}", "\\begin{e}x\\end{e}", "\\begin{e}x\\end{e}"),
         ("\\newcommand{\\be}{\\begin{equation}}\\newcommand{\\ee}{\\end{equation}}",
          "\\be\nx\n\\ee\ny", "\\begin{equation}\nx\n\\end{equation}\ny"),
+        ("\\newenvironment{e}[1]{[#1]}{|}", "\\begin{e}{a}\\begin{e}{b}c\\end{e}\\end{e}\\end{e}",
+         "[a][b]c||\\end{e}"),
         # xparse
         ("\\NewDocumentCommand{\\x}{m o}{#1\\IfNoValueTF{#2}{-}{#2}}", "\\x{a}\\x{b}[c]", "a-bc"),
         ("\\NewDocumentCommand\\x{O{d} m}{#1#2}", "\\x{a}\\x[b]{c}", "dabc"),
