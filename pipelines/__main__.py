@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from pipelines import recipe, tokenize
-from pipelines.c4.source import C4
 from pipelines.arxiv.source import ARXIV
+from pipelines.c4.source import C4
 from pipelines.commoncrawl.source import COMMONCRAWL
 from pipelines.engine.errors import RunError, one_line
 from pipelines.engine.launch import Launch, run_source
@@ -23,9 +23,9 @@ from pipelines.recipe import ModelStep
 from pipelines.report import results
 from pipelines.report.inspect import add_inspect, inspect
 from pipelines.samples import github as samples
+from pipelines.samples.arxiv import write_arxiv_bucket
 from pipelines.samples.c4 import write_c4
 from pipelines.samples.stackexchange import STACKEXCHANGE_SHARE, write_stackexchange_dumps
-from pipelines.samples.arxiv import write_arxiv_bucket
 from pipelines.samples.web import WEB_SHARE, write_web_crawl
 from pipelines.samples.wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.setup.cache import SetupError

@@ -93,7 +93,9 @@ def test_beam_is_known_where_clusters_are() -> None:
 # The rooms of pipelines/, from the ground up: each imports only what stands before it.
 ROOMS = ("readers", "setup", "storage", "engine", "joins", "models", "sources", "commands")
 ROOM_OF = {
-    **dict.fromkeys(("github", "wikipedia", "commoncrawl", "c4", "arxiv", "stackexchange"), "sources"),
+    **dict.fromkeys(
+        ("github", "wikipedia", "commoncrawl", "c4", "arxiv", "stackexchange"), "sources"
+    ),
     **dict.fromkeys(("samples", "report", "recipe", "tokenize", "__main__"), "commands"),
 }
 # What imports something beside or above it, and why.

@@ -28,7 +28,8 @@ from pipelines.engine.source import Phase, Source
 from pipelines.engine.stages import Stage
 from pipelines.engine.steps import Verdicts
 from pipelines.engine.units import Unit, one_per_file
-from pipelines.joins.claims import Claims, deciding, first_wins
+from pipelines.joins.claims import Claims, deciding
+from pipelines.joins.decisions import first_wins
 from pipelines.models.load import classifier
 from pipelines.storage import files as storage
 from tokenizer.files import sha256_of

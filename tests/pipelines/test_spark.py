@@ -79,7 +79,9 @@ def _arxiv(folder: Path) -> list[str]:
     return ["arxiv", "--input", str(folder)]
 
 
-@pytest.mark.parametrize("command", [_github, _wikipedia, _commoncrawl, _c4, _stackexchange, _arxiv])
+@pytest.mark.parametrize(
+    "command", [_github, _wikipedia, _commoncrawl, _c4, _stackexchange, _arxiv]
+)
 def test_spark_writes_what_the_local_runner_writes(
     tmp_path: Path, spark: SparkCluster, command: Callable[[Path], list[str]]
 ) -> None:
