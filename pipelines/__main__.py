@@ -9,6 +9,7 @@ from rich.console import Console
 from pipelines import recipe, tokenize
 from pipelines.arxiv.source import ARXIV
 from pipelines.c4.source import C4
+from pipelines.books.source import BOOKS
 from pipelines.commoncrawl.source import COMMONCRAWL
 from pipelines.engine.errors import RunError, one_line
 from pipelines.engine.launch import Launch, run_source
@@ -38,7 +39,7 @@ from tokenizer.sample import SampleError
 from tokenizer.strict import nearest
 from tokenizer.train import TrainError
 
-SOURCES = (GITHUB, WIKIPEDIA, ARXIV, STACKEXCHANGE, COMMONCRAWL, C4)
+SOURCES = (GITHUB, WIKIPEDIA, BOOKS, ARXIV, STACKEXCHANGE, COMMONCRAWL, C4)
 
 MODELS = (
     ModelStep(

@@ -94,7 +94,7 @@ def test_beam_is_known_where_clusters_are() -> None:
 ROOMS = ("readers", "setup", "storage", "engine", "joins", "models", "sources", "commands")
 ROOM_OF = {
     **dict.fromkeys(
-        ("github", "wikipedia", "commoncrawl", "c4", "arxiv", "stackexchange"), "sources"
+        ("github", "wikipedia", "commoncrawl", "c4", "arxiv", "books", "stackexchange"), "sources"
     ),
     **dict.fromkeys(("samples", "report", "recipe", "tokenize", "__main__"), "commands"),
 }

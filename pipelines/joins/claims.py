@@ -223,6 +223,10 @@ class RowVerdicts:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def rows(self) -> list[int]:
+        """Return the rows on which there are verdicts, ascending."""
+        return [int(row) for row in self._rows]
+
     def __getitem__(self, row: int) -> Mapping[str, Any] | None:
         """Return the verdict on a row by column, or None if there is none."""
         at = int(np.searchsorted(self._rows, row))

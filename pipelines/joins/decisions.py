@@ -116,6 +116,7 @@ class LocalWinners:
     def __init__(self, claims: pa.Table) -> None:
         local = first_wins(claims).sort_by("row")
         self._rows = local["row"].to_numpy()
+        self._claims = claims
         self._winner_rows: npt.NDArray[np.int64] = local["winner_row"].to_numpy()
         winning = claims.sort_by("row").set_column(
             claims.schema.get_field_index("count"), "count", local["copies"]
@@ -124,6 +125,11 @@ class LocalWinners:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def ranks(self) -> list[bytes]:
+        """The ranks of all claims of the unit, in the order of rows."""
+        return list(self._claims.sort_by("row")["rank"].to_pylist())
 
     @property
     def winner_rows(self) -> npt.NDArray[np.int64]:

@@ -140,7 +140,7 @@ def settle_without(phase: Settle, terms: Terms, workspace: Workspace, unit: Unit
     settle_unit(phase, terms, workspace, unit, {})
 
 
-def _staged_claims(workspace: Workspace, unit: str) -> LocalWinners:
+def staged_claims(workspace: Workspace, unit: str) -> LocalWinners:
     """Return the claims of a unit's staged documents, decided within the unit."""
     path = workspace.run.at("staged", f"{unit}.parquet")
     if storage.exists(path):
@@ -169,7 +169,7 @@ def settle_unit(
     for stage in phase.then:
         ledger.stages[stage.name] = StageTally()
     ledger.documents = ledger.characters = 0
-    claims = _staged_claims(workspace, unit.name)
+    claims = staged_claims(workspace, unit.name)
     with UnitOutput(workspace, unit, ledger, terms) as out:
         path = run.at("staged", f"{unit.name}.rejects.parquet")
         if storage.exists(path):

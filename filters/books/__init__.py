@@ -1,0 +1,1 @@
+"""Rules for books: Project Gutenberg, Books3 and other trees of texts."""

@@ -1,0 +1,257 @@
+"""A decision on staged documents that share most of their text: the best of them is kept.
+
+The phase before wrote its documents to ``staged/``, each with a claim on being the only one of its
+text. Then, step by step (docs/rules/sources.md 3.5):
+
+1. of equal normalised texts the smallest rank is kept, so that copies cost nothing below;
+2. ``sketches``: a sample of the shingles of each document (FracMinHash), and bands of minima
+   (MinHash), meet by hash, and the hashes that two documents share are counted;
+3. ``pairs``: the pairs that share enough are gathered, a few per cent of the documents, and the
+   documents in them are numbered;
+4. ``shingles``: all shingles of these documents meet by hash, and what two of them share is
+   counted exactly;
+5. ``overlaps``: of the documents that overlap, best first, those that overlap none already kept are
+   kept; ``staged/`` is copied without the others.
+
+Sketches only nominate: what they nominate in vain costs time and changes nothing. Texts never move,
+and the shingles of a document move once, however many pairs it is in.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from filters.shingles import Hashes, shingles
+from pipelines.engine.claim_files import write_claims
+from pipelines.engine.documents import DOCUMENT_SCHEMA, Document, meta_json, read_rows
+from pipelines.engine.ledger import Ledger, StageTally
+from pipelines.engine.output import StagedClaim, Terms, UnitOutput
+from pipelines.engine.passes import Context
+from pipelines.engine.steps import GroupStep, Step, Topic, UnitStep, Verdicts
+from pipelines.engine.units import Unit
+from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, Workspace
+from pipelines.joins.claims import (
+    Decide,
+    LocalWinners,
+    RowVerdicts,
+    decide_group,
+    deciding,
+    first_wins,
+    local_winners,
+    readable,
+    refuse_to_set_aside,
+)
+from pipelines.joins.comparing import choose, count_shared, gather
+from pipelines.joins.overlap_claims import (
+    OVERLAPS,
+    PAIRS,
+    SAME_TEXT,
+    SHINGLES,
+    SKETCHES,
+    kept_rows,
+    overlap_claims,
+    pair_claims,
+    shingle_claims,
+    sketch_claims,
+)
+from pipelines.joins.pairs import nominate
+from pipelines.joins.settle import staged_claims
+from pipelines.storage import files as storage
+
+Emit = Callable[[Workspace, Unit, Verdicts], Iterable[pa.Table]]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A phase: of the staged documents that overlap, those that the total order prefers are kept.
+
+    Args:
+        stage: name of the decision in the ledger.
+        claim: returns ``claim_key`` (of the normalised text), ``claim_rank`` (what orders documents
+            of equally many shingles) and ``claim_count`` (1) of a document.
+        threshold: documents overlap if they share more than this share of the smaller one.
+        jaccard: the share is that of both documents together, instead of the smaller one.
+        hashes: returns the hashed shingles of a text, distinct and sorted.
+        describe: how a reject calls the document of a rank.
+    """
+
+    stage: str
+    claim: Callable[[Document], dict[str, Any]]
+    threshold: float = 0.9
+    jaccard: bool = False
+    hashes: Callable[[str], Hashes] = shingles
+    describe: Callable[[bytes], str] = readable
+
+    @property
+    def staged(self) -> StagedClaim:
+        """How the phase before leaves the claims of its documents."""
+        return StagedClaim(SAME_TEXT.name, self.claim, local_winners)
+
+    def steps(self, context: Context) -> list[Step]:
+        """Return the steps: equal texts, sketches, pairs, shingles, overlaps, copy."""
+        units = context.units
+        decide = partial(choose, threshold=Fraction(str(self.threshold)), jaccard=self.jaccard)
+
+        def claiming(
+            title: str, topic: Topic, emit: Emit, wants: Sequence[Topic], decision: Decide
+        ) -> list[Step]:
+            return [
+                UnitStep(
+                    title,
+                    f"{CLAIMS}/{topic.name}",
+                    CLAIMS_SUFFIX,
+                    units,
+                    partial(claim_staged, topic.name, emit),
+                    partial(refuse_to_set_aside, f"its {topic.name} were claimed"),
+                    wants,
+                    topic.name,
+                ),
+                GroupStep(f"decide {topic.name}", topic, units, partial(decide_group, decision)),
+            ]
+
+        sketches = partial(sketch_claims, self.hashes)
+        all_shingles = partial(shingle_claims, self.hashes)
+        return [
+            GroupStep(
+                f"decide {SAME_TEXT.name}",
+                SAME_TEXT,
+                units,
+                partial(decide_group, deciding(first_wins)),
+            ),
+            *claiming(
+                "sketch", SKETCHES, partial(sketch_claims, self.hashes), [SAME_TEXT], nominate
+            ),
+            *claiming("nominate", PAIRS, partial(pair_claims, self.threshold), [SKETCHES], gather),
+            *claiming(
+                "shingle", SHINGLES, partial(shingle_claims, self.hashes), [PAIRS], count_shared
+            ),
+            *claiming("compare", OVERLAPS, overlap_claims, [PAIRS, SHINGLES], decide),
+            UnitStep(
+                "write",
+                "units",
+                ".json",
+                units,
+                partial(copy_unit, self, context.terms),
+                partial(copy_without, self, context.terms),
+                [SAME_TEXT, OVERLAPS],
+            ),
+        ]
+
+    def stage_names(self, _context: Context) -> list[str]:
+        """Return the name of the decision."""
+        return [self.stage]
+
+
+def claim_staged(
+    topic: str, emit: Emit, workspace: Workspace, unit: Unit, verdicts: Verdicts
+) -> None:
+    """Write what a unit claims about its staged documents."""
+    path = workspace.claims_path(topic, unit.name)
+    write_claims(path, unit.name, unit.name, emit(workspace, unit, verdicts))
+
+
+def copy_without(phase: Overlap, terms: Terms, workspace: Workspace, unit: Unit, why: str) -> None:
+    """Commit a unit that was set aside before it staged a document; refuse to lose staged ones.
+
+    Raises:
+        RunError: it has staged documents.
+    """
+    if storage.exists(workspace.run.at("staged", f"{unit.name}.parquet")):
+        refuse_to_set_aside("its staged documents were copied", workspace, unit, why)
+    copy_unit(phase, terms, workspace, unit, {})
+
+
+def copy_unit(
+    phase: Overlap, terms: Terms, workspace: Workspace, unit: Unit, verdicts: Verdicts
+) -> None:
+    """Copy a staged unit to its place, without the losers, and commit it."""
+    run = workspace.run
+    sidecar = run.read_json("staged", f"{unit.name}.json")
+    ledger = Ledger.from_json(sidecar["ledger"])
+    tally = StageTally(documents_in=ledger.documents, characters_in=ledger.characters)
+    ledger.stages[phase.stage] = tally
+    ledger.documents = ledger.characters = 0
+    with UnitOutput(workspace, unit, ledger, terms) as out:
+        path = run.at("staged", f"{unit.name}.rejects.parquet")
+        if storage.exists(path):
+            with storage.open_input(path) as stream:
+                for row in read_rows(stream):
+                    out.write_reject(row)
+        path = run.at("staged", f"{unit.name}.parquet")
+        if storage.exists(path):
+            claims = staged_claims(workspace, unit.name)
+            lost = losses(phase, claims, verdicts[SAME_TEXT.name], verdicts[OVERLAPS.name])
+            with storage.open_input(path) as stream:
+                _copy(phase, pq.ParquetFile(stream), lost, out)
+        tally.characters_out = ledger.characters
+        out.commit(sidecar.get("failed"))
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Why a staged document is not kept."""
+
+    reason: str
+    winner: str
+    overlap: float
+
+
+def losses(
+    phase: Overlap, claims: LocalWinners, same: RowVerdicts, overlaps: RowVerdicts
+) -> dict[int, Loss]:
+    """Return the staged rows that are not kept, and why."""
+    lost: dict[int, Loss] = {}
+    winners = claims.winner_rows
+    for row, keep in enumerate(kept_rows(claims, same)):
+        if not keep:
+            best = same.of(int(winners[row]))["winner"]
+            lost[row] = Loss("duplicate_text", phase.describe(best), 1.0)
+    for row in overlaps.rows():
+        told = overlaps.of(row)
+        lost[row] = Loss("overlap", phase.describe(told["winner"]), told["shared"] / told["of"])
+    return lost
+
+
+def _copy(phase: Overlap, staged: pq.ParquetFile, lost: dict[int, Loss], out: UnitOutput) -> None:
+    """Copy row groups as Arrow tables; only losers become Python."""
+    start = 0
+    for number in range(staged.num_row_groups):
+        rows = staged.read_row_group(number, columns=DOCUMENT_SCHEMA.names, use_threads=False)
+        gone = [row for row in range(start, start + rows.num_rows) if row in lost]
+        for row in gone:
+            _reject(phase, rows.slice(row - start, 1).to_pylist()[0], lost[row], out)
+        stays = np.ones(rows.num_rows, bool)
+        stays[np.array(gone, np.int64) - start] = False
+        out.write_documents(rows.filter(pa.array(stays)))
+        start += rows.num_rows
+
+
+def _reject(phase: Overlap, row: dict[str, Any], loss: Loss, out: UnitOutput) -> None:
+    out.ledger.reject(phase.stage, loss.reason)
+    meta = {"dup_of": loss.winner, "overlap": round(loss.overlap, 6)}
+    what = "of both" if phase.jaccard else "of the smaller"
+    detail = (
+        f"same text as {loss.winner}"
+        if loss.reason == "duplicate_text"
+        else f"shares {loss.overlap:.4f} of the shingles {what} with {loss.winner}"
+    )
+    out.write_reject(
+        {
+            **row,
+            "meta": _with(row["meta"], meta),
+            "stage": phase.stage,
+            "reason": loss.reason,
+            "detail": detail,
+        }
+    )
+
+
+def _with(meta: str, more: dict[str, Any]) -> str:
+    return meta_json({**json.loads(meta), **more})

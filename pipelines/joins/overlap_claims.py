@@ -1,0 +1,147 @@
+"""What units claim about their staged documents so that overlaps are found, step by step.
+
+Each function yields the claims of one unit in chunks; ``overlap`` puts them in order.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from filters.shingles import Hashes, sketch
+from pipelines.engine.packing import unpack
+from pipelines.engine.steps import Topic, Verdicts
+from pipelines.engine.units import Unit
+from pipelines.engine.workspace import Workspace
+from pipelines.joins.claims import LocalWinners, RowVerdicts
+from pipelines.joins.pairs import Nominations
+from pipelines.joins.settle import staged_claims
+from pipelines.storage import files as storage
+
+CLAIM_ROWS = 1 << 20  # of a chunk of claims
+Counts = dict[tuple[int, int], int]
+
+
+def read_counts(messages: Sequence[bytes]) -> Counts:
+    """Return what the first document of each pair shares with the second, summed over buckets."""
+    counts: Counts = {}
+    for message in messages:
+        for told in unpack(message).to_pylist():
+            pair = told["book"], told["other"]
+            counts[pair] = counts.get(pair, 0) + told["shared"]
+    return counts
+
+
+SAME_TEXT = Topic("same_text", RowVerdicts)
+SKETCHES = Topic("sketches", Nominations)
+PAIRS = Topic("pairs", RowVerdicts)
+SHINGLES = Topic("shingles", read_counts)
+OVERLAPS = Topic("overlaps", RowVerdicts)
+
+
+def staged_texts(workspace: Workspace, unit: Unit, wanted: set[int]) -> Iterator[tuple[int, str]]:
+    """Yield the texts of the rows wanted of a unit's staged documents."""
+    if not wanted:
+        return
+    with storage.open_input(workspace.run.at("staged", f"{unit.name}.parquet")) as stream:
+        file = pq.ParquetFile(stream)
+        start = 0
+        for number in range(file.num_row_groups):
+            rows = file.metadata.row_group(number).num_rows
+            if not wanted.isdisjoint(range(start, start + rows)):
+                texts = file.read_row_group(number, columns=["text"], use_threads=False)["text"]
+                for at in range(rows):
+                    if start + at in wanted:
+                        yield start + at, texts[at].as_py()
+            start += rows
+
+
+def kept_rows(claims: LocalWinners, verdicts: RowVerdicts) -> list[bool]:
+    """Tell which staged rows are the ones kept of their text."""
+    winners = claims.winner_rows
+    if not len(winners):
+        return []
+    wins = verdicts.column("wins", winners).to_numpy(zero_copy_only=False)
+    return list((wins & (winners == np.arange(len(winners)))).tolist())
+
+
+def sketch_claims(
+    hashes: Callable[[str], Hashes], workspace: Workspace, unit: Unit, verdicts: Verdicts
+) -> Iterator[pa.Table]:
+    """Yield the sketches of the documents that were kept of their texts."""
+    kept = kept_rows(staged_claims(workspace, unit.name), verdicts[SAME_TEXT.name])
+    held: list[pa.Table] = []
+    rows = 0
+    for row, text in staged_texts(workspace, unit, {row for row, keep in enumerate(kept) if keep}):
+        made = sketch(hashes(text))
+        keys = np.concatenate([made.sample, made.bands])
+        held.append(
+            pa.table(
+                {
+                    "key": keys,
+                    "row": np.full(len(keys), row, np.int32),
+                    "size": np.full(len(keys), made.size, np.int32),
+                    "sample": np.full(len(keys), len(made.sample), np.int32),
+                    "band": np.arange(len(keys)) >= len(made.sample),
+                }
+            )
+        )
+        rows += len(keys)
+        if rows >= CLAIM_ROWS:
+            yield pa.concat_tables(held)
+            held, rows = [], 0
+    if held:
+        yield pa.concat_tables(held)
+
+
+def pair_claims(
+    threshold: float, _workspace: Workspace, _unit: Unit, verdicts: Verdicts
+) -> Iterator[pa.Table]:
+    """Yield the pairs of a unit's documents with larger ones that may overlap."""
+    nominations: Nominations = verdicts[SKETCHES.name]
+    # A Jaccard similarity above a threshold is an overlap above it too.
+    yield nominations.pairs(threshold)
+
+
+def shingle_claims(
+    hashes: Callable[[str], Hashes], workspace: Workspace, unit: Unit, verdicts: Verdicts
+) -> Iterator[pa.Table]:
+    """Yield all shingles of the documents that were nominated."""
+    nominated: RowVerdicts = verdicts[PAIRS.name]
+    for row, text in staged_texts(workspace, unit, set(nominated.rows())):
+        told = nominated.of(row)
+        keys = hashes(text)
+        yield pa.table(
+            {
+                "key": keys,
+                "book": np.full(len(keys), told["book"], np.int32),
+                "component": np.full(len(keys), told["component"], np.int32),
+            }
+        )
+
+
+def overlap_claims(workspace: Workspace, unit: Unit, verdicts: Verdicts) -> Iterator[pa.Table]:
+    """Yield the nominated documents of a unit with their ranks, and what its pairs share."""
+    nominated: RowVerdicts = verdicts[PAIRS.name]
+    counts: Counts = verdicts[SHINGLES.name]
+    if rows := nominated.rows():
+        ranks = staged_claims(workspace, unit.name).ranks
+        books = [nominated.of(row) for row in rows]
+        yield pa.table(
+            {
+                "key": np.zeros(len(rows), np.uint64),
+                "row": pa.array(rows, pa.int64()),
+                "book": pa.array([book["book"] for book in books], pa.int32()),
+                "size": pa.array([book["size"] for book in books], pa.int32()),
+                "rank": pa.array([ranks[row] for row in rows], pa.binary()),
+            }
+        )
+    yield pa.table(
+        {
+            "key": np.zeros(len(counts), np.uint64),
+            "book": pa.array([book for book, _ in sorted(counts)], pa.int32()),
+            "other": pa.array([other for _, other in sorted(counts)], pa.int32()),
+            "shared": pa.array([counts[pair] for pair in sorted(counts)], pa.int32()),
+        }
+    )

@@ -1,0 +1,214 @@
+"""Which pairs of documents to compare: those whose sketches share enough hashes.
+
+Pure functions from claims to verdicts, for ``overlap``, whose steps bring the claims together. What
+they nominate is compared exactly (``comparing``).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters.shingles import wanted_hits
+from pipelines.engine.claim_files import Block
+from pipelines.engine.packing import pack, unpack
+
+Ints = npt.NDArray[np.int64]
+
+# A hash that more documents share than these (a licence, a formula) is compared with few of them
+# only, so that the pairs that it makes grow with the documents and not with their square.
+MAX_SHARING = 256
+LARGEST = 32  # documents of such a hash, the largest ones, with which all of it are compared
+MAX_PAIRS_HELD = 1 << 23  # before equal ones are counted together: 64 MB
+
+
+def arrays_of(blocks: Sequence[Block]) -> tuple[list[str], dict[str, npt.NDArray[Any]]]:
+    """Return the names of the units, sorted, and the columns of all claims with their ``unit``."""
+    blocks = sorted(blocks, key=lambda block: block.unit)
+    tables = [
+        table.append_column("unit", pa.repeat(np.int32(place), table.num_rows))
+        for place, block in enumerate(blocks)
+        for table in block.tables
+    ]
+    table = pa.concat_tables(tables).combine_chunks()
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    return [block.unit for block in blocks], columns
+
+
+def to_units(
+    names: Sequence[str], units: npt.NDArray[Any], table: pa.Table
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the rows of a table as one message for each unit that they are addressed to."""
+    order = np.argsort(units, kind="stable")
+    ends = np.searchsorted(units[order], np.arange(len(names)), side="right")
+    for name, rows in zip(names, np.split(order, ends[:-1]), strict=True):
+        if len(rows):
+            yield name, pack(table.take(pa.array(rows)), compress=True)
+
+
+def word_column(names: Sequence[str], at: npt.NDArray[Any]) -> pa.DictionaryArray:
+    """Return a column that repeats a few strings, by their places."""
+    return pa.DictionaryArray.from_arrays(
+        pa.array(at.astype(np.int32)), pa.array(names, pa.string())
+    )
+
+
+def nominate(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
+    """Count the hashes of sketches that two documents share in this bucket.
+
+    Args:
+        blocks: claims with ``key`` (a hash), ``row``, ``size`` (distinct shingles of the document),
+            ``sample`` (hashes of its sample) and ``band`` (the key is that of a band).
+
+    Yields:
+        to the unit of the smaller document of each pair: its ``row``, ``size`` and ``sample``, the
+        larger one (``other_unit``, ``other_row``, ``other_size``), how many hashes of their samples
+        they ``shared``, and whether they share a ``band``. Where ``other_row`` is -1, ``shared`` is
+        how many hashes of the document are shared by so many that not all pairs were counted.
+    """
+    names, claims = arrays_of(blocks)
+    books, number = np.unique(
+        (claims["unit"].astype(np.int64) << 32) | claims["row"], return_inverse=True
+    )
+    first = np.zeros(len(books), np.int64)
+    first[number] = np.arange(len(number))
+    size, sample = claims["size"][first], claims["sample"][first]
+    # Largest first; of equal ones, the earlier unit and row.
+    by_size = np.lexsort((books, -size.astype(np.int64)))
+    place = np.empty(len(books), np.int64)
+    place[by_size] = np.arange(len(books))
+    places = place[number]
+    found = []
+    for band in (False, True):
+        rows = np.flatnonzero(claims["band"] == band)
+        rows = rows[np.lexsort((places[rows], claims["key"][rows]))]
+        pairs, counts, uncounted = sharing(claims["key"][rows], places[rows], len(books))
+        larger, smaller = np.divmod(pairs, max(1, len(books)))
+        if band:
+            found.append((by_size[smaller], by_size[larger], np.zeros_like(counts), counts > 0))
+        else:
+            found.append((by_size[smaller], by_size[larger], counts, counts < 0))
+            alone = np.flatnonzero(uncounted)
+            none = np.full(len(alone), -1)
+            found.append((by_size[alone], none, uncounted[alone], none > 0))
+    book, other, shared, bands = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    known = other >= 0
+    table = pa.table(
+        {
+            "row": (books[book] & 0xFFFFFFFF).astype(np.int64),
+            "size": size[book].astype(np.int32),
+            "sample": sample[book].astype(np.int32),
+            "other_unit": word_column(names, np.where(known, books[other] >> 32, 0)),
+            "other_row": np.where(known, books[other] & 0xFFFFFFFF, -1).astype(np.int64),
+            "other_size": size[other].astype(np.int32),
+            "shared": shared.astype(np.int32),
+            "band": bands.astype(bool),
+        }
+    )
+    yield from to_units(names, books[book] >> 32, table)
+
+
+def sharing(keys: npt.NDArray[np.uint64], places: Ints, books: int) -> tuple[Ints, Ints, Ints]:
+    """Count for each pair of documents the keys that they share.
+
+    Args:
+        keys: sorted.
+        places: of the documents that have them, ascending where keys are equal.
+        books: number of documents.
+
+    Returns:
+        the pairs, as the earlier place times ``books`` plus the later one; how often each shares a
+        key; and for each document how many of its keys more than ``MAX_SHARING`` share, of which
+        only the pairs with the first ``LARGEST`` are counted.
+    """
+    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, int)
+    lengths = np.diff(np.r_[starts, len(keys)])
+    tally = _PairTally()
+    many = lengths > MAX_SHARING
+    uncounted = np.zeros(books, np.int64)
+    for start, length in zip(starts[many], lengths[many], strict=True):
+        members = places[start : start + length]
+        np.add.at(uncounted, members, 1)
+        for at in range(LARGEST):
+            tally.add(members[at] * books + members[at + 1 :])
+    end = np.repeat(starts + lengths, lengths)  # where the key of each claim ends
+    left = np.flatnonzero(np.repeat(~many & (lengths > 1), lengths))
+    step = 1
+    while len(left := left[left + step < end[left]]):
+        tally.add(places[left] * books + places[left + step])
+        step += 1
+    pairs, counts = tally.counted()
+    return pairs, counts, uncounted
+
+
+class _PairTally:
+    """Counts equal pairs, in bounded memory where many are equal."""
+
+    def __init__(self) -> None:
+        self._pairs: list[Ints] = []
+        self._counts: list[Ints] = []
+        self._held = 0
+
+    def add(self, pairs: Ints) -> None:
+        self._pairs.append(pairs)
+        self._counts.append(np.ones(len(pairs), np.int64))
+        self._held += len(pairs)
+        if self._held > MAX_PAIRS_HELD:
+            self.counted()
+            self._held = 0
+
+    def counted(self) -> tuple[Ints, Ints]:
+        if not self._pairs:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        pairs, inverse = np.unique(np.concatenate(self._pairs), return_inverse=True)
+        counts = np.zeros(len(pairs), np.int64)
+        np.add.at(counts, inverse, np.concatenate(self._counts))
+        self._pairs, self._counts = [pairs], [counts]
+        return pairs, counts
+
+
+class Nominations:
+    """The pairs of a unit's documents with larger ones that must be compared."""
+
+    def __init__(self, messages: Sequence[bytes]) -> None:
+        self._shared: dict[tuple[int, str, int], int] = {}
+        self._bands: set[tuple[int, str, int]] = set()
+        self._sizes: dict[tuple[int, str, int], tuple[int, int]] = {}
+        self._samples: dict[int, int] = {}
+        self._uncounted: dict[int, int] = {}
+        for message in messages:
+            for told in unpack(message).to_pylist():
+                row = told["row"]
+                self._samples[row] = told["sample"]
+                if told["other_row"] < 0:
+                    self._uncounted[row] = self._uncounted.get(row, 0) + told["shared"]
+                    continue
+                pair = row, told["other_unit"], told["other_row"]
+                self._sizes[pair] = told["size"], told["other_size"]
+                self._shared[pair] = self._shared.get(pair, 0) + told["shared"]
+                if told["band"]:
+                    self._bands.add(pair)
+
+    def pairs(self, overlap: float) -> pa.Table:
+        """Return the claims of the pairs that may overlap by so much, all of one key."""
+        chosen = [
+            pair
+            for pair, shared in sorted(self._shared.items())
+            if pair in self._bands
+            or shared
+            >= wanted_hits(self._samples[pair[0]] - self._uncounted.get(pair[0], 0), overlap)
+        ]
+        return pa.table(
+            {
+                "key": pa.array(np.zeros(len(chosen), np.uint64)),
+                "row": pa.array([row for row, _, _ in chosen], pa.int64()),
+                "size": pa.array([self._sizes[pair][0] for pair in chosen], pa.int32()),
+                "other_unit": pa.array([unit for _, unit, _ in chosen])
+                .cast(pa.string())
+                .dictionary_encode(),
+                "other_row": pa.array([row for _, _, row in chosen], pa.int64()),
+                "other_size": pa.array([self._sizes[pair][1] for pair in chosen], pa.int32()),
+            }
+        )
