@@ -109,11 +109,11 @@ def sketch(hashes: Hashes) -> Sketch:
     return Sketch(len(hashes), sample, keys[(rows != _EMPTY).any(axis=1)])
 
 
-def wanted_hits(sample: int, overlap: float, deviations: float = 5.0) -> int:
+def wanted_hits(sample: int, overlap: float, deviations: float = 6.0) -> int:
     """Return how many hashes of a sample two texts share, at least, if they overlap so far.
 
-    A sample is random, so the hits follow a binomial distribution; one pair in a million is more
-    than 5 deviations below the mean.
+    A sample is random, so the hits follow a binomial distribution; not one pair in a million is
+    more than 6 deviations below the mean, small samples included.
 
     Args:
         sample: hashes of the smaller text's sample.
@@ -121,7 +121,7 @@ def wanted_hits(sample: int, overlap: float, deviations: float = 5.0) -> int:
         deviations: standard deviations that are allowed for.
 
     >>> wanted_hits(1600, 0.9), wanted_hits(16, 0.9), wanted_hits(0, 0.9)
-    (1380, 8, 1)
+    (1368, 7, 1)
     """
     deviation = math.sqrt(sample * overlap * (1 - overlap))
     return max(1, math.floor(sample * overlap - deviations * deviation))

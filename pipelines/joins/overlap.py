@@ -125,13 +125,9 @@ class Overlap:
                 units,
                 partial(decide_group, deciding(first_wins)),
             ),
-            *claiming(
-                "sketch", SKETCHES, partial(sketch_claims, self.hashes), [SAME_TEXT], nominate
-            ),
+            *claiming("sketch", SKETCHES, sketches, [SAME_TEXT], nominate),
             *claiming("nominate", PAIRS, partial(pair_claims, self.threshold), [SKETCHES], gather),
-            *claiming(
-                "shingle", SHINGLES, partial(shingle_claims, self.hashes), [PAIRS], count_shared
-            ),
+            *claiming("shingle", SHINGLES, all_shingles, [PAIRS], count_shared),
             *claiming("compare", OVERLAPS, overlap_claims, [PAIRS, SHINGLES], decide),
             UnitStep(
                 "write",

@@ -1,0 +1,101 @@
+"""The real ebooks, where they are at hand: no envelope is left, and overlaps are exact."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from filters.books import envelope
+from pipelines.books.config import BooksConfig
+from pipelines.books.decoding import decode_book
+from pipelines.books.source import BOOKS
+from pipelines.engine.launch import Launch, run_source
+from pipelines.engine.runs import Run
+from tests.pipelines.engine.test_pool import rows
+from tests.pipelines.joins.made_books import brute_force, shingle_sets, survivors
+
+pytestmark = pytest.mark.data
+EDGE_LINES = 200  # at both ends, in which no line of an envelope may be left
+# Lines that are no prose of any book: beginnings of what Project Gutenberg adds.
+FAMILIES = re.compile(
+    r"\W*(start|end|ende|fin) (of|de|dieses) .{0,20}(project|projekt) gutenberg"
+    r"|\W*(this|the) (project gutenberg )?(e-?text|ebook) (was|is) (prepared|produced|for the use)"
+    r"|\W*(produced|e-?text prepared|ebook prepared|transcribed) by:? [A-Z]"
+    r"|.*(small print|pgdp\.net|we need your donations|project runeberg|gutenberg\.spiegel\.de)"
+    r"|.*(project gutenberg.{0,3} license|gutenberg literary archive|gutenberg-tm|etexts? are)"
+    r"|.*(distributed\s+proofread|internet archive|google print|this electronic version of)"
+    r"|.*restrictions in how the file|\W*character set encoding|\W*release date:",
+    re.IGNORECASE,
+)
+
+
+@pytest.fixture(scope="module")
+def ebooks(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run over all files of all ebooks."""
+    folder = tmp_path_factory.mktemp("real") / "run"
+    config = BooksConfig(gutenberg=(str(data / "gutenberg"),), versions="all")
+    run_source(BOOKS, config, str(folder), Launch(workers=2, progress=False))
+    return folder
+
+
+def test_overlaps_are_those_of_brute_force(ebooks: Path) -> None:
+    """Over all pairs; the editions that the README of the data names are among them."""
+    books = {row["id"]: row for name in ("documents", "rejects") for row in rows(ebooks, name)}
+    sets = shingle_sets({name: row["text"] for name, row in books.items()})
+    found = brute_force(sets)
+    editions = [
+        ("gutenberg:1342", "gutenberg:1342/pg1342.txt.gz"),
+        ("gutenberg:16595", "gutenberg:16595/16595.txt.gz"),
+        ("gutenberg:3261", "gutenberg:nwsnw10"),
+        ("gutenberg:972", "gutenberg:dvldc10"),
+    ]
+    assert set(editions) <= found.keys()
+    _, lost = survivors(sets, found)
+    told = {row["id"]: json.loads(row["meta"]) for row in rows(ebooks, "rejects")}
+    assert {name: meta["dup_of"] for name, meta in told.items()} == {
+        name: winner for name, (winner, _) in lost.items()
+    }
+    for name, (_, share) in lost.items():
+        assert told[name]["overlap"] == pytest.approx(share, abs=1e-6)
+
+
+def test_every_file_is_accounted_for(ebooks: Path, data: Path) -> None:
+    """As a document or as a reject."""
+    files = {path.name for path in (data / "gutenberg").glob("*.gz")}
+    told = [
+        json.loads(row["meta"])["file"]
+        for name in ("documents", "rejects")
+        for row in rows(ebooks, name)
+    ]
+    assert sorted(told) == sorted(files)
+    assert Run(str(ebooks)).stats()["records_read"] == len(files)
+
+
+def test_no_envelope_is_left(ebooks: Path) -> None:
+    """Neither in the first nor in the last lines of any book."""
+    left = []
+    for row in (*rows(ebooks, "documents"), *rows(ebooks, "rejects")):
+        lines = row["text"].split("\n")
+        edges = lines[:EDGE_LINES] + lines[-EDGE_LINES:]
+        left += [f"{row['id']}: {line}" for line in edges if FAMILIES.match(line)]
+    assert left == []
+
+
+def test_no_text_of_a_book_is_lost(ebooks: Path, data: Path) -> None:
+    """What is kept is one stretch of the file, but for credits and blank lines around it."""
+    for row in rows(ebooks, "documents"):
+        name = json.loads(row["meta"])["file"]
+        raw = gzip.decompress((data / "gutenberg" / name).read_bytes())
+        whole = decode_book(raw).text.replace("\r\n", "\n").split("\n")
+        kept = row["text"].split("\n")
+        keys = [envelope.key_of(line) for line in whole]
+        titled = [
+            number
+            for number, key in enumerate(keys)
+            if re.match(r"(start|end) of th(e|is) project gutenberg ebook", key)
+        ]
+        if len(titled) == 2:
+            between = len([line for line in whole[titled[0] : titled[1]] if line.strip()])
+            assert between - len([line for line in kept if line.strip()]) <= 22, row["id"]

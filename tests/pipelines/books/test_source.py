@@ -1,0 +1,230 @@
+"""The source on made shelves: what is read, what is dropped and why, and the same bytes."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.books.config import BooksConfig
+from pipelines.books.source import BOOKS
+from pipelines.engine import pool
+from pipelines.engine.errors import RunError
+from pipelines.engine.launch import Launch, run_source
+from pipelines.engine.ledger import Ledger
+from pipelines.engine.runs import Run
+from tests.pipelines.books.shelves import write_books3, write_gutenberg
+from tests.pipelines.engine.test_pool import LOCAL_BEAM, content, rows
+
+QUIET = Launch(workers=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def shelves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write both collections."""
+    root = tmp_path_factory.mktemp("shelves")
+    write_books3(root / "books3", write_gutenberg(root / "gutenberg"))
+    return root
+
+
+def run(folder: Path, config: BooksConfig, launch: Launch = QUIET) -> Ledger:
+    """Run the source."""
+    return run_source(BOOKS, config, str(folder), launch)
+
+
+def both(shelves: Path, **settings: Any) -> BooksConfig:
+    """Return the settings of a run over both collections."""
+    return BooksConfig(
+        gutenberg=(str(shelves / "gutenberg"),), books3=(str(shelves / "books3"),), **settings
+    )
+
+
+@pytest.fixture(scope="module")
+def made(shelves: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run over both collections."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    ledger = run(folder, both(shelves))
+    assert ledger.imbalance() == 0
+    return folder
+
+
+def _digest(name: str) -> str:
+    return "books3:" + hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
+
+
+def test_every_record_is_kept_or_dropped_for_its_reason(made: Path) -> None:
+    """And nothing is lost: an ebook has one file, a loser names its winner."""
+    rejects = {row["id"]: (row["reason"], row["detail"]) for row in rows(made, "rejects")}
+    kept = {row["id"] for row in rows(made, "documents")}
+    assert kept & rejects.keys() == set()
+    assert {name: reason for name, (reason, _) in rejects.items()} == {
+        "gutenberg:101/1/0/101/101-8.txt": "other_version",
+        "gutenberg:101/1/0/101/101.txt": "other_version",
+        "gutenberg:101/1/0/101/old/101-0.txt": "other_version",
+        "gutenberg:102": "overlap",  # inside 107
+        "gutenberg:109": "duplicate_text",
+        "gutenberg:110": "too_short",
+        "gutenberg:111": "copyrighted",
+        "gutenberg:112": "not_text",
+        _digest("A/A Tale - A. Writer.epub.txt"): "duplicate_text",
+        "books:00002-rows:1": "bad_json",
+        "books:00002-rows:2": "missing_field",
+        **{name: "overlap" for name in rejects if name in _editions(rejects)},
+    }
+    assert rejects["gutenberg:109"][1] == "same text as gutenberg:104"
+    assert rejects["gutenberg:102"][1].endswith("of the smaller with gutenberg:107")
+    assert {f"gutenberg:{number}" for number in (103, 104, 105, 107, 108)} <= kept
+    stats = Run(str(made)).stats()
+    assert stats["records_read"] == len(kept) + len(rejects)
+    assert stats["notes"]["zip_members_without_text"] == 1
+    assert stats["notes"]["tar_members_without_text"] == 1
+
+
+def _editions(rejects: dict[str, Any]) -> set[str]:
+    """Return which of two editions goes: the one with fewer shingles, which chance decides."""
+    eight = {"gutenberg:8", _digest("rows.jsonl.gz/3")}
+    pairs = ({"gutenberg:101", "gutenberg:106"}, eight)
+    lost = [pair & rejects.keys() for pair in pairs]
+    assert [len(names) for names in lost] == [1, 1]
+    return set().union(*lost)
+
+
+def test_losers_say_of_whom_they_are_copies(made: Path) -> None:
+    """In their meta (3.5)."""
+    found = {row["id"]: json.loads(row["meta"]) for row in rows(made, "rejects")}
+    assert found["gutenberg:102"]["dup_of"] == "gutenberg:107"
+    assert found["gutenberg:102"]["overlap"] > 0.99
+    assert found["gutenberg:109"]["overlap"] == 1.0
+
+
+def test_documents_hold_what_catalogue_and_header_say(made: Path) -> None:
+    """The catalogue first; the envelope is gone; line ends are one."""
+    books = {row["id"]: row for row in rows(made, "documents")}
+    book = books["gutenberg:103"]
+    meta = json.loads(book["meta"])
+    assert (book["source"], book["lang"], book["created"]) == ("gutenberg", "en", "1999-01-01")
+    assert book["url"] == "https://www.gutenberg.org/ebooks/103"
+    assert meta["title"] == "A Title of Two Lines"
+    assert meta["bookshelves"] == ["Sea stories"]
+    assert books["gutenberg:105"]["lang"] == "fr"
+    assert json.loads(books["gutenberg:104"]["meta"])["title"] == "Book 104"
+    for row in books.values():
+        assert "Gutenberg" not in row["text"]
+        assert "Produced by" not in row["text"]
+        assert "\r" not in row["text"]
+        assert "\ufeff" not in row["text"]
+    assert books[_digest("B/Other.epub.txt")]["source"] == "books3"
+    member = "books3/the-eye.eu/public/Books/Bibliotik/C/C.epub.txt"
+    assert json.loads(books[_digest(member)]["meta"])["file"] == member
+
+
+@pytest.mark.parametrize(
+    "launch",
+    [
+        Launch(workers=2, progress=False),
+        Launch(workers=4, progress=False),
+        Launch(beam_flags=LOCAL_BEAM, progress=False),
+    ],
+)
+def test_the_bytes_do_not_depend_on_who_works(
+    tmp_path: Path, shelves: Path, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor on the order in which inputs are named; books lie in many units."""
+    monkeypatch.setattr("pipelines.books.files.FILES_PER_UNIT", 3)
+    roots = [str(shelves / "gutenberg" / name) for name in ("0", "1", "cache")]
+    config = BooksConfig(gutenberg=tuple(roots), books3=(str(shelves / "books3"),))
+    other = BooksConfig(gutenberg=tuple(roots[::-1]), books3=(str(shelves / "books3"),))
+    run(tmp_path / "one", config)
+    run(tmp_path / "two", other, launch)
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
+def test_survivors_do_not_depend_on_the_units(
+    tmp_path: Path, shelves: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether all books lie in one unit, or each in its own."""
+    monkeypatch.setattr("pipelines.books.files.FILES_PER_UNIT", 1)
+    run(tmp_path / "run", both(shelves), Launch(workers=2, progress=False))
+    assert {row["id"] for row in rows(tmp_path / "run", "documents")} == {
+        row["id"] for row in rows(made, "documents")
+    }
+
+
+def test_a_run_that_was_cut_off_goes_on(
+    tmp_path: Path, shelves: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each of its steps, with the same bytes."""
+    perform, count = pool.perform, 0
+
+    def stop(schedule: Any, task: Any) -> None:
+        if (tmp_path / "stop").exists() and task.step == int((tmp_path / "stop").read_text()):
+            raise RunError("stopped")
+        perform(schedule, task)
+
+    monkeypatch.setattr(pool, "perform", stop)
+    for count in range(1, 10):
+        (tmp_path / "stop").write_text(str(count))
+        with pytest.raises(RunError, match="stopped"):
+            run(tmp_path / "run", both(shelves))
+    (tmp_path / "stop").unlink()
+    run(tmp_path / "run", both(shelves))
+    assert content(tmp_path / "run") == content(made)
+
+
+def test_all_versions_are_read_on_request(tmp_path: Path, shelves: Path) -> None:
+    """Each under an id of its own; they overlap."""
+    config = BooksConfig(gutenberg=(str(shelves / "gutenberg" / "1/0/101"),), versions="all")
+    run(tmp_path / "run", config)
+    assert len(rows(tmp_path / "run", "documents")) == 1
+    reasons = {row["reason"] for row in rows(tmp_path / "run", "rejects")}
+    assert reasons <= {"overlap", "duplicate_text"}
+
+
+def test_pg19_with_its_metadata(tmp_path: Path, shelves: Path) -> None:
+    """A folder for each split, and a table without a head."""
+    root = tmp_path / "pg19"
+    (root / "train").mkdir(parents=True)
+    shutil.copy(shelves / "gutenberg/0/8/8.txt", root / "train/8.txt")
+    url = "http://www.gutenberg.org/ebooks/8"
+    (root / "metadata.csv").write_text(f'8,"Eight, a tale",1901,{url}\n')
+    run(tmp_path / "run", BooksConfig(gutenberg=(str(root),)))
+    (book,) = rows(tmp_path / "run", "documents")
+    assert (book["id"], book["url"]) == ("gutenberg:8", url)
+    assert json.loads(book["meta"])["year"] == "1901"
+
+
+def test_the_catalogue_as_a_table(tmp_path: Path, shelves: Path) -> None:
+    """Languages, of which one is asked for."""
+    path = tmp_path / "pg_catalog.csv"
+    path.write_text(
+        "Text#,Type,Issued,Title,Language,Authors,Subjects,LoCC,Bookshelves\n"
+        '105,Text,2001-02-03,"Cent\ncinq",fr; en,"Auteur, U.",,,A; B\n104,Text,,T,en,,,,\n'
+    )
+    config = both(shelves, catalog=str(path), languages=("fr",))
+    run(tmp_path / "run", config)
+    (book,) = rows(tmp_path / "run", "documents")
+    assert (book["id"], book["created"]) == ("gutenberg:105", "2001-02-03")
+    assert json.loads(book["meta"])["bookshelves"] == ["A", "B"]
+    assert json.loads(book["meta"])["languages"] == ["fr", "en"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "give --gutenberg DIR, --books3 DIR, or both"),
+        ({"gutenberg": ("here",), "catalog": "catalog.xml"}, "give rdf-files.tar.bz2"),
+        ({"gutenberg": ("empty",)}, "no .txt, .zip, .tar or .jsonl file below"),
+    ],
+)
+def test_bad_configuration_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], said: str
+) -> None:
+    """In one line."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("here/1.txt", "empty/x.htm"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("x")
+    with pytest.raises(RunError, match=said):
+        run(tmp_path / "run", BooksConfig(**settings))

@@ -1,0 +1,242 @@
+"""Overlaps: what sketches nominate, what is counted, and which documents are kept."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from filters.shingles import shingles, sketch
+from pipelines.engine.claim_files import Block
+from pipelines.engine.packing import unpack
+from pipelines.joins import pairs
+from pipelines.joins.comparing import choose, count_shared, gather
+from pipelines.joins.pairs import Nominations, nominate
+from tests.pipelines.joins.deciding import decide
+from tests.pipelines.joins.made_books import brute_force, made_books, shingle_sets, survivors
+
+BOOKS = 500
+UNITS = 7
+
+
+@cache
+def _texts() -> dict[str, str]:
+    """Return the made books; of two equal texts one, as the decision before leaves them."""
+    texts = made_books(BOOKS)
+    firsts: dict[str, str] = {}
+    for name, text in texts.items():
+        firsts.setdefault(text.lower(), name)
+    return {name: texts[name] for name in firsts.values()}
+
+
+@cache
+def _sets() -> dict[str, frozenset[int]]:
+    return shingle_sets(_texts())
+
+
+@cache
+def _found() -> dict[tuple[str, str], float]:
+    """Return the pairs that overlap by more than 0.9, by brute force over all pairs."""
+    return brute_force(_sets())
+
+
+def _unit(name: str) -> str:
+    return f"u{int(name) % UNITS}"
+
+
+def _sketch_claims(texts: Mapping[str, str]) -> dict[str, pa.Table]:
+    """Return the claims of all units; the row of a book is its number."""
+    claims: dict[str, list[pa.Table]] = {}
+    for name, text in texts.items():
+        made = sketch(shingles(text))
+        keys = np.concatenate([made.sample, made.bands])
+        columns = {
+            "key": keys,
+            "row": np.full(len(keys), int(name), np.int32),
+            "size": np.full(len(keys), made.size, np.int32),
+            "sample": np.full(len(keys), len(made.sample), np.int32),
+            "band": np.arange(len(keys)) >= len(made.sample),
+        }
+        claims.setdefault(_unit(name), []).append(pa.table(columns))
+    return {unit: pa.concat_tables(tables) for unit, tables in claims.items()}
+
+
+def _nominated(folder: Path, texts: Mapping[str, str], buckets: int) -> dict[str, pa.Table]:
+    folder.mkdir()
+    messages = decide(folder, _sketch_claims(texts), nominate, buckets)
+    return {unit: Nominations(told).pairs(0.9) for unit, told in messages.items()}
+
+
+def _names(nominated: Mapping[str, pa.Table]) -> set[tuple[str, str]]:
+    found = set()
+    for table in nominated.values():
+        for row in table.to_pylist():
+            one, other = sorted((f"{row['row']:04d}", f"{row['other_row']:04d}"))
+            found.add((one, other))
+    return found
+
+
+@pytest.fixture(scope="module")
+def nominated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pa.Table]:
+    """Return the pairs that the sketches of the made books nominate, by unit."""
+    return _nominated(tmp_path_factory.mktemp("sketches") / "claims", _texts(), 4)
+
+
+def test_sketches_nominate_every_pair_that_brute_force_finds(
+    nominated: dict[str, pa.Table],
+) -> None:
+    """Recall 1; and few others: the preface that all books share nominates nobody."""
+    found = _found()
+    assert len(found) > 400
+    assert found.keys() <= _names(nominated)
+    assert len(_names(nominated)) < 2 * len(found)
+
+
+def test_neither_buckets_nor_arrival_show_in_nominations(
+    tmp_path: Path, nominated: dict[str, pa.Table]
+) -> None:
+    """Counts are summed over buckets."""
+    assert _nominated(tmp_path / "one", _texts(), 1) == nominated
+
+
+@pytest.mark.parametrize("buckets", [1, 8])
+def test_nominated_pairs_are_decided_as_brute_force_decides(
+    tmp_path: Path, nominated: dict[str, pa.Table], buckets: int
+) -> None:
+    """The same survivors, and for each loser the winner and the overlap, exactly."""
+    told = decide(_made(tmp_path / "pairs"), nominated, gather, buckets)
+    nominees = {
+        unit: {row["row"]: row for message in messages for row in unpack(message).to_pylist()}
+        for unit, messages in told.items()
+    }
+    claims, statements = {}, {}
+    for unit, rows in nominees.items():
+        tables = []
+        for row, nominee in rows.items():
+            keys = shingles(_texts()[f"{row:04d}"])
+            assert nominee["size"] == len(keys)
+            columns = {"key": keys} | {
+                name: np.full(len(keys), nominee[name], np.int32) for name in ("book", "component")
+            }
+            tables.append(pa.table(columns))
+        claims[unit] = pa.concat_tables(tables)
+        ranks = [f"{row:04d}".encode() for row in rows]
+        statements[unit] = pa.table(
+            {
+                "key": np.zeros(len(rows), np.uint64),
+                "row": pa.array(list(rows), pa.int64()),
+                "book": pa.array([row["book"] for row in rows.values()], pa.int32()),
+                "size": pa.array([row["size"] for row in rows.values()], pa.int32()),
+                "rank": pa.array(ranks, pa.binary()),
+            }
+        )
+    shared = decide(_made(tmp_path / "shingles"), claims, count_shared, buckets)
+    counts: dict[tuple[int, int], int] = {}
+    for messages in shared.values():
+        for message in messages:
+            for row in unpack(message).to_pylist():
+                pair = row["book"], row["other"]
+                counts[pair] = counts.get(pair, 0) + row["shared"]
+    statements["counts"] = pa.table(
+        {
+            "key": np.zeros(len(counts), np.uint64),
+            "book": pa.array([book for book, _ in counts], pa.int32()),
+            "other": pa.array([other for _, other in counts], pa.int32()),
+            "shared": pa.array(list(counts.values()), pa.int32()),
+        }
+    )
+    decision = partial(choose, threshold=Fraction("0.9"))
+    chosen = decide(_made(tmp_path / "overlaps"), statements, decision)
+    lost = {
+        f"{row['row']:04d}": (row["winner"].decode(), row["shared"] / row["of"])
+        for messages in chosen.values()
+        for message in messages
+        for row in unpack(message).to_pylist()
+    }
+    _, expected = survivors(_sets(), _found())
+    assert lost == expected
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _hits(keys: list[int], places: list[int], books: int) -> dict[tuple[int, int], int]:
+    found, counts, _ = pairs.sharing(np.array(keys, np.uint64), np.array(places), books)
+    return {divmod(int(pair), books): int(n) for pair, n in zip(found, counts, strict=True)}
+
+
+def test_shared_keys_are_counted_for_each_pair() -> None:
+    """Two keys of three documents."""
+    keys, places = [5, 5, 5, 9, 9], [0, 1, 2, 0, 2]
+    assert _hits(keys, places, 3) == {(0, 1): 1, (0, 2): 2, (1, 2): 1}
+    assert _hits([], [], 0) == {}
+
+
+def test_a_hash_that_is_everywhere_costs_by_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 20,000 documents that share it, all are paired with the largest 32, and no more."""
+    count = 20_000
+    found, _, uncounted = pairs.sharing(
+        np.zeros(count, np.uint64), np.arange(count, dtype=np.int64), count
+    )
+    assert len(found) == sum(count - 1 - place for place in range(pairs.LARGEST))
+    assert (uncounted == 1).all()
+    monkeypatch.setattr(pairs, "MAX_SHARING", count)
+    monkeypatch.setattr(pairs, "MAX_PAIRS_HELD", 1000)
+    few, _, none = pairs.sharing(np.zeros(300, np.uint64), np.arange(300, dtype=np.int64), 300)
+    assert len(few) == 300 * 299 / 2
+    assert not none.any()
+
+
+def test_a_family_larger_than_any_limit_is_still_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where more documents share a hash than are paired, each is compared with the largest."""
+    monkeypatch.setattr(pairs, "MAX_SHARING", 4)
+    monkeypatch.setattr(pairs, "LARGEST", 2)
+    words = [f"w{number}" for number in range(3000)]
+    texts = {f"{n:04d}": " ".join(words[n:] + [f"x{n}"] * 20) for n in range(12)}
+    names = _names(_nominated(tmp_path / "claims", texts, 2))
+    assert {(one, other) for one, other in names if one == "0000"} == {
+        ("0000", f"{n:04d}") for n in range(1, 12)
+    }
+
+
+def test_a_chain_keeps_both_its_ends() -> None:
+    """B overlaps A and C, which do not overlap each other: B goes, and C stays."""
+    sets = {
+        "a": frozenset(range(100)),
+        "b": frozenset(range(8, 98)) | frozenset(range(200, 209)),
+        "c": frozenset(range(17, 98)) | frozenset(range(200, 216)),
+    }
+    found = brute_force(sets, 0.85)
+    assert set(found) == {("a", "b"), ("b", "c")}
+    kept, lost = survivors(sets, found)
+    assert kept == {"a", "c"}
+    assert lost["b"][0] == "a"
+    numbers = {name: number for number, name in enumerate(sorted(sets))}
+    books = pa.table(
+        {
+            "key": np.zeros(3, np.uint64),
+            "row": pa.array([0, 1, 2], pa.int64()),
+            "book": pa.array([0, 1, 2], pa.int32()),
+            "size": pa.array([len(sets[name]) for name in numbers], pa.int32()),
+            "rank": pa.array([name.encode() for name in numbers], pa.binary()),
+        }
+    )
+    counts = pa.table(
+        {
+            "key": np.zeros(3, np.uint64),
+            "book": pa.array([0, 0, 1], pa.int32()),
+            "other": pa.array([1, 2, 2], pa.int32()),
+            "shared": pa.array([len(sets[x] & sets[y]) for x, y in ("ab", "ac", "bc")], pa.int32()),
+        }
+    )
+    told = list(choose([Block("u", "", [books, counts])], threshold=Fraction("0.85")))
+    assert [(unit, unpack(message)["winner"].to_pylist()) for unit, message in told] == [
+        ("u", [b"a"])
+    ]
