@@ -27,6 +27,7 @@ from pipelines.samples import github as samples
 from pipelines.samples.arxiv import write_arxiv_bucket
 from pipelines.samples.c4 import write_c4
 from pipelines.samples.stackexchange import STACKEXCHANGE_SHARE, write_stackexchange_dumps
+from pipelines.samples.books import BOOKS_SHARE, write_books
 from pipelines.samples.web import WEB_SHARE, write_web_crawl
 from pipelines.samples.wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.setup.cache import SetupError
@@ -190,6 +191,7 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
         written += write_web_crawl(f"{arguments.out}/commoncrawl", megabytes=size * WEB_SHARE)
         written += write_c4(f"{arguments.out}/c4", f"{arguments.out}/badwords")
         written += write_arxiv_bucket(f"{arguments.out}/arxiv")
+        written += write_books(f"{arguments.out}/gutenberg", megabytes=size * BOOKS_SHARE)
         print(f"wrote {len(written)} files to {arguments.out}")
     elif name == "results":
         print(results.write(arguments.out, arguments.trained))

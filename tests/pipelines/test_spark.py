@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.samples.arxiv import write_arxiv_bucket
+from pipelines.samples.books import write_books
 from pipelines.samples.github import write_github_export
 from pipelines.samples.stackexchange import write_stackexchange_dumps
 from pipelines.samples.wikipedia import write_wikipedia_dumps
@@ -79,8 +80,14 @@ def _arxiv(folder: Path) -> list[str]:
     return ["arxiv", "--input", str(folder)]
 
 
+def _books(folder: Path) -> list[str]:
+    write_books(folder, megabytes=0.1)
+    return ["books", "--gutenberg", str(folder)]
+
+
 @pytest.mark.parametrize(
-    "command", [_github, _wikipedia, _commoncrawl, _c4, _stackexchange, _arxiv]
+    "command",
+    [_github, _wikipedia, _commoncrawl, _c4, _stackexchange, _arxiv, _books],
 )
 def test_spark_writes_what_the_local_runner_writes(
     tmp_path: Path, spark: SparkCluster, command: Callable[[Path], list[str]]
