@@ -5,6 +5,7 @@ are told by their names, and the best of them is read: ``-0`` (UTF-8), then ``pg
 ``-8`` (ISO-8859-1), then plain (ASCII), and those under ``old/`` last (docs/rules/sources.md 3.1).
 """
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from pipelines.books.catalogue import CATALOGUE_NAMES, Facts, read_catalogue
 from pipelines.books.config import BooksConfig
+from pipelines.engine.config import to_bytes
 from pipelines.engine.errors import RunError
 from pipelines.engine.plan import Inputs
 from pipelines.engine.units import Unit, many_per_unit, one_per_file, unit_name
@@ -49,6 +51,8 @@ def find(config: BooksConfig) -> Inputs:
     """
     if not (config.gutenberg or config.books3):
         raise RunError("give --gutenberg DIR, --books3 DIR, or both")
+    if not 0 < config.overlap <= 1:
+        raise RunError(f"--overlap={config.overlap}: give a share above 0 and up to 1, such as 0.9")
     left_out = Counter[str]()
     gutenberg, catalogue = _gutenberg(config, listed(config.gutenberg), left_out)
     units = [*gutenberg, *_others(listed(config.books3), left_out)]
@@ -56,7 +60,7 @@ def find(config: BooksConfig) -> Inputs:
         places = ", ".join(config.gutenberg + config.books3)
         raise RunError(f"no .txt, .zip, .tar or .jsonl file below {places}")
     named = [replace(unit, name=unit_name(number, unit.path)) for number, unit in enumerate(units)]
-    facts = {"catalogue": catalogue, "files_left_out": dict(sorted(left_out.items()))}
+    facts = {"catalogue_sha256": catalogue, "files_left_out": dict(sorted(left_out.items()))}
     return Inputs(named, facts=facts)
 
 
@@ -127,7 +131,7 @@ def ebook_of(path: str) -> tuple[str, int]:
 def _gutenberg(
     config: BooksConfig, found: Sequence[BookFile], left_out: Counter[str]
 ) -> tuple[list[Unit], str]:
-    """Return the units of Project Gutenberg, and the catalogue that was read."""
+    """Return the units of Project Gutenberg, and the SHA-256 of what the catalogue says."""
     texts, rows, archives = _by_kind(found, left_out)
     named = {storage.basename(book.file.path): book.file.path for book in found}
     path = config.catalog or next((named[name] for name in CATALOGUE_NAMES if name in named), "")
@@ -162,7 +166,8 @@ def _gutenberg(
     # The facts of rows and of members of a tar are looked up by the numbers that they state.
     for book, kind in [*((book, ROWS) for book in rows), *((book, TAR) for book in archives)]:
         units += _one(book, f"{GUTENBERG}-{kind}")
-    return units, storage.basename(path) if catalogue else ""
+    # What the catalogue says decides the bytes of a run: it must be the same when one goes on.
+    return units, hashlib.sha256(to_bytes(catalogue)).hexdigest() if catalogue else ""
 
 
 def _told(**values: Any) -> Facts:

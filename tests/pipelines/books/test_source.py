@@ -1,8 +1,12 @@
 """The source on made shelves: what is read, what is dropped and why, and the same bytes."""
 
+import gzip
 import hashlib
+import io
 import json
 import shutil
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,7 @@ from pipelines.engine.errors import RunError
 from pipelines.engine.launch import Launch, run_source
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.runs import Run
-from tests.pipelines.books.shelves import write_books3, write_gutenberg
+from tests.pipelines.books.shelves import rdf, write_books3, write_gutenberg
 from tests.pipelines.engine.test_pool import LOCAL_BEAM, content, rows
 
 QUIET = Launch(workers=1, progress=False)
@@ -210,11 +214,84 @@ def test_the_catalogue_as_a_table(tmp_path: Path, shelves: Path) -> None:
     assert json.loads(book["meta"])["languages"] == ["fr", "en"]
 
 
+def test_jaccard_keeps_a_book_that_a_collection_holds(tmp_path: Path, shelves: Path) -> None:
+    """The share is that of both together, so that editions alone go."""
+    config = both(shelves, similarity="jaccard")
+    run(tmp_path / "run", config)
+    kept = {row["id"] for row in rows(tmp_path / "run", "documents")}
+    assert {"gutenberg:102", "gutenberg:107"} <= kept
+    assert "gutenberg:109" not in kept
+
+
+def test_rdf_files_in_an_archive(tmp_path: Path, shelves: Path) -> None:
+    """As Project Gutenberg packs them; what is no RDF is passed over."""
+    path = tmp_path / "rdf-files.tar.bz2"
+    with tarfile.open(path, "w:bz2") as archive:
+        for number, data in (("104", rdf("en; fr", "Copyrighted. x")), ("105", "<not xml")):
+            member = tarfile.TarInfo(f"cache/epub/{number}/pg{number}.rdf")
+            member.size = len(data.encode())
+            archive.addfile(member, io.BytesIO(data.encode()))
+    run(tmp_path / "run", both(shelves, catalog=str(path)))
+    reasons = {row["id"]: row["reason"] for row in rows(tmp_path / "run", "rejects")}
+    assert reasons["gutenberg:104"] == "copyrighted"
+    assert "gutenberg:105" not in reasons
+    with pytest.raises(RunError, match="catalogue_sha256"):
+        run(tmp_path / "run", both(shelves))  # other facts, the same run
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("1.zip", b"PK no zip", "no zip file"),
+        ("books.tar", b"no tar", "no tar file"),
+        ("2.txt.gz", gzip.compress(b"text " * 5000)[:-20], "damaged"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_a_failed_file(
+    tmp_path: Path, shelves: Path, name: str, data: bytes, said: str
+) -> None:
+    """By name, within the budget; the other books are read."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(data)
+    shutil.copy(shelves / "gutenberg/0/8/8.txt", tmp_path / "in")
+    ledger = run(tmp_path / "run", BooksConfig(gutenberg=(str(tmp_path / "in"),)))
+    assert ledger.documents == 1
+    failed = Run(str(tmp_path / "run")).stats()["failed_files"]
+    assert [said in why for why in failed.values()] == [True]
+
+
+def test_damaged_members_cost_themselves(tmp_path: Path, shelves: Path) -> None:
+    """A member of a zip with a wrong checksum, and a tar that ends early, are bad records."""
+    book = (shelves / "gutenberg/0/8/8.txt").read_bytes()
+    other = (shelves / "gutenberg/cache/epub/103/pg103.txt").read_bytes()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("8.txt", book)
+        archive.writestr("9.txt", other)
+    damaged = packed.getvalue().replace(b"Language: English", b"Language: Klingon", 1)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "8.zip").write_bytes(damaged)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name in ("10.txt", "11.txt"):
+            member = tarfile.TarInfo(name)
+            member.size = len(other)
+            tar.addfile(member, io.BytesIO(other))
+    (tmp_path / "in" / "cut.tar").write_bytes(packed.getvalue()[: len(other) + 3000])
+    ledger = run(tmp_path / "run", BooksConfig(gutenberg=(str(tmp_path / "in"),)))
+    assert ledger.imbalance() == 0
+    assert dict(ledger.bad_records) == {"damaged_member": 1, "truncated_file": 1}
+    assert ledger.documents == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({}, "give --gutenberg DIR, --books3 DIR, or both"),
         ({"gutenberg": ("here",), "catalog": "catalog.xml"}, "give rdf-files.tar.bz2"),
+        ({"gutenberg": ("here",), "catalog": "here/1.csv"}, "names no ebook"),
+        ({"gutenberg": ("here",), "catalog": "here/none.tar.bz2"}, "cannot read the catalogue"),
+        ({"gutenberg": ("here",), "overlap": 90.0}, "give a share above 0 and up to 1"),
         ({"gutenberg": ("empty",)}, "no .txt, .zip, .tar or .jsonl file below"),
     ],
 )
@@ -223,8 +300,8 @@ def test_bad_configuration_says_what_to_do(
 ) -> None:
     """In one line."""
     monkeypatch.chdir(tmp_path)
-    for name in ("here/1.txt", "empty/x.htm"):
-        (tmp_path / name).parent.mkdir()
+    for name in ("here/1.txt", "here/1.csv", "empty/x.htm"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     with pytest.raises(RunError, match=said):
         run(tmp_path / "run", BooksConfig(**settings))

@@ -7,6 +7,8 @@ import apache_beam as beam
 import pytest
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 
+from pipelines.books.config import BooksConfig
+from pipelines.books.source import BOOKS
 from pipelines.commoncrawl.source import COMMONCRAWL, CommonCrawlConfig
 from pipelines.engine.graph import Worker, build
 from pipelines.engine.output import RejectPolicy, Terms
@@ -20,6 +22,7 @@ from pipelines.github.source import GITHUB, GithubConfig
 from pipelines.samples.stackexchange import write_stackexchange_dumps
 from pipelines.stackexchange.source import STACKEXCHANGE, StackExchangeConfig
 from pipelines.wikipedia.source import WIKIPEDIA, WikipediaConfig
+from tests.pipelines.books.shelves import write_gutenberg
 from tests.pipelines.github.github_export import write_joined, write_tables
 from tests.pipelines.wikipedia.wikipedia_dumps import write_dumps
 
@@ -73,6 +76,17 @@ def test_every_collection_of_github_is_typed(
     planned, run = plan(GITHUB, config), Run(str(tmp_path / "run"))
     if resumed:
         _stage(run, list(planned.units), "duplicate_text")
+    _check(planned, run)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_every_collection_of_books_is_typed(tmp_path: Path, resumed: bool) -> None:
+    """Of the whole pipeline, and of what is left when all books are staged."""
+    write_gutenberg(tmp_path / "in")
+    config = BooksConfig(gutenberg=(str(tmp_path / "in"),))
+    planned, run = plan(BOOKS, config), Run(str(tmp_path / "run"))
+    if resumed:
+        _stage(run, list(planned.units), "same_text")
     _check(planned, run)
 
 
