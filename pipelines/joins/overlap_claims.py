@@ -20,19 +20,22 @@ from pipelines.joins.settle import staged_claims
 from pipelines.storage import files as storage
 
 CLAIM_ROWS = 1 << 20  # of a chunk of claims
-Counts = dict[tuple[int, int], int]
 
 
-def read_counts(messages: Sequence[bytes]) -> Counts:
+def read_counts(messages: Sequence[bytes]) -> pa.Table:
     """Return what the first document of each pair shares with the second, summed over buckets."""
-    counts: Counts = {}
-    for message in messages:
-        for told in unpack(message).to_pylist():
-            pair = told["book"], told["other"]
-            counts[pair] = counts.get(pair, 0) + told["shared"]
-    return counts
+    if not messages:
+        return _COUNTS.empty_table()
+    told = pa.concat_tables(map(unpack, messages)).group_by(["book", "other"], use_threads=False)
+    summed = told.aggregate([("shared", "sum")]).rename_columns({"shared_sum": "shared"})
+    return (
+        summed.select(_COUNTS.names)
+        .cast(_COUNTS)
+        .sort_by([("book", "ascending"), ("other", "ascending")])
+    )
 
 
+_COUNTS = pa.schema([("book", pa.int32()), ("other", pa.int32()), ("shared", pa.int32())])
 SAME_TEXT = Topic("same_text", RowVerdicts)
 SKETCHES = Topic("sketches", Nominations)
 PAIRS = Topic("pairs", RowVerdicts)
@@ -124,7 +127,7 @@ def shingle_claims(
 def overlap_claims(workspace: Workspace, unit: Unit, verdicts: Verdicts) -> Iterator[pa.Table]:
     """Yield the nominated documents of a unit with their ranks, and what its pairs share."""
     nominated: RowVerdicts = verdicts[PAIRS.name]
-    counts: Counts = verdicts[SHINGLES.name]
+    counts: pa.Table = verdicts[SHINGLES.name]
     if rows := nominated.rows():
         ranks = staged_claims(workspace, unit.name).ranks
         books = [nominated.of(row) for row in rows]
@@ -137,11 +140,4 @@ def overlap_claims(workspace: Workspace, unit: Unit, verdicts: Verdicts) -> Iter
                 "rank": pa.array([ranks[row] for row in rows], pa.binary()),
             }
         )
-    yield pa.table(
-        {
-            "key": np.zeros(len(counts), np.uint64),
-            "book": pa.array([book for book, _ in sorted(counts)], pa.int32()),
-            "other": pa.array([other for _, other in sorted(counts)], pa.int32()),
-            "shared": pa.array([counts[pair] for pair in sorted(counts)], pa.int32()),
-        }
-    )
+    yield counts.add_column(0, "key", pa.array(np.zeros(counts.num_rows, np.uint64)))

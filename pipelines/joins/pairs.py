@@ -170,45 +170,56 @@ class _PairTally:
 
 
 class Nominations:
-    """The pairs of a unit's documents with larger ones that must be compared."""
+    """The pairs of a unit's documents with larger ones that may have to be compared."""
 
     def __init__(self, messages: Sequence[bytes]) -> None:
-        self._shared: dict[tuple[int, str, int], int] = {}
-        self._bands: set[tuple[int, str, int]] = set()
-        self._sizes: dict[tuple[int, str, int], tuple[int, int]] = {}
-        self._samples: dict[int, int] = {}
-        self._uncounted: dict[int, int] = {}
-        for message in messages:
-            for told in unpack(message).to_pylist():
-                row = told["row"]
-                self._samples[row] = told["sample"]
-                if told["other_row"] < 0:
-                    self._uncounted[row] = self._uncounted.get(row, 0) + told["shared"]
-                    continue
-                pair = row, told["other_unit"], told["other_row"]
-                self._sizes[pair] = told["size"], told["other_size"]
-                self._shared[pair] = self._shared.get(pair, 0) + told["shared"]
-                if told["band"]:
-                    self._bands.add(pair)
+        self._told = None
+        if messages:
+            told = pa.concat_tables(map(unpack, messages)).unify_dictionaries().combine_chunks()
+            # One row per pair, whatever the number of buckets that told of it.
+            self._told = told.group_by(
+                ["row", "other_unit", "other_row"], use_threads=False
+            ).aggregate(
+                [("shared", "sum"), ("band", "max")]
+                + [(name, "max") for name in ("size", "sample", "other_size")]
+            )
 
     def pairs(self, overlap: float) -> pa.Table:
         """Return the claims of the pairs that may overlap by so much, all of one key."""
-        chosen = [
-            pair
-            for pair, shared in sorted(self._shared.items())
-            if pair in self._bands
-            or shared
-            >= wanted_hits(self._samples[pair[0]] - self._uncounted.get(pair[0], 0), overlap)
-        ]
+        told = self._told
+        if told is None:
+            return _PAIR_CLAIMS.empty_table()
+        row, other, shared, sample, band = (
+            told[name].to_numpy()
+            for name in ("row", "other_row", "shared_sum", "sample_max", "band_max")
+        )
+        uncounted: dict[int, int] = dict(zip(row[other < 0], shared[other < 0], strict=True))
+        counted = sample - np.array([uncounted.get(at, 0) for at in row], np.int64)
+        sizes, place = np.unique(counted, return_inverse=True)
+        wanted = np.array([wanted_hits(max(0, int(size)), overlap) for size in sizes], np.int64)
+        chosen = told.filter(
+            pa.array((other >= 0) & (band.astype(bool) | (shared >= wanted[place])))
+        )
         return pa.table(
             {
-                "key": pa.array(np.zeros(len(chosen), np.uint64)),
-                "row": pa.array([row for row, _, _ in chosen], pa.int64()),
-                "size": pa.array([self._sizes[pair][0] for pair in chosen], pa.int32()),
-                "other_unit": pa.array([unit for _, unit, _ in chosen])
-                .cast(pa.string())
-                .dictionary_encode(),
-                "other_row": pa.array([row for _, _, row in chosen], pa.int64()),
-                "other_size": pa.array([self._sizes[pair][1] for pair in chosen], pa.int32()),
-            }
-        )
+                "key": pa.array(np.zeros(chosen.num_rows, np.uint64)),
+                "row": chosen["row"],
+                "size": chosen["size_max"],
+                "other_unit": chosen["other_unit"],
+                "other_row": chosen["other_row"],
+                "other_size": chosen["other_size_max"],
+            },
+            schema=_PAIR_CLAIMS,
+        ).sort_by([("row", "ascending"), ("other_row", "ascending")])
+
+
+_PAIR_CLAIMS = pa.schema(
+    [
+        ("key", pa.uint64()),
+        ("row", pa.int64()),
+        ("size", pa.int32()),
+        ("other_unit", pa.dictionary(pa.int32(), pa.string())),
+        ("other_row", pa.int64()),
+        ("other_size", pa.int32()),
+    ]
+)
