@@ -87,7 +87,7 @@ def nominate(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
         pairs, counts, uncounted = sharing(claims["key"][rows], places[rows], len(books))
         larger, smaller = np.divmod(pairs, max(1, len(books)))
         if band:
-            found.append((by_size[smaller], by_size[larger], np.zeros_like(counts), counts > 0))
+            found.append((by_size[smaller], by_size[larger], np.zeros_like(counts), counts >= 0))
         else:
             found.append((by_size[smaller], by_size[larger], counts, counts < 0))
             alone = np.flatnonzero(uncounted)
@@ -119,9 +119,9 @@ def sharing(keys: npt.NDArray[np.uint64], places: Ints, books: int) -> tuple[Int
         books: number of documents.
 
     Returns:
-        the pairs, as the earlier place times ``books`` plus the later one; how often each shares a
-        key; and for each document how many of its keys more than ``MAX_SHARING`` share, of which
-        only the pairs with the first ``LARGEST`` are counted.
+        the pairs, as the earlier place times ``books`` plus the later one; how many keys each
+        shares, those apart that more than ``MAX_SHARING`` have; and for each document how many of
+        the latter it has. They make pairs with the first ``LARGEST`` documents, and count for none.
     """
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, int)
     lengths = np.diff(np.r_[starts, len(keys)])
@@ -132,7 +132,7 @@ def sharing(keys: npt.NDArray[np.uint64], places: Ints, books: int) -> tuple[Int
         members = places[start : start + length]
         np.add.at(uncounted, members, 1)
         for at in range(LARGEST):
-            tally.add(members[at] * books + members[at + 1 :])
+            tally.add(members[at] * books + members[at + 1 :], hits=0)
     end = np.repeat(starts + lengths, lengths)  # where the key of each claim ends
     left = np.flatnonzero(np.repeat(~many & (lengths > 1), lengths))
     step = 1
@@ -151,9 +151,9 @@ class _PairTally:
         self._counts: list[Ints] = []
         self._held = 0
 
-    def add(self, pairs: Ints) -> None:
+    def add(self, pairs: Ints, *, hits: int = 1) -> None:
         self._pairs.append(pairs)
-        self._counts.append(np.ones(len(pairs), np.int64))
+        self._counts.append(np.full(len(pairs), hits, np.int64))
         self._held += len(pairs)
         if self._held > MAX_PAIRS_HELD:
             self.counted()
@@ -195,11 +195,11 @@ class Nominations:
         )
         uncounted: dict[int, int] = dict(zip(row[other < 0], shared[other < 0], strict=True))
         counted = sample - np.array([uncounted.get(at, 0) for at in row], np.int64)
-        sizes, place = np.unique(counted, return_inverse=True)
-        wanted = np.array([wanted_hits(max(0, int(size)), overlap) for size in sizes], np.int64)
-        chosen = told.filter(
-            pa.array((other >= 0) & (band.astype(bool) | (shared >= wanted[place])))
-        )
+        sizes, place = np.unique(sample, return_inverse=True)
+        wanted = np.array([wanted_hits(int(size), overlap) for size in sizes], np.int64)
+        # All that is not counted may be shared; what is counted and not shared is a miss for sure.
+        misses, allowed = counted - shared, sample - wanted[place]
+        chosen = told.filter(pa.array((other >= 0) & (band.astype(bool) | (misses <= allowed))))
         return pa.table(
             {
                 "key": pa.array(np.zeros(chosen.num_rows, np.uint64)),

@@ -1,5 +1,6 @@
 """Overlaps: what sketches nominate, what is counted, and which documents are kept."""
 
+import random
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import cache, partial
@@ -16,7 +17,13 @@ from pipelines.joins import pairs
 from pipelines.joins.comparing import choose, count_shared, gather
 from pipelines.joins.pairs import Nominations, nominate
 from tests.pipelines.joins.deciding import decide
-from tests.pipelines.joins.made_books import brute_force, made_books, shingle_sets, survivors
+from tests.pipelines.joins.made_books import (
+    brute_force,
+    made_books,
+    random_words,
+    shingle_sets,
+    survivors,
+)
 
 BOOKS = 500
 UNITS = 7
@@ -204,6 +211,18 @@ def test_a_family_larger_than_any_limit_is_still_found(
     assert {(one, other) for one, other in names if one == "0000"} == {
         ("0000", f"{n:04d}") for n in range(1, 12)
     }
+
+
+def test_a_preface_of_many_books_nominates_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of each of 40 books is one preface: its hashes count for no pair."""
+    monkeypatch.setattr(pairs, "MAX_SHARING", 8)
+    chance = random.Random(1)
+    preface = random_words(chance, 2000)
+    texts = {f"{n:04d}": " ".join([*preface, *random_words(chance, 2000)]) for n in range(40)}
+    texts["0040"] = texts["0003"] + " the end"
+    assert _names(_nominated(tmp_path / "claims", texts, 4)) == {("0003", "0040")}
 
 
 def test_a_chain_keeps_both_its_ends() -> None:
