@@ -21,6 +21,8 @@ Ints = npt.NDArray[np.int64]
 # only, so that the pairs that it makes grow with the documents and not with their square.
 MAX_SHARING = 256
 LARGEST = 32  # documents of such a hash, the largest ones, with which all of it are compared
+# A sample of so many says more than bands, which texts that share a third may have in common too.
+FEW_HASHES = 64
 MAX_PAIRS_HELD = 1 << 23  # before equal ones are counted together: 64 MB
 
 
@@ -199,7 +201,8 @@ class Nominations:
         wanted = np.array([wanted_hits(int(size), overlap) for size in sizes], np.int64)
         # All that is not counted may be shared; what is counted and not shared is a miss for sure.
         misses, allowed = counted - shared, sample - wanted[place]
-        chosen = told.filter(pa.array((other >= 0) & (band.astype(bool) | (misses <= allowed))))
+        by_band = band.astype(bool) & (sample < FEW_HASHES)
+        chosen = told.filter(pa.array((other >= 0) & (by_band | (misses <= allowed))))
         return pa.table(
             {
                 "key": pa.array(np.zeros(chosen.num_rows, np.uint64)),

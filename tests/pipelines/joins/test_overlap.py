@@ -219,8 +219,8 @@ def test_a_preface_of_many_books_nominates_nobody(
     """Half of each of 40 books is one preface: its hashes count for no pair."""
     monkeypatch.setattr(pairs, "MAX_SHARING", 8)
     chance = random.Random(1)
-    preface = random_words(chance, 2000)
-    texts = {f"{n:04d}": " ".join([*preface, *random_words(chance, 2000)]) for n in range(40)}
+    preface = random_words(chance, 3000)
+    texts = {f"{n:04d}": " ".join([*preface, *random_words(chance, 3000)]) for n in range(40)}
     texts["0040"] = texts["0003"] + " the end"
     assert _names(_nominated(tmp_path / "claims", texts, 4)) == {("0003", "0040")}
 
