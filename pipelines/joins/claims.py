@@ -224,8 +224,16 @@ class RowVerdicts:
         return len(self._rows)
 
     def rows(self) -> list[int]:
-        """Return the rows on which there are verdicts, ascending."""
-        return [int(row) for row in self._rows]
+        """Return the rows on which there are verdicts, ascending, each once."""
+        return [int(row) for row in np.unique(self._rows)]
+
+    def all_of(self, row: int) -> list[Mapping[str, Any]]:
+        """Return all verdicts on a row, in no particular order."""
+        first, end = np.searchsorted(self._rows, [row, row + 1])
+        return [
+            {name: column[at].as_py() for name, column in self._columns.items()}
+            for at in range(int(first), int(end))
+        ]
 
     def __getitem__(self, row: int) -> Mapping[str, Any] | None:
         """Return the verdict on a row by column, or None if there is none."""

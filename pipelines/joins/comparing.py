@@ -3,6 +3,7 @@
 Pure functions from claims to verdicts, for ``overlap``, whose steps bring the claims together.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -15,6 +16,10 @@ from pipelines.engine.claim_files import Block
 from pipelines.engine.packing import pack
 from pipelines.joins.pairs import Ints, arrays_of, to_units
 
+# Documents of a component that are compared all with all. A larger one is cut into stars: each
+# document and the smaller ones that it may hold, so that the cost grows with the pairs nominated.
+MAX_TOGETHER = 1024
+TOGETHER, RAY, CENTER = range(3)  # the part of a document in a component
 TILE_HASHES = 1 << 12  # of a component that are counted at once: 16 MB for 1,000 documents
 
 
@@ -26,7 +31,8 @@ def gather(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
 
     Yields:
         to the unit of each document: its ``row``, its ``book`` number, that of its ``component``,
-        and its ``size``.
+        its ``size``, and its ``part``: compared with all, or a ray of a star, compared with its
+        center alone. A row for each component that it is in: large ones are cut into many stars.
     """
     sizes: dict[tuple[str, int], int] = {}
     pairs = []
@@ -50,17 +56,29 @@ def gather(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
         low, high = sorted((find(one), find(other)))
         root[high] = low  # the smallest stands for all, whatever the order of the pairs
     numbers = {book: number for number, book in enumerate(books)}
+    together = Counter(map(find, books))
+    # Each member is a book, its component, and its part there.
+    members = {
+        (book, numbers[find(book)], TOGETHER)
+        for book in books
+        if together[find(book)] <= MAX_TOGETHER
+    }
+    for one, other in pairs:
+        if together[find(one)] > MAX_TOGETHER:
+            members |= {(one, numbers[other], RAY), (other, numbers[other], CENTER)}
+    listed = sorted(members)
     units = sorted({unit for unit, _ in books})
     places = {unit: place for place, unit in enumerate(units)}
     table = pa.table(
         {
-            "row": pa.array([row for _, row in books], pa.int64()),
-            "book": pa.array(range(len(books)), pa.int32()),
-            "component": pa.array([numbers[find(book)] for book in books], pa.int32()),
-            "size": pa.array([sizes[book] for book in books], pa.int32()),
+            "row": pa.array([row for (_, row), _, _ in listed], pa.int64()),
+            "book": pa.array([numbers[book] for book, _, _ in listed], pa.int32()),
+            "component": pa.array([component for _, component, _ in listed], pa.int32()),
+            "size": pa.array([sizes[book] for book, _, _ in listed], pa.int32()),
+            "part": pa.array([part for _, _, part in listed], pa.int8()),
         }
     )
-    yield from to_units(units, np.array([places[unit] for unit, _ in books]), table)
+    yield from to_units(units, np.array([places[unit] for (unit, _), _, _ in listed]), table)
 
 
 # Counting: claims are all shingles of the nominated documents.
@@ -70,20 +88,28 @@ def count_shared(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
     """Count the shingles in this bucket that two documents of a component share, exactly.
 
     Args:
-        blocks: claims with ``key`` (a shingle), ``book`` and ``component``.
+        blocks: claims with ``key`` (a shingle), ``book``, ``component`` and ``part``.
 
     Yields:
         to the unit of the first document of each pair: ``book``, ``other`` and ``shared``.
     """
     names, claims = arrays_of(blocks)
     order = np.lexsort((claims["key"], claims["component"]))
-    component, key, book = (claims[name][order] for name in ("component", "key", "book"))
+    component, key, book, part = (
+        claims[name][order] for name in ("component", "key", "book", "part")
+    )
     unit_of = np.zeros(int(book.max(initial=0)) + 1, np.int64)
     unit_of[claims["book"]] = claims["unit"]
     edges = np.flatnonzero(np.r_[True, component[1:] != component[:-1]])
     found: list[tuple[Ints, Ints, Ints]] = []
     for start, end in zip(edges, np.r_[edges[1:], len(component)], strict=True):
-        found.append(_shared_in(key[start:end], book[start:end].astype(np.int64)))
+        here = slice(start, end)
+        books, parts = book[here].astype(np.int64), part[here]
+        found.append(
+            _shared_in(key[here], books)
+            if parts[0] == TOGETHER
+            else _shared_with_center(key[here], books, parts == CENTER)
+        )
     one, other, shared = (np.concatenate(parts) for parts in zip(*found, strict=True))
     table = pa.table(
         {
@@ -109,6 +135,21 @@ def _shared_in(keys: npt.NDArray[np.uint64], books: Ints) -> tuple[Ints, Ints, I
         shared += (holds.T @ holds).astype(np.int64)
     one, other = np.nonzero(np.triu(shared, 1))
     return members[one], members[other], shared[one, other]
+
+
+def _shared_with_center(
+    keys: npt.NDArray[np.uint64], books: Ints, centers: npt.NDArray[np.bool_]
+) -> tuple[Ints, Ints, Ints]:
+    """Count the keys that each book of a star shares with the one at its center."""
+    if not centers.any():  # no shingle of it is in this bucket
+        none = np.zeros(0, np.int64)
+        return none, none, none
+    center = books[centers][0]
+    held = keys[centers]  # sorted, as all keys are
+    place = np.minimum(np.searchsorted(held, keys), len(held) - 1)
+    hits = books[(held[place] == keys) & ~centers]
+    others, shared = np.unique(hits, return_counts=True)
+    return np.minimum(others, center), np.maximum(others, center), shared.astype(np.int64)
 
 
 # Choosing: claims are the nominated documents, and the counts of their pairs, in one group.

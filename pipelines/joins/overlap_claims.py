@@ -113,15 +113,16 @@ def shingle_claims(
     """Yield all shingles of the documents that were nominated."""
     nominated: RowVerdicts = verdicts[PAIRS.name]
     for row, text in staged_texts(workspace, unit, set(nominated.rows())):
-        told = nominated.of(row)
         keys = hashes(text)
-        yield pa.table(
-            {
-                "key": keys,
-                "book": np.full(len(keys), told["book"], np.int32),
-                "component": np.full(len(keys), told["component"], np.int32),
-            }
-        )
+        for told in nominated.all_of(row):
+            yield pa.table(
+                {
+                    "key": keys,
+                    "book": np.full(len(keys), told["book"], np.int32),
+                    "component": np.full(len(keys), told["component"], np.int32),
+                    "part": np.full(len(keys), told["part"], np.int8),
+                }
+            )
 
 
 def overlap_claims(workspace: Workspace, unit: Unit, verdicts: Verdicts) -> Iterator[pa.Table]:

@@ -13,7 +13,7 @@ import pytest
 from filters.shingles import shingles, sketch
 from pipelines.engine.claim_files import Block
 from pipelines.engine.packing import unpack
-from pipelines.joins import pairs
+from pipelines.joins import comparing, pairs
 from pipelines.joins.comparing import choose, count_shared, gather
 from pipelines.joins.pairs import Nominations, nominate
 from tests.pipelines.joins.deciding import decide
@@ -109,26 +109,37 @@ def test_neither_buckets_nor_arrival_show_in_nominations(
     assert _nominated(tmp_path / "one", _texts(), 1) == nominated
 
 
-@pytest.mark.parametrize("buckets", [1, 8])
+@pytest.mark.parametrize(("buckets", "together"), [(1, 1024), (8, 1024), (8, 3)])
 def test_nominated_pairs_are_decided_as_brute_force_decides(
-    tmp_path: Path, nominated: dict[str, pa.Table], buckets: int
+    tmp_path: Path,
+    nominated: dict[str, pa.Table],
+    buckets: int,
+    together: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same survivors, and for each loser the winner and the overlap, exactly."""
+    """The same survivors, and for each loser the winner and the overlap, exactly.
+
+    Also where components are so large that each document is compared with its own pairs only.
+    """
+    monkeypatch.setattr(comparing, "MAX_TOGETHER", together)
     told = decide(_made(tmp_path / "pairs"), nominated, gather, buckets)
     nominees = {
-        unit: {row["row"]: row for message in messages for row in unpack(message).to_pylist()}
+        unit: [row for message in messages for row in unpack(message).to_pylist()]
         for unit, messages in told.items()
     }
     claims, statements = {}, {}
-    for unit, rows in nominees.items():
+    for unit, told_rows in nominees.items():
         tables = []
-        for row, nominee in rows.items():
-            keys = shingles(_texts()[f"{row:04d}"])
+        for nominee in told_rows:
+            keys = shingles(_texts()[f"{nominee['row']:04d}"])
             assert nominee["size"] == len(keys)
             columns = {"key": keys} | {
                 name: np.full(len(keys), nominee[name], np.int32) for name in ("book", "component")
             }
-            tables.append(pa.table(columns))
+            tables.append(
+                pa.table(columns | {"part": np.full(len(keys), nominee["part"], np.int8)})
+            )
+        rows = {nominee["row"]: nominee for nominee in told_rows}
         claims[unit] = pa.concat_tables(tables)
         ranks = [f"{row:04d}".encode() for row in rows]
         statements[unit] = pa.table(
@@ -223,6 +234,13 @@ def test_a_preface_of_many_books_nominates_nobody(
     texts = {f"{n:04d}": " ".join([*preface, *random_words(chance, 3000)]) for n in range(40)}
     texts["0040"] = texts["0003"] + " the end"
     assert _names(_nominated(tmp_path / "claims", texts, 4)) == {("0003", "0040")}
+
+
+def test_rays_are_not_compared_where_their_center_has_no_shingle() -> None:
+    """As may be in one of many buckets."""
+    rays = {"component": np.zeros(2, np.int32), "part": np.full(2, comparing.RAY, np.int8)}
+    table = pa.table({"key": np.full(2, 9, np.uint64), "book": np.array([1, 2], np.int32), **rays})
+    assert list(count_shared([Block("u", "", [table])])) == []
 
 
 def test_a_chain_keeps_both_its_ends() -> None:
