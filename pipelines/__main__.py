@@ -8,8 +8,8 @@ from rich.console import Console
 
 from pipelines import recipe, tokenize
 from pipelines.arxiv.source import ARXIV
-from pipelines.c4.source import C4
 from pipelines.books.source import BOOKS
+from pipelines.c4.source import C4
 from pipelines.commoncrawl.source import COMMONCRAWL
 from pipelines.engine.errors import RunError, one_line
 from pipelines.engine.launch import Launch, run_source
@@ -25,9 +25,9 @@ from pipelines.report import results
 from pipelines.report.inspect import add_inspect, inspect
 from pipelines.samples import github as samples
 from pipelines.samples.arxiv import write_arxiv_bucket
+from pipelines.samples.books import BOOKS_SHARE, write_books
 from pipelines.samples.c4 import write_c4
 from pipelines.samples.stackexchange import STACKEXCHANGE_SHARE, write_stackexchange_dumps
-from pipelines.samples.books import BOOKS_SHARE, write_books
 from pipelines.samples.web import WEB_SHARE, write_web_crawl
 from pipelines.samples.wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 from pipelines.setup.cache import SetupError

@@ -39,16 +39,14 @@ from pipelines.engine.units import Unit
 from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, Workspace
 from pipelines.joins.claims import (
     Decide,
-    LocalWinners,
     RowVerdicts,
     decide_group,
     deciding,
-    first_wins,
-    local_winners,
     readable,
     refuse_to_set_aside,
 )
 from pipelines.joins.comparing import choose, count_shared, gather
+from pipelines.joins.decisions import LocalWinners, first_wins, local_winners
 from pipelines.joins.overlap_claims import (
     OVERLAPS,
     PAIRS,

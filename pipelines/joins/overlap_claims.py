@@ -14,7 +14,8 @@ from pipelines.engine.packing import unpack
 from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit
 from pipelines.engine.workspace import Workspace
-from pipelines.joins.claims import LocalWinners, RowVerdicts
+from pipelines.joins.claims import RowVerdicts
+from pipelines.joins.decisions import LocalWinners
 from pipelines.joins.pairs import Nominations
 from pipelines.joins.settle import staged_claims
 from pipelines.storage import files as storage
