@@ -151,6 +151,10 @@ def write_hugging_face(weights: Weights, folder: Path, dtype: torch.dtype) -> No
     _write_json(folder / "generation_config.json", special)
     content = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": index}
     _write_json(folder / "model.safetensors.index.json", content)
+    # safetensors lets the owner alone read its files: give them the mode of the others.
+    mode = (folder / "config.json").stat().st_mode
+    for file in set(index.values()):
+        (folder / file).chmod(mode)
 
 
 def write_meta(weights: Weights, folder: Path, dtype: torch.dtype, parts: int = 1) -> None:

@@ -162,6 +162,8 @@ def test_a_trained_checkpoint_is_exported_with_its_tokenizer(tmp_path: Path, wor
     content = json.loads((tmp_path / "hf/config.json").read_text())
     assert (content["bos_token_id"], content["eos_token_id"]) == (tiny.BOS, tiny.EOS)
     assert content["torch_dtype"] == "bfloat16"
+    # Whoever may read one file of the model may read all of it.
+    assert len({file.stat().st_mode for file in (tmp_path / "hf").iterdir()}) == 1
     (tmp_path / "tokenizer.model").write_bytes(b"another")
     with pytest.raises(ExportError, match=r"not the tokenizer of .*give its path"):
         open_weights(tmp_path / "run/ckpt/step-00000004")
