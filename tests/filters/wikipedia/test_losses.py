@@ -8,6 +8,7 @@ from filters.wikipedia.text import to_text
 
 EN = load_site("en")
 DE = load_site("de")
+IT = load_site("it")
 
 
 @pytest.mark.parametrize(
@@ -34,11 +35,19 @@ DE = load_site("de")
         ("It has {{nowrap|{{unknown|x}}}} of road.", 1),
         ("{|\n| a {{x|y}} b\n|}\nc", 0),
         ("<ref>a {{x|y}} b</ref>c", 0),
+        ("== A {{anchor|b}} c ==\nd", 0),
+        ("of formula {{carbon}}<sub>n</sub>{{hydrogen}}<sub>2n+2</sub>", 0),
     ],
 )
 def test_lost_values_are_counted(wikitext: str, lost: int) -> None:
     """A value stands between blanks in a sentence; notes and boxes do not."""
     assert to_text(wikitext, EN).lost_values == lost
+
+
+def test_a_sound_within_a_sentence_is_no_value() -> None:
+    """An Italian article plays a sound after a word."""
+    rendered = to_text("Da Roma {{Link audio|a.ogg|ascolta}} in poi.", IT)
+    assert (rendered.text, rendered.lost_values) == ("Da Roma in poi.", 0)
 
 
 @pytest.mark.parametrize(
