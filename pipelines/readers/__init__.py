@@ -1,1 +1,1 @@
-"""Bytes in, rows out: plain generators over the sources' file formats."""
+"""The readers are plain generators that turn the bytes of the sources' file formats into rows."""

@@ -1,13 +1,13 @@
-"""Records of a WARC, WAT or WET file, by length and header name, past whatever is damaged.
+"""Read the records of a WARC, WAT or WET file, and report what is damaged.
 
-A record ends where its Content-Length says, if that is so: line ends and a further record, the end
-of a gzip member or of the file must follow. Where they do not, the length is wrong, and the record
-goes on to the next header (docs/rules/web.md 2.5). What is no record is a ``BadRecord``; nothing
-is passed over in silence.
+A record ends where its Content-Length says if line ends follow there, and then another record, the
+end of a gzip member or the end of the file. If they do not follow, the length is wrong, and the
+record extends to the next header (docs/rules/web.md 2.5). Bytes that are not a record become a
+``BadRecord``; nothing is skipped in silence.
 
-Why not a library's iterator: fastwarc 2.0.1 ends without a word at an empty gzip member, at a
-header with LF line ends and after a length beyond the file, hands out a record that is cut off as
-if it were whole, and cannot go on after a damaged gzip member.
+This module does not use the iterator of fastwarc 2.0.1, which ends without an error at an empty
+gzip member, at a header with LF line ends and after a length beyond the end of the file, returns a
+record that is cut off as if it were whole, and cannot continue after a damaged gzip member.
 """
 
 import re
@@ -25,8 +25,8 @@ from pipelines.readers.members import (
 from pipelines.readers.rows import DETAIL_CHARS, UnreadableFile, clip
 
 MAX_HEADER_BYTES = 64 << 10
-# Longer blocks are read past: Common Crawl cuts a page at 1 MiB (5 MiB from 2025 on), and a text
-# takes at most three times the bytes that its page has, in UTF-8.
+# Longer blocks are skipped: Common Crawl cuts a page at 1 MiB (5 MiB from 2025 on), and a text in
+# UTF-8 has at most three times the bytes of its page.
 MAX_BLOCK_BYTES = 16 << 20
 MAX_LENGTH_DIGITS = 18
 
@@ -34,29 +34,29 @@ VERSION = b"WARC/"
 SEPARATOR = b"\r\n\r\n"  # between a block and the next record
 TOO_FAR = -1  # the next header is more than MAX_BLOCK_BYTES away
 # A version line and the start of a named field; a page that quotes "WARC/1.0" has no field there.
-# It need not start a line: the record before it may be cut anywhere.
+# The version need not start a line, since the record before it may be cut anywhere.
 HEADER = re.compile(rb"(WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n(?i:WARC-|Content-)[A-Za-z-]{1,40}:)")
 # The line that ends a record for cc_net, whatever follows it (docs/rules/web.md 2.2, fact 4).
 VERSION_LINE = re.compile(rb"(?m:^)[ \t\r]{0,80}(WARC/1\.0[ \t\r]{0,80}\n)")
 FIRST_LINE = re.compile(rb"WARC/[0-9.]{1,8}[ \t]{0,8}\r?\n")
 TYPE = re.compile(rb"(?i)\nWARC-Type:")
-LONGEST_HEADER_MATCH = 256  # bytes that either expression looks at, at most
+LONGEST_HEADER_MATCH = 256  # bytes that either expression matches, at most
 LINE_ENDS = re.compile(rb"[\r\n]*")
 
 
 @dataclass(slots=True)
 class Record:
-    """A record as it stands in the file."""
+    """A record, unchanged from the file."""
 
-    headers: dict[bytes, bytes]  # by lower-case name; of a repeated one, the first
+    headers: dict[bytes, bytes]  # by lower-case name; the first one if a name is repeated
     block: bytes
-    content_length: int  # bytes, as the header says; those of the block where it says none
-    # The block goes on to the next header, the line ends before it included.
+    content_length: int  # bytes by the header; the bytes of the block if the header has none
+    # The block extends to the next header, and includes the line ends before it.
     runs_on: bool = False
-    row: int = 0  # place among the documents of its file, from 0; set by who frames them
+    row: int = 0  # place among the documents of its file, from 0; the framing sets it
 
     def header(self, name: bytes) -> str:
-        """Return a header as it stands, "" where there is none."""
+        """Return a header unchanged, or "" if there is none."""
         return self.headers.get(name, b"").decode(errors="replace")
 
     @property
@@ -73,7 +73,7 @@ class Record:
 
 @dataclass(slots=True)
 class BadRecord:
-    """What is no record, or a record that is damaged.
+    """A damaged record, or bytes that are not a record.
 
     Reasons: ``truncated_file``, ``damaged_gzip``, ``garbage`` (bytes that belong to no record),
     ``bad_header``, ``too_large``.
@@ -86,22 +86,22 @@ class BadRecord:
 def read_records(
     stream: BinaryIO, name: str, *, by_length: bool = True
 ) -> Iterator[Record | BadRecord]:
-    """Read a file of records, gzipped or not, from where its stream stands; it need not seek.
+    """Read a file of records, gzipped or not, from the current position of its stream.
 
     Args:
-        stream: of the file.
-        name: of the file, for messages.
-        by_length: believe Content-Length where it fits; else records end at the next line that
+        stream: the file; it need not be seekable.
+        name: name of the file, for messages.
+        by_length: trust a Content-Length that fits; otherwise records end at the next line that
             is "WARC/1.0", even inside a page.
 
     Raises:
-        UnreadableFile: there is no record in it at all.
+        UnreadableFile: there is no record in the file at all.
     """
     return _Parser(stream, name, by_length=by_length).records()
 
 
 class _Parser:
-    """A buffer that begins with what is not read yet, and the records cut from it."""
+    """A parser that cuts records from a buffer, which begins with the first unread byte."""
 
     def __init__(self, stream: BinaryIO, name: str, *, by_length: bool) -> None:
         head = read_head(stream)
@@ -117,8 +117,8 @@ class _Parser:
         self._ended = False
 
     def records(self) -> Iterator[Record | BadRecord]:
-        """Yield the records, and what is none."""
-        held: list[BadRecord] | None = []  # until there is a record
+        """Yield the records, and a bad record for the bytes that are none."""
+        held: list[BadRecord] | None = []  # None once there is a record
         for item in self._items():
             if held is None:
                 yield item
@@ -164,7 +164,7 @@ class _Parser:
                 return
 
     def _read_record(self) -> Record | BadRecord | None:
-        """Read the record that starts here; None where the damage that comes cuts it."""
+        """Read the record that starts here; return None if the damage ahead cuts it."""
         start = self._find_header_end()
         if start is None:
             if self._ended and not self._gzipped:
@@ -230,7 +230,7 @@ class _Parser:
                 return None
 
     def _ends_at(self, start: int, stop: int) -> bool:
-        """Tell whether a block from ``start`` may end at ``stop``, by what comes after it."""
+        """Tell by the bytes after ``stop`` whether a block from ``start`` may end there."""
         while True:
             ends = LINE_ENDS.match(self._data, stop)
             after = ends.end() if ends else stop
@@ -244,12 +244,13 @@ class _Parser:
                 if after == len(self._data):
                     return self._damage is None
                 break
-        # Garbage comes after it, if lines of a page do not end so, and no record is in it.
+        # Garbage follows. The block may end here if the separator, which is rare within a page,
+        # comes first, and if the block contains no header.
         separated = self._data.startswith(SEPARATOR, stop)
         return separated and not HEADER.search(self._data, start, stop)
 
     def _find_boundary(self, start: int) -> int | None:
-        """Return the place of the next header, None where there is none, or ``TOO_FAR``."""
+        """Return the place of the next header, None if there is none, or ``TOO_FAR``."""
         place = start
         while True:
             match = self._boundary.search(self._data, place)
@@ -263,10 +264,10 @@ class _Parser:
                 return None
 
     def _skip_to_header(self, place: int, reason: str) -> BadRecord | None:
-        """Drop what comes before the next header after ``place``, and name it.
+        """Drop the bytes before the next header after ``place``, and report them.
 
         Returns:
-            None where the damage that comes after it will be named instead.
+            None if the damage that follows these bytes will be reported instead.
         """
         self._fill_to(DETAIL_CHARS)
         shown = clip(repr(bytes(self._data[:DETAIL_CHARS])))
@@ -275,7 +276,7 @@ class _Parser:
             if match:
                 self._drop(match.start(1))
                 return BadRecord(reason, shown)
-            # Keep what may be the start of a header, from a line's start or not.
+            # Keep the bytes that may be the start of a header, at the start of a line or not.
             surplus = max(len(self._data) - LONGEST_HEADER_MATCH, 0)
             self._drop(surplus)
             place = max(place - surplus, 0)
@@ -295,14 +296,14 @@ class _Parser:
                 return
 
     def _fill_to(self, size: int) -> bool:
-        """Read on until the buffer holds ``size`` bytes; False where it cannot."""
+        """Read until the buffer holds ``size`` bytes; return False if there are fewer."""
         while len(self._data) < size:
             if not self._fill():
                 return False
         return True
 
     def _fill(self) -> bool:
-        """Append the next piece; False before damage and at the end."""
+        """Append the next piece; return False before damage and at the end."""
         if self._damage is not None or self._ended:
             return False
         piece = next(self._pieces, None)
@@ -332,9 +333,9 @@ def _parse(header: bytes) -> dict[bytes, bytes]:
 
 
 def _second_header(header: bytes) -> int:
-    """Return where the next record begins in a header whose end is damaged, 0 if none does.
+    """Return where the next record begins within a header whose end is damaged, or 0.
 
-    It begins in the middle of a line there; a value that quotes "WARC/1.0" looks the same, but no
+    The record begins in the middle of a line. A value that quotes "WARC/1.0" looks the same, but no
     second WARC-Type follows it.
     """
     if header.find(VERSION, 1) < 0:

@@ -26,8 +26,8 @@ from pipelines.readers.rows import (
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
 MAX_SHIFT = 63
-MAX_BLOCK_BYTES = 32 << 20  # inflated; writers end a block at some kB, but for a larger row
-# Of codecs that do not state the size of a block; Snappy does. BigQuery writes Snappy and deflate.
+MAX_BLOCK_BYTES = 32 << 20  # inflated; writers end a block at some kB, unless one row is larger
+# These codecs do not state the size of a block; Snappy does. BigQuery writes Snappy and deflate.
 INFLATERS: dict[str, Callable[[], Any]] = {
     "deflate": lambda: zlib.decompressobj(-zlib.MAX_WBITS),
     "bzip2": bz2.BZ2Decompressor,
@@ -48,7 +48,7 @@ class AvroRows:
         self._source = source
         try:
             blocks = _Blocks(source)
-            # Bytes that are not UTF-8 arrive as surrogates, which no valid text holds.
+            # Bytes that are not UTF-8 arrive as surrogates, which never occur in valid text.
             reader = fastavro.block_reader(
                 cast(IO[bytes], blocks), handle_unicode_errors="surrogateescape"
             )
@@ -61,7 +61,7 @@ class AvroRows:
     def rows(self, layout: Layout) -> Iterator[RawRow | BadRow]:
         """Yield the rows, block by block; a damaged block ends the file.
 
-        A block over ``MAX_BLOCK_BYTES`` is one bad row, which stands for all that it holds.
+        A block over ``MAX_BLOCK_BYTES`` becomes one bad row in place of all rows in it.
         """
         number = 0
         record: Any  # a dict, since the schema has fields
@@ -87,15 +87,15 @@ class AvroRows:
 
 
 class _Blocks:
-    """The container as ``fastavro`` reads it, inflated, and without the blocks that are too large.
+    """A stream for ``fastavro`` of the inflated container, without blocks that are too large.
 
-    ``fastavro`` inflates a block whole, whatever its size: 3 MB can become gigabytes. Damage is a
-    ValueError here, since it takes an EOFError for the end of the file.
+    ``fastavro`` inflates a block whole, whatever its size: 3 MB can become gigabytes. Damage is
+    raised as a ValueError, since ``fastavro`` treats an EOFError as the end of the file.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        header = fastavro.block_reader(source)  # reads the header, and no byte more
+        header = fastavro.block_reader(source)  # reads exactly the header
         self._codec = header.codec
         source.seek(-SYNC_BYTES, io.SEEK_CUR)
         self._sync = source.read(SYNC_BYTES)
@@ -107,14 +107,14 @@ class _Blocks:
         else:
             source.seek(0)
             self._parts = deque([source.read(start)])
-        self.too_large: deque[str] = deque()  # what to say of the blocks left out
+        self.too_large: deque[str] = deque()  # messages about the blocks that were left out
 
     def tell(self) -> int:
-        """Return how much was read."""
+        """Return how many bytes were read."""
         return self._place
 
     def read(self, size: int) -> bytes:
-        """Return ``size`` bytes, fewer at the end only."""
+        """Return ``size`` bytes, or fewer at the end."""
         read = b""
         while len(read) < size and (self._parts or self._fetch()):
             part = self._parts.popleft()
@@ -127,11 +127,11 @@ class _Blocks:
         return read
 
     def _fetch(self) -> bool:
-        """Read on to the next block that is not too large; False at the end of the file."""
+        """Read on to the next block that is not too large; return False at the end of the file."""
         while first := self._source.read(1):
             rows = _read_long(self._source, first)
             size = _read_long(self._source, self._source.read(1))
-            if not 0 <= rows <= MAX_BLOCK_BYTES or size < 0:  # a row has a byte at least
+            if not 0 <= rows <= MAX_BLOCK_BYTES or size < 0:  # a row has at least one byte
                 raise ValueError(f"a block of {rows} rows and {size} bytes")
             data = None
             if size > MAX_BLOCK_BYTES:
@@ -148,7 +148,7 @@ class _Blocks:
         return False
 
     def _inflated(self, data: bytes, size: int) -> bytes | None:
-        """Return the content of a block as ``fastavro`` is given it, None where it is too large."""
+        """Return the content of a block for ``fastavro``, or None if it is too large."""
         if len(data) < size:
             raise ValueError("the file ends inside a block")
         if (
@@ -162,7 +162,7 @@ class _Blocks:
 
 
 def _read_long(stream: BinaryIO, byte: bytes, zigzag: int = 1) -> int:
-    """Read a number of seven bits a byte, lowest first, whose first byte was read already."""
+    """Read a number of seven bits per byte, lowest first; its first byte was already read."""
     number = shift = 0
     while byte:
         number |= (byte[0] & 0x7F) << shift
@@ -190,12 +190,12 @@ def _long_field(data: bytes) -> bytes:
 
 
 def values_of(record: dict[str, Any], layout: Layout, row: int) -> Values | BadRow:
-    """Return the values of one row, or say why it is none."""
+    """Return the values of one row, or a bad row that says why it cannot be used."""
     values = []
     replaced = 0
     for column in layout.columns:
         value = record.get(column)
-        if isinstance(value, bytes):  # a table written elsewhere may keep text as bytes
+        if isinstance(value, bytes):  # another writer's table may store text as bytes
             value = value.decode(errors="surrogateescape")
         if isinstance(value, str):
             if len(value) > MAX_ROW_BYTES:
@@ -213,5 +213,5 @@ def values_of(record: dict[str, Any], layout: Layout, row: int) -> Values | BadR
 
 
 def _decode_again(text: str) -> tuple[str, int]:
-    """Put U+FFFD in place of the surrogates that stand for bytes; and count them."""
+    """Replace the surrogates that represent bytes by U+FFFD, and count them."""
     return (text, 0) if text.isascii() else decode(text.encode(errors="surrogateescape"))

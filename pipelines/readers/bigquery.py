@@ -1,7 +1,7 @@
-"""BigQuery exports: Parquet, Avro and JSON lines, as rows of values (docs/rules/sources.md 1.1).
+"""Read BigQuery exports in Parquet, Avro and JSON lines as rows (docs/rules/sources.md 1.1).
 
-The three formats give equal rows, but for what JSON leaves open: INT64 columns arrive as strings,
-and NULL columns are absent. The format is told by the first bytes of the file, not by its name.
+The three formats give equal rows, except that JSON writes INT64 columns as strings and leaves NULL
+columns out. The first bytes of the file determine its format, not its name.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ class Export(Protocol):
     """One file of an export, whatever its format; its rows can be read once."""
 
     columns: frozenset[str]
-    has_schema: bool  # else ``columns`` are those that the first rows hold
+    has_schema: bool  # if False, ``columns`` are the columns that occur in the first rows
 
     def rows(self, layout: Layout) -> Iterator[RawRow | BadRow]:
-        """Frame the rows, for ``values_of``."""
+        """Frame the rows; ``values_of`` converts them."""
 
 
 def open_export(stream: BinaryIO, name: str, groups: parquet.Groups | None = None) -> Export:
@@ -28,8 +28,8 @@ def open_export(stream: BinaryIO, name: str, groups: parquet.Groups | None = Non
 
     Args:
         stream: seekable; it is read from its start, and is not closed.
-        name: of the file, for messages and for what its suffix promises.
-        groups: of a Parquet file the row groups to read, all by default.
+        name: name of the file, for messages; its suffix must agree with the file's format.
+        groups: the row groups of a Parquet file to read, all by default.
 
     Raises:
         UnreadableFile: the file as a whole cannot be read.
@@ -49,7 +49,7 @@ def open_export(stream: BinaryIO, name: str, groups: parquet.Groups | None = Non
 
 
 def group_sizes(stream: BinaryIO, name: str) -> list[tuple[int, int]]:
-    """Return the rows and the bytes of each row group; none of a file that is not Parquet.
+    """Return the rows and the bytes of each row group; a file that is not Parquet has none.
 
     Raises:
         UnreadableFile: the file as a whole cannot be read.

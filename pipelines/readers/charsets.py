@@ -1,15 +1,15 @@
-"""The text of an HTML page from its bytes (docs/rules/sources.md 0.2, rule 6).
+"""Decode the bytes of an HTML page to text (docs/rules/sources.md 0.2, rule 6).
 
-What tells the encoding of a page, in this order: a byte order mark; being UTF-8, without a wrong
-byte; the charset of its HTTP header; the charset that the page states itself; being UTF-8 but for
-a few wrong bytes; a guess. A declared encoding that the bytes contradict does not count. A page
-that is UTF-8 is taken for it whatever is declared, since many servers declare one charset for all
-their pages. UTF-16, ISO-2022 and HZ are the exception: their bytes can be valid UTF-8, so that
-what is declared counts first, if the bytes bear it out.
+The first of these that applies decides the encoding of a page: a byte order mark; the bytes are
+valid UTF-8; the charset of the HTTP header; the charset that the page itself states; the bytes are
+UTF-8 but for a few wrong ones; a guess. A declared encoding that the bytes contradict does not
+count. A page that is valid UTF-8 is decoded as such whatever is declared, since many servers
+declare one charset for all their pages. UTF-16, ISO-2022 and HZ are the exception: their bytes can
+be valid UTF-8, so a declared one of them counts first, if the bytes confirm it.
 
 Labels mean what the WHATWG Encoding Standard says in its section "Names and labels": "iso-8859-1"
-is Windows-1252, "gb2312" is GB 18030, and so on. The standard refuses ISO-2022-KR and HZ for the
-sake of browsers; they are decoded here.
+is Windows-1252, "gb2312" is GB 18030, and so on. The standard refuses ISO-2022-KR and HZ to
+protect browsers; this module decodes them.
 """
 
 import re
@@ -18,13 +18,13 @@ from resiliparse.parse.encoding import detect_encoding
 
 from pipelines.readers.rows import REPLACEMENT, REPLACEMENT_UTF8
 
-MAX_REPLACED_SHARE = 0.01  # of the characters; more says that the encoding is another
-STATED_BYTES = 1 << 14  # of a page, where it may state its charset; the standard asks for 1024
+MAX_REPLACED_SHARE = 0.01  # of the characters; a larger share shows that the encoding is wrong
+STATED_BYTES = 1 << 14  # from the start of a page, searched for its charset; the standard: 1024
 
 MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xfe\xff": "utf-16-be", b"\xff\xfe": "utf-16-le"}
 MARK = "\ufeff"
 UTF16 = frozenset({"utf-16-be", "utf-16-le"})
-# By what a page in an encoding of 7 bits must hold: shifts to another character set.
+# A page in one of these encodings of 7 bits must hold a shift to another character set.
 SHIFTS = {
     "iso2022_jp_ext": (b"\x1b$", b"\x1b("),
     "iso2022_kr": (b"\x1b$)C",),
@@ -33,7 +33,7 @@ SHIFTS = {
 NOT_PLAIN = re.compile(rb"[\0\x1b]|~\{")
 
 ESCAPES = re.compile(rb"(?=\x1b)")
-NOT_SHIFT_JIS = re.compile("[\uf8f0-\uf8f3]")  # where Python puts bytes without a meaning
+NOT_SHIFT_JIS = re.compile("[\uf8f0-\uf8f3]")  # Python decodes bytes without a meaning to these
 
 HEADER_CHARSET = re.compile(r"(?i)charset\s*=\s*[\"']?\s*([^\s\"';,]{1,40})")
 COMMENT = re.compile(rb"(?s)<!--.*?(?:-->|\Z)")
@@ -42,7 +42,7 @@ META_CHARSET = re.compile(
     rb"|\A\s*<\?xml\s[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_.:+-]{1,40})"
 )
 
-# Python's codec for the labels of the standard.
+# Python's codecs, each with the labels that the standard gives the encoding.
 LABELS = {
     "utf-8": "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf-8 utf8 x-unicode20utf8",
     "cp866": "866 cp866 csibm866 ibm866",
@@ -98,7 +98,7 @@ CODECS = {label: codec for codec, labels in LABELS.items() for label in labels.s
 
 
 def codec_of(label: str) -> str:
-    """Return Python's codec for a label, "" where the standard knows none.
+    """Return Python's codec for a label, or "" if the standard does not define the label.
 
     >>> codec_of(" ISO-8859-1 "), codec_of("x-nonsense")
     ('cp1252', '')
@@ -107,7 +107,7 @@ def codec_of(label: str) -> str:
 
 
 def charset_of(content_type: str) -> str:
-    """Return the charset of an HTTP Content-Type, "" where it has none.
+    """Return the charset of an HTTP Content-Type, or "" if it has none.
 
     >>> charset_of('text/html; Charset="Shift_JIS"')
     'Shift_JIS'
@@ -117,7 +117,7 @@ def charset_of(content_type: str) -> str:
 
 
 def stated_charset(page: bytes) -> str:
-    """Return the charset that a page states in a meta element or as XML, "" where it does not."""
+    """Return the charset that a page states in a meta element or as XML, or "" without one."""
     match = META_CHARSET.search(COMMENT.sub(b"", page[:STATED_BYTES]))
     return (match.group(1) or match.group(2)).decode() if match else ""
 
@@ -126,12 +126,12 @@ def decode_html(page: bytes, declared: str = "") -> tuple[str, int] | None:
     """Decode a page; a wrong byte, and a character that is cut at the end, become U+FFFD.
 
     Args:
-        page: its bytes.
-        declared: the charset of its HTTP header, "" where there is none.
+        page: the bytes of the page.
+        declared: the charset of its HTTP header, or "" if there is none.
 
     Returns:
-        the text without its byte order mark, and how many U+FFFD were put; None where no encoding
-        fits: over ``MAX_REPLACED_SHARE`` of the characters would be U+FFFD.
+        the text without its byte order mark, and the number of U+FFFD that replaced bytes; None if
+        no encoding fits, so that over ``MAX_REPLACED_SHARE`` of the characters would be U+FFFD.
     """
     for mark, codec in MARKS.items():
         if page.startswith(mark):
@@ -145,7 +145,7 @@ def decode_html(page: bytes, declared: str = "") -> tuple[str, int] | None:
     if text is not None and not NOT_PLAIN.search(page):
         return text, 0
     stated = codec_of(stated_charset(page))
-    # A page that states UTF-16 in ASCII letters is not UTF-16; the standard takes it for UTF-8.
+    # A page that states UTF-16 in ASCII letters is not UTF-16; the standard reads it as UTF-8.
     codecs = [codec_of(declared), "utf-8" if stated in UTF16 else stated]
     for codec in codecs:
         if _shows(page, codec):
@@ -154,9 +154,9 @@ def decode_html(page: bytes, declared: str = "") -> tuple[str, int] | None:
 
 
 def _shows(page: bytes, codec: str) -> bool:
-    """Tell whether a page holds what none in another encoding than ``codec`` does."""
+    """Tell whether a page holds bytes that occur only in the encoding ``codec``."""
     if codec in UTF16:
-        return b"\0" in page  # of each tag
+        return b"\0" in page  # each tag holds one
     return any(shift in page for shift in SHIFTS.get(codec, ()))
 
 
@@ -164,8 +164,8 @@ def _decode_by_errors(page: bytes, codecs: list[str], *, is_cut: bool) -> tuple[
     """Decode a page that is not UTF-8 by the first encoding that few of its bytes contradict.
 
     Args:
-        page: its bytes.
-        codecs: that it may be in by what is declared, or "".
+        page: the bytes of the page.
+        codecs: the declared codecs; "" for a declaration that is absent or unknown.
         is_cut: the page is UTF-8 but for a character that is cut at its end.
     """
     for codec in codecs:
@@ -184,7 +184,7 @@ def _decode_by_errors(page: bytes, codecs: list[str], *, is_cut: bool) -> tuple[
 
 
 def _decode(page: bytes, codec: str) -> tuple[str, int]:
-    if codec == "iso2022_jp_ext":  # each escape sequence starts anew, also after a wrong byte
+    if codec == "iso2022_jp_ext":  # decoding restarts at each escape, even after a wrong byte
         text = "".join(part.decode(codec, "replace") for part in ESCAPES.split(page))
     else:
         text = page.decode(codec, "replace")

@@ -1,8 +1,8 @@
-"""Bytes of a bzip2, gzip or plain file, in pieces, from a range of it if it is made of streams.
+"""Read the bytes of a bzip2, gzip or plain file in pieces, or a range of bzip2 streams.
 
 A bzip2 file may be many streams one after the other, as multistream dumps and parallel compressors
-write them. Each stream stands for itself: a range may begin at any, and one that is damaged costs
-only itself, since the next is found by its first ten bytes, which nothing else starts with.
+write them. Each stream is independent: a range may begin at any of them, and a damaged stream loses
+only itself, since the next one is found by its first ten bytes, which occur nowhere else.
 """
 
 import bz2
@@ -17,19 +17,19 @@ from pipelines.readers.rows import Source, clip, unreadable
 
 BZ2_MAGIC, GZIP_MAGIC = b"BZh", b"\x1f\x8b"
 OTHERS = {b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"PK": "zip"}
-# Level, then the magic of the first block: 48 bits that are chance once in 2^48 bytes.
+# The level, then the magic of the first block: its 48 bits occur by chance once in 2^48 bytes.
 STREAM_START = re.compile(rb"BZh[1-9]1AY&SY")
 _START_BYTES = 10
-_READ_BYTES = 1 << 20  # compressed, at a time
-_PIECE_BYTES = 16 << 20  # a piece, at most: bounds what a file of zeros can become
-# A block's checksum is known when it has ended; what may be of an unfinished block waits. A block
-# is 900,000 bytes, more where a byte repeats.
+_READ_BYTES = 1 << 20  # compressed, per read
+_PIECE_BYTES = 16 << 20  # per piece, at most: this limits the memory that a file of zeros can take
+# The checksum of a block is checked at its end, so bytes that may belong to an unfinished block are
+# held back. A block is 900,000 bytes, or more if bytes repeat.
 _HELD_BYTES = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A place where bytes are lost; ``truncated``: all that would follow."""
+    """A place where bytes are lost; if ``truncated``, all bytes that would follow are lost."""
 
     detail: str
     truncated: bool
@@ -38,16 +38,18 @@ class Damage:
 def read_pieces(
     stream: BinaryIO, name: str, start: int = 0, end: int | None = None
 ) -> Iterator[bytes | Damage]:
-    """Yield the file's bytes, decompressed by what it begins with; no byte of a damaged block.
+    """Yield the decompressed bytes of the file, but no byte of a damaged block.
+
+    The first bytes of the file determine how it is decompressed.
 
     Args:
-        stream: seekable, over the file as it lies there.
-        name: of the file, for messages.
-        start: of the range: 0, or where a bzip2 stream starts.
-        end: of the range: where another starts; None for all that follows.
+        stream: the file as it is stored, seekable.
+        name: name of the file, for messages.
+        start: start of the range: 0, or the offset of a bzip2 stream.
+        end: end of the range: the offset of another stream, or None for the end of the file.
 
     Raises:
-        UnreadableFile: the file is of another kind.
+        UnreadableFile: the file is neither bzip2, gzip nor XML.
     """
     source = Source(stream)
     head = source.peek(_START_BYTES)[:_START_BYTES]
@@ -82,7 +84,7 @@ def _gzip_pieces(source: Source) -> Iterator[bytes | Damage]:
 
 
 def _bz2_pieces(source: Source, start: int, end: int | None) -> Iterator[bytes | Damage]:
-    position = start  # of the stream at hand
+    position = start  # of the current stream
     span = _Span(source, start, end)
     while head := span.peek(len(BZ2_MAGIC)):
         problem = "no stream begins here"
@@ -116,7 +118,7 @@ class _Span:
         self.position = start  # of the next byte that read() returns
 
     def read(self) -> bytes:
-        """Return some bytes; none at the end."""
+        """Return the next bytes, or none at the end."""
         data, self._buffer = self._buffer or self._fetch(), b""
         self.position += len(data)
         return data
@@ -127,25 +129,25 @@ class _Span:
         return self._source.read(wanted) if wanted > 0 else b""
 
     def give_back(self, data: bytes) -> None:
-        """Take back the end of what was read."""
+        """Take back the last bytes that were read."""
         self._buffer = data
         self.position -= len(data)
 
     def peek(self, size: int) -> bytes:
-        """Return the next bytes and leave them; none where only zeros follow, as tapes leave."""
+        """Return the next bytes without consuming them; none if only padding zeros follow."""
         while len(self._buffer) < size and (more := self._fetch()):
             self._buffer += more
         return self._buffer[:size] if self._buffer.strip(b"\0\n") else b""
 
 
 def _stream_pieces(span: _Span) -> Iterator[bytes]:
-    """Yield one stream. Raises EOFError where it does not end, OSError where it is damaged."""
+    """Yield one stream; raise EOFError if it does not end, and OSError if it is damaged."""
     decompressor = bz2.BZ2Decompressor()
     held = bytearray()
     while not decompressor.eof:
         data = b"" if not decompressor.needs_input else span.read()
         if decompressor.needs_input and not data:
-            yield bytes(held)  # whole blocks
+            yield bytes(held)  # these are whole blocks
             raise EOFError
         held += decompressor.decompress(data, _PIECE_BYTES)
         if len(held) > 2 * _HELD_BYTES:
@@ -157,14 +159,14 @@ def _stream_pieces(span: _Span) -> Iterator[bytes]:
 
 
 def _find_stream(source: Source, start: int, end: int | None) -> int | None:
-    """Return where the next stream starts at or after ``start``."""
+    """Return the offset of the first stream that starts at or after ``start``."""
     for found in stream_starts(source, start, end):
         return found
     return None
 
 
 def stream_starts(stream: BinaryIO | Source, start: int, end: int | None) -> Iterator[int]:
-    """Yield where bzip2 streams start in a range of a file, found by their first bytes."""
+    """Yield the offsets of bzip2 streams in a range of a file, found by their first bytes."""
     stream.seek(start)
     at, tail = start, b""
     while end is None or at < end:
@@ -182,7 +184,7 @@ def stream_starts(stream: BinaryIO | Source, start: int, end: int | None) -> Ite
 
 
 def first_bytes(stream: BinaryIO, start: int, size: int) -> bytes:
-    """Return what the stream at ``start`` begins with; less than ``size`` if it is damaged."""
+    """Return the first ``size`` bytes of the stream at ``start``; fewer if it is damaged."""
     stream.seek(start)
     decompressor = bz2.BZ2Decompressor()
     found = io.BytesIO()

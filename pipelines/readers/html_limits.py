@@ -1,36 +1,36 @@
-"""Which HTML pages are too complex to parse: limits that hold on any machine, told by one pass.
+"""One pass over an HTML page decides whether it is too complex to parse.
 
-The parser is compiled code that no time budget can interrupt, and a few shapes cost it the square
-of their size: many attributes in one element, elements nested without end, options of a list,
-lists in lists, and formatting elements, such as ``<b>`` and ``<font>``, that nothing closes, since
-HTML opens all of them again in each paragraph that follows. The limits count elements and not
-seconds, so that a page is kept or not on every machine alike. No page of the samples comes near.
+The parser is compiled code that no time budget can interrupt, and a few shapes take it time that
+grows with the square of their size: many attributes in one element, elements nested without end,
+options of a list, lists in lists, and formatting elements, such as ``<b>`` and ``<font>``, that are
+never closed, since HTML opens all of them again in each paragraph that follows. The limits count
+elements and not seconds, so every machine decides alike. No page of the samples comes near them.
 
-The parser reads 90 MB/s, so that the pass must be cheap: a few searches show for nearly all pages
-that no limit can be exceeded. For the others there is a tokenizer as HTML defines it (WHATWG HTML,
-13.2.5), so that nothing hides in comments, scripts or quoted values, and a stack of open elements
-that is never shorter than the parser's own.
+The parser reads 90 MB/s, so the pass must be cheap: a few searches show for nearly all pages that
+they cannot exceed a limit. The other pages are tokenized as HTML defines it (WHATWG HTML, 13.2.5),
+so that comments, scripts and quoted values are not mistaken for tags, and the pass keeps a stack of
+open elements that is never shorter than the parser's own.
 """
 
 import re
 
-MAX_TAGS = 300_000  # and what looks like their beginning; dense pages of 5 MiB have a third
-MAX_ATTRIBUTES = 256  # of an element: the parser compares each with those before it
+MAX_TAGS = 300_000  # counts every "<"; dense pages of 5 MiB have a third of it
+MAX_ATTRIBUTES = 256  # per element: the parser compares each with those before it
 MAX_STACK_STEPS = 200_000_000  # elements open at a tag, summed over the tags
 MAX_LIST_STEPS = 4_000_000  # lists open at a tag, summed; a line is indented by them
 MAX_NAMES = 20_000  # of elements or attributes: the parser's table of unknown ones is small
 NAMES_CHARS = 1 << 19  # a shorter page holds too few names to cost a second
 MAX_ROOT_TAGS = 8  # whose attributes, fewer than 32 each, are no more than MAX_ATTRIBUTES
 MAX_SEARCH_STEPS = 3_000_000  # elements looked at for those that end tags close
-# Of fewer tags no shape but that of many attributes costs more than some milliseconds.
+# With fewer tags, no shape but many attributes takes more than some milliseconds.
 FEW_TAGS = 2000
-DEEP_TAGS = 15_000  # of fewer tags no stack can exceed MAX_STACK_STEPS
+DEEP_TAGS = 15_000  # with fewer tags, no stack can exceed MAX_STACK_STEPS
 MAX_REOPENED = 1_000_000  # formatting elements that the parser may have to open again
 MAX_OPTIONS = 4096
 
 TAG = re.compile(
     r"<(?:!--(?:-?>|.*?(?:--!?>|\Z))"  # a comment
-    r"|[!?][^>]*+>?+|/[^A-Za-z>][^>]*+>?+"  # what HTML takes for one
+    r"|[!?][^>]*+>?+|/[^A-Za-z>][^>]*+>?+"  # what HTML treats as a comment
     r"|(/?)([A-Za-z][^\s/>]*+)"
     r"((?:[\s/]*+[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?+)?+)*+))",
     re.DOTALL,
@@ -38,8 +38,8 @@ TAG = re.compile(
 ATTRIBUTE = re.compile(
     r"[\s/]*+([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:\"[^\"]*+\"|'[^']*+'|[^\s>\"'][^\s>]*+)?+)?+"
 )
-# What has 32 attributes begins like this, wherever it stands; an attribute of more than 256
-# characters is not looked for, since a page has too few of them to cost time.
+# An element with 32 attributes begins like this, wherever it stands. Attributes of more than 256
+# characters are not searched for, since a page has too few of them to take time.
 MANY_ATTRIBUTES = re.compile(
     r"</?[A-Za-z][^\s/>]{0,256}+(?:(?:[\s/]{1,256}+|(?<=[\"']))[^\s/>][^\s/>=]{0,256}+"
     r"(?:\s{0,256}+=\s{0,256}+(?:\"[^\"]{0,256}+\"|'[^']{0,256}+'|[^\s>\"'][^\s>]{0,256}+)?+)?+){32}"
@@ -62,28 +62,28 @@ RAW = {
     name: re.compile(rf"(?i)</{name}(?=[\s/>])")
     for name in _names("script style title textarea xmp iframe noembed noframes")
 }
-# Elements that are never open, or that the next of their kind closes.
+# Elements that are never open, or that the next element of their kind closes.
 NOT_STACKED = _names(
     "area base br col embed hr img input link meta param source track wbr keygen frame "
     "p li dt dd option optgroup tr td th tbody thead tfoot colgroup caption rt rp rb rtc "
     "html head body"
 )
 LISTS = _names("ul ol dl menu dir")
-# End tags of other elements close nothing beyond these (13.2.4.2, "special").
+# End tags of other elements close nothing beyond these (WHATWG HTML, 13.2.4.2, "special").
 SPECIAL = _names(
     "address applet article aside blockquote button center details dir div dl fieldset "
     "figcaption figure footer form frameset h1 h2 h3 h4 h5 h6 header hgroup iframe listing main "
     "marquee menu nav noembed noframes noscript object ol plaintext pre script search section "
     "select style summary table template textarea title ul xmp"
 )
-# And those of special elements close nothing beyond these.
+# End tags of special elements close nothing beyond these.
 SCOPES = _names("applet marquee object table template select")
 
 
 def simplify(html: str) -> str:
-    """Rename formatting elements and options where there are many, which changes no text.
+    """Rename formatting elements and options if there are many; this changes no text.
 
-    Unknown elements have no rules of their own: the parser opens none of them again, and keeps no
+    Unknown elements have no rules of their own: the parser never opens them again, and keeps no
     list of options.
     """
     tags = html.count("<")
@@ -97,7 +97,7 @@ def simplify(html: str) -> str:
 
 
 def too_complex(html: str) -> str:
-    """Say which limit a page exceeds; "" where it exceeds none.
+    """Say which limit a page exceeds; return "" if it exceeds none.
 
     >>> too_complex("<p>a")
     ''
@@ -120,17 +120,17 @@ class _Pass:
 
     def __init__(self, html: str, *, nested: bool) -> None:
         self._html = html
-        self._nested = nested  # maybe; else only attributes matter
+        self._nested = nested  # the page may be nested deeply; if not, only attributes matter
         self._stack: list[str] = []
         self._open: dict[str, int] = {}  # of each name in the stack
         self._names: set[str] | None = set() if len(html) >= NAMES_CHARS else None
         self._root_attributes = 0  # of all <html> and <body>, which the parser merges
-        self._foreign = 0  # <svg> and <math> that are open, where no element is raw
+        self._foreign = 0  # open <svg> and <math> elements, within which no element is raw
         self._lists = 0
         self._stack_steps = self._list_steps = self._search_steps = 0
 
     def run(self) -> str:
-        """Return the limit that is exceeded, or ""."""
+        """Return the limit that the page exceeds, or ""."""
         html, search = self._html, TAG.search
         place = 0
         while match := search(html, place):
@@ -183,7 +183,7 @@ class _Pass:
         return "lists nested too deep" if self._list_steps > MAX_LIST_STEPS else ""
 
     def _close(self, name: str) -> None:
-        """Close the elements up to ``name``, unless one keeps its end tag from it."""
+        """Close the elements up to ``name``, unless an element between them prevents it."""
         stack = self._stack
         barriers = SCOPES if name in SPECIAL else SPECIAL
         depth = 0

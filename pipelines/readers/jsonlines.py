@@ -23,7 +23,7 @@ from pipelines.readers.rows import (
     without_surrogates,
 )
 
-HEAD_LINES = 64  # read ahead to learn the columns, since a NULL one is absent
+HEAD_LINES = 64  # are read ahead to learn the columns, since a NULL column is absent
 HEAD_BYTES = 8 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
@@ -42,11 +42,11 @@ class JsonLines:
         self._source = source
         start = source.peek(len(GZIP_MAGIC))
         gzipped = start.startswith(GZIP_MAGIC)
-        # Some stores unpack a .gz object on the way, so that plain lines under this name are fine.
+        # Some stores unpack a .gz object in transfer, so plain lines under this name are accepted.
         is_json = start.removeprefix(BOM).lstrip().startswith(b"{") or not start
         if name.endswith(".gz") and not gzipped and not is_json:
             unreadable(source, name, "is not gzip: was it damaged in a copy? Fetch it again")
-        # GzipFile.readline hands out whole lines up to the damage; a larger buffer would not.
+        # GzipFile.readline returns whole lines up to the damage; a larger buffer would not.
         self._stream: BinaryIO | gzip.GzipFile = (
             gzip.GzipFile(fileobj=source) if gzipped else source
         )
@@ -67,7 +67,7 @@ class JsonLines:
         return frozenset(columns)
 
     def rows(self, layout: Layout) -> Iterator[RawRow | BadRow]:
-        """Yield the lines; a file is read once."""
+        """Yield the lines; a file can be read only once."""
         for number, line in enumerate(self._all_lines()):
             if isinstance(line, BadRow):
                 yield BadRow(number, line.reason, line.detail)
@@ -80,7 +80,7 @@ class JsonLines:
         yield from self._lines
 
     def _read_lines(self) -> Iterator[bytes | BadRow]:
-        """Yield the lines that are not blank; the rows of the ``BadRow`` are not yet numbered."""
+        """Yield the lines that are not blank; the row numbers of a ``BadRow`` are not yet set."""
         stream = self._stream
         start = BOM
         try:
@@ -91,7 +91,7 @@ class JsonLines:
                         line = stream.readline(MAX_ROW_BYTES)
                     yield BadRow(0, "too_large", f"over {MAX_ROW_BYTES} bytes: {shown}")
                     continue
-                line = line.removeprefix(start)  # a byte order mark, once
+                line = line.removeprefix(start)  # a byte order mark, on the first line only
                 start = b""
                 if line and not line.isspace():
                     yield line
@@ -109,7 +109,7 @@ def _keys(line: bytes) -> frozenset[str]:
 
 
 def values_of(line: bytes, layout: Layout, row: int) -> Values | BadRow:
-    """Return the values of one line, or say why it is no row."""
+    """Return the values of one line, or a bad row that says why it cannot be used."""
     try:
         record, replaced = _parse(line)
     except (ValueError, RecursionError) as error:
@@ -121,11 +121,11 @@ def values_of(line: bytes, layout: Layout, row: int) -> Values | BadRow:
 
 
 def _parse(line: bytes) -> tuple[dict[str, Any], int]:
-    """Return the object of a line and the replacements in it.
+    """Return the object of a line and the number of replacements in it.
 
     Raises:
-        ValueError: the line is not JSON, or it is no object.
-        RecursionError: it is nested too deep.
+        ValueError: the line is not JSON, or is not an object.
+        RecursionError: the line is nested too deeply.
     """
     text, replaced = decode(line)
     record = json.loads(text)

@@ -1,8 +1,8 @@
-"""The bytes of a file that may be gzip: member by member, past whatever is damaged.
+"""Read the bytes of a file that may be gzip, member by member, and skip damaged members.
 
-Web archives are gzip files of many members, one a record. A member that is damaged costs its own
-bytes only: the next one is found by the gzip magic, from the start of the damaged member on,
-since inflating a damaged one can run far into its successors before it fails.
+Web archives are gzip files of many members, one per record. A damaged member loses only its own
+bytes: the search for the gzip magic of the next member begins at the start of the damaged one,
+since the inflation of a damaged member can run far into its successors before it fails.
 """
 
 import zlib
@@ -14,10 +14,10 @@ from pipelines.readers.rows import DETAIL_CHARS, clip
 
 GZIP_MAGIC = b"\x1f\x8b\x08"  # and deflate, the only method there is (RFC 1952, 2.3.1)
 READ_BYTES = 1 << 18
-FEED_BYTES = 1 << 12  # a step of inflating; what is left of it at a member's end is copied
-PIECE_BYTES = 1 << 20  # inflated, at most about so many at once
-# Compressed bytes of a member that are kept to look for the next one should it be damaged; Common
-# Crawl cuts a page at 1 MiB (5 MiB from 2025 on), so that members are far shorter.
+FEED_BYTES = 1 << 12  # per step of inflating; what is left of a step at a member's end is copied
+PIECE_BYTES = 1 << 20  # inflated, per piece, at most approximately
+# This many compressed bytes of a member are kept for the search for the next member, in case it is
+# damaged. Common Crawl cuts a page at 1 MiB (5 MiB from 2025 on), so members are far shorter.
 KEPT_BYTES = 4 << 20
 ENDS_INSIDE = "the file ends inside it"
 RESERVED_FLAGS = 0xE0  # must be zero (RFC 1952, 2.3.1.2)
@@ -25,7 +25,7 @@ RESERVED_FLAGS = 0xE0  # must be zero (RFC 1952, 2.3.1.2)
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Bytes are missing here: what comes next does not continue what came before."""
+    """A place where bytes are missing: the next piece does not continue the previous one."""
 
     reason: str  # damaged_gzip, garbage (bytes between members), truncated_file
     detail: str
@@ -40,12 +40,12 @@ class Piece:
 
 
 def is_gzip(start: bytes) -> bool:
-    """Tell gzip by the first three bytes, or by fewer where the file has no more."""
+    """Tell whether a file is gzip by its first three bytes, or by fewer if it is shorter."""
     return bool(start) and GZIP_MAGIC.startswith(start[:3])
 
 
 def holds_members(head: bytes) -> bool:
-    """Tell a gzip file, also one whose first member is damaged, by its first bytes."""
+    """Tell by its first bytes whether a file is gzip, even if its first member is damaged."""
     if is_gzip(head) or head.startswith(b"WARC/"):
         return is_gzip(head)
     return GZIP_MAGIC in head and b"WARC/1." not in head
@@ -60,7 +60,7 @@ def read_head(stream: BinaryIO) -> bytes:
 
 
 def read_plain(head: bytes, stream: BinaryIO) -> Iterator[Piece]:
-    """Yield the bytes of a stream as they are, ``head`` first, which was read from it."""
+    """Yield the bytes of a stream unchanged; ``head`` was already read from it and comes first."""
     if head:
         yield Piece(head)
     while data := stream.read(PIECE_BYTES):
@@ -71,15 +71,15 @@ def read_members(head: bytes, stream: BinaryIO) -> Iterator[Piece | Damage]:
     """Inflate a gzip stream, which need not be seekable; errors of the stream itself are raised.
 
     Args:
-        head: what was read from the stream already.
-        stream: the rest.
+        head: the bytes that were already read from the stream.
+        stream: the rest of the bytes.
     """
     window = _Window(head, stream)
     while window.more():
         start = window.at
         if not window.at_member():
             skipped = window.skip_to_member()
-            if skipped:  # zeros are padding, as gzip itself takes them
+            if skipped:  # zeros are padding, as they are for gzip itself
                 yield Damage("garbage", f"not gzip at byte {start}: {clip(repr(skipped))}")
             continue
         error = yield from _inflate_member(window)
@@ -92,7 +92,7 @@ def read_members(head: bytes, stream: BinaryIO) -> Iterator[Piece | Damage]:
 
 
 def _inflate_member(window: "_Window") -> Generator[Piece, None, str | None]:
-    """Yield what a member holds; returns what is wrong with it, None if nothing is."""
+    """Yield the content of a member; return what is wrong with it, or None if nothing is."""
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
     parts: list[bytes] = []
     size = 0
@@ -124,7 +124,7 @@ def _inflate_member(window: "_Window") -> Generator[Piece, None, str | None]:
 
 
 class _Window:
-    """The last bytes of a stream, addressed by their place in it."""
+    """The latest bytes of a stream, addressed by their place in it."""
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
         self.at = 0  # the next byte, counted from the start of the stream
@@ -157,7 +157,7 @@ class _Window:
         return data
 
     def go_back(self, place: int) -> None:
-        """Return to ``place``, or as near as bytes were kept."""
+        """Return to ``place``, or to the first byte that was kept if that is later."""
         self.at = max(place, self._first)
 
     def at_member(self) -> bool:
@@ -167,10 +167,10 @@ class _Window:
         return is_gzip(bytes(start)) and (not whole or not start[3] & RESERVED_FLAGS)
 
     def skip_to_member(self) -> bytes:
-        """Go to where the next member may start, or to the end.
+        """Go to the place where the next member may start, or to the end.
 
         Returns:
-            the first of the bytes skipped, less leading zeros.
+            the first of the skipped bytes, without leading zeros.
         """
         skipped = b""
         while self._have(4):
@@ -190,7 +190,7 @@ class _Window:
 
 
 def _more_of(shown: bytes, following: bytes) -> bytes:
-    """Return the first bytes of both, less leading zeros."""
+    """Return the first bytes of both, without leading zeros."""
     if len(shown) < DETAIL_CHARS:
         shown = (shown + following).lstrip(b"\0")[:DETAIL_CHARS]
     return shown

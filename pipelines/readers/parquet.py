@@ -1,9 +1,9 @@
-"""Rows of a Parquet file, column by column and in small batches (docs/rules/sources.md 1.1).
+"""Read the rows of a Parquet file column by column in small batches (docs/rules/sources.md 1.1).
 
-Memory is flat: a row group is decoded page by page, in batches of about ``BATCH_BYTES``, and of
-``MAX_BATCH_BYTES`` at most: a dictionary can make gigabytes of a few bytes, so that its own size
-limits the rows of a batch. What no batch can hold is not decoded. Text is decoded by Arrow's fast
-path, and again, replacing, only where a batch holds bytes that are not UTF-8.
+Memory stays constant: a row group is decoded page by page, in batches of about ``BATCH_BYTES`` and
+at most ``MAX_BATCH_BYTES``. A dictionary can expand a few bytes to gigabytes, so its own size
+limits the rows of a batch. Rows that no batch can hold are not decoded. Arrow's fast path decodes
+text; only a batch with bytes that are not UTF-8 is decoded again, with U+FFFD for those bytes.
 """
 
 import re
@@ -30,28 +30,28 @@ from pipelines.readers.rows import (
 MAGIC = b"PAR1"
 BATCH_BYTES = 4 << 20  # of decoded columns
 MAX_BATCH_ROWS = 4096
-MAX_BATCH_BYTES = 64 << 20  # where each row held the longest text of a dictionary
-# Writers end a dictionary at 1 MiB; so many rows of its longest text are a batch still.
+MAX_BATCH_BYTES = 64 << 20  # assuming that each row holds the longest text of a dictionary
+# Writers end a dictionary at 1 MiB; a batch may always have this many rows of its longest text.
 ORDINARY_DICTIONARY_BYTES, ORDINARY_ROWS = 2 << 20, 256
-MAX_VALUES_PER_ROW = 10_000  # of a list, on average; a repository has some hundred languages
-MAX_PRESENCE_ROWS = 10_000_000  # of a row group whose NULLs are told without fetching the text
+MAX_VALUES_PER_ROW = 10_000  # in a list, on average; a repository has some hundred languages
+MAX_PRESENCE_ROWS = 10_000_000  # of a row group whose NULLs are found without fetching the text
 PAGE_HEADER = re.compile(rb"\x15([\x80-\xff]*[\0-\x7f])\x15([\x80-\xff]{0,4}[\0-\x7f])\x15")
-READ_BYTES = 1 << 20  # a request to the store, per column
+READ_BYTES = 1 << 20  # per request to the store, and per column
 
 Groups = tuple[int, int]  # the first row group, and the one after the last
 Values = Sequence[Any]
-Replaced = dict[int, int]  # place in the batch -> U+FFFD put there
-# From the first row of a batch and their number to "" where there is a text, None where not.
+Replaced = dict[int, int]  # place in the batch -> number of U+FFFD put there
+# Maps the first row of a batch and the number of rows to "" for a row with a text, None for NULL.
 Presence = Callable[[int, int], Values]
 
 
 class ParquetRows:
-    """The rows of a Parquet file, or of some of its row groups, which keep their numbers.
+    """The rows of a Parquet file, or of some of its row groups; rows keep their numbers.
 
     Args:
         source: the file.
-        name: of the file, for messages.
-        groups: numbers of the first row group to read and of the one after the last; None: all.
+        name: name of the file, for messages.
+        groups: numbers of the first row group to read and of the one after the last; None for all.
 
     Raises:
         UnreadableFile: the footer is missing or damaged.
@@ -68,7 +68,7 @@ class ParquetRows:
             whole = (0, int(self._file.num_row_groups))
             self._first, self._end = groups or whole
             rows = (self._file.metadata.row_group(group).num_rows for group in range(self._end))
-            self._rows_before = [0, *accumulate(rows)]  # each row group
+            self._rows_before = [0, *accumulate(rows)]  # the number of rows before each row group
         except Exception as error:  # noqa: BLE001 -- a damaged footer fails in many ways
             unreadable(source, name, "the Parquet footer is damaged: fetch the file again", error)
         self.columns = frozenset(self._kinds)
@@ -78,7 +78,7 @@ class ParquetRows:
             self._places.setdefault(column, []).append(place)
 
     def group_sizes(self) -> list[tuple[int, int]]:
-        """Return the rows and the bytes, compressed, of each row group."""
+        """Return the number of rows and of compressed bytes of each row group."""
         metadata = self._file.metadata
         groups = map(metadata.row_group, range(metadata.num_row_groups))
         return [
@@ -124,7 +124,7 @@ class ParquetRows:
             if column in self.columns and (known := self._presence(group, column, rule)) is not None
         }
         fetched = [c for c in layout.columns if c in self.columns and c not in presence]
-        # Without a column there would be no rows to count.
+        # Without any column there would be no rows to count.
         fetched = fetched or [min(self.columns - presence.keys())]
         size = self._batch_size(group, fetched)
         if isinstance(size, str):
@@ -163,7 +163,7 @@ class ParquetRows:
             else:
                 values.append(_values(batch.column(column), replaced))
         rows = map(RawRow, numbers, repeat(layout), zip(*values, strict=True))
-        if not large and not replaced:  # nearly always, and faster than a list
+        if not large and not replaced:  # the usual case, and faster than a list
             return cast(Iterator[RawRow | BadRow], rows)
         found: list[RawRow | BadRow] = []
         for place, row in enumerate(rows):
@@ -175,7 +175,7 @@ class ParquetRows:
         return iter(found)
 
     def _presence(self, group: int, column: str, rule: NullRule) -> Presence | None:
-        """Tell where a text column has a value without fetching it, or None."""
+        """Return where a text column has values without fetching it, or None if that is unknown."""
         if not _is_text(self._kinds[column]):
             return None
         chunks = self._chunks(group, [column])
@@ -199,7 +199,7 @@ class ParquetRows:
         return lambda start, size: told[start : start + size]
 
     def _chunks(self, group: int, columns: Sequence[str]) -> list[Any]:
-        """Return the chunks of some columns; where these stand, the schema says."""
+        """Return the chunks of some columns, at the places that the schema gives."""
         metadata = self._file.metadata.row_group(group)
         return [metadata.column(place) for c in columns for place in self._places[c]]
 
@@ -223,10 +223,10 @@ class ParquetRows:
         return int(max(min(batch, BATCH_BYTES * rows // max(size, 1)), 1))
 
     def _dictionary_bytes(self, chunk: Any) -> int:
-        """Return the size of a dictionary, which is no less than that of its longest text.
+        """Return the size of a dictionary in bytes, an upper bound of its longest text.
 
-        The header of a page begins with its type and its size without compression, in Thrift's
-        compact protocol: field, type i32, a varint in zigzag; then the size with compression.
+        The header of a page begins with its type and its uncompressed size, in Thrift's compact
+        protocol: field, type i32, a varint in zigzag; then follows the compressed size.
         """
         self._source.seek(chunk.dictionary_page_offset)
         match = PAGE_HEADER.match(self._source.read(16))
@@ -237,7 +237,7 @@ class ParquetRows:
 
 
 def _without_large_texts(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[int, str]]:
-    """Put NULL in place of texts over ``MAX_ROW_BYTES``, and tell in which rows they stand."""
+    """Replace texts over ``MAX_ROW_BYTES`` by NULL, and return the rows and columns of them."""
     places: dict[int, str] = {}
     for index, field in enumerate(batch.schema):
         if _is_text(field.type) and not pa.types.is_dictionary(field.type):
@@ -286,7 +286,7 @@ def _marks(array: pa.Array) -> Values:
 
 
 def _values(array: pa.Array, replaced: Replaced) -> Values:
-    """Convert a column to Python values, adding to ``replaced`` where text was repaired."""
+    """Convert a column to Python values; add to ``replaced`` the rows whose text was repaired."""
     kind = array.type
     if pa.types.is_dictionary(kind):
         return _values(array.dictionary_decode(), replaced)
@@ -307,7 +307,7 @@ def _values(array: pa.Array, replaced: Replaced) -> Values:
 
 
 def _nested_values(array: pa.Array, replaced: Replaced) -> Values:
-    """Convert lists and structs by their parts, since their text may need repair too."""
+    """Convert lists and structs part by part, since their text may need repair too."""
     kind = array.type
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         inside: Replaced = {}

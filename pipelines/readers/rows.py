@@ -1,15 +1,15 @@
-"""What readers share: raw records and their conversion, bad rows, unreadable files, repaired text.
+"""Raw records and their conversion, bad rows, unreadable files and repaired text, for all readers.
 
-A reader has two halves. The first frames: it is a generator that cuts a file into raw records,
-each with its place, and looks at nothing but where a record begins and ends; it raises
-``UnreadableFile`` only. The second converts: it is a pure function of one raw record, in which
-everything is parsed that depends on the content. ``convert_each`` joins the two halves, and makes
-a ``BadRow`` of a record whose conversion raises, so that no record can end a run.
+A reader has two halves. The first is a generator that frames: it cuts a file into raw records,
+each with its place, and determines only where a record begins and ends; it raises only
+``UnreadableFile``. The second is a pure function that converts one raw record: it parses
+everything that depends on the content. ``convert_each`` joins the two halves, and turns a record
+whose conversion raises into a ``BadRow``, so that no record can end a run.
 
 Bad data never raises (docs/rules/sources.md 0.2.1): a row that cannot be used becomes a ``BadRow``,
 and only a file that cannot be opened at all raises ``UnreadableFile``. An error of the stream
 itself, such as a lost connection, is neither: it is passed on, so that the unit is tried again and
-no good file is written off as damaged. ``Source`` tells the two apart.
+a good file is not reported as damaged. ``Source`` distinguishes the two.
 """
 
 import io
@@ -23,10 +23,10 @@ from typing import Any, BinaryIO, NoReturn, Protocol, TypeVar
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
 REPLACEMENT_UTF8 = REPLACEMENT.encode()
-# Of one row of a table, in any format. `contents` holds texts below 1 MiB (docs/rules/sources.md
-# 1.1); JSON writes a byte in up to six.
+# The limit of one row of a table, in any format. `contents` holds texts below 1 MiB
+# (docs/rules/sources.md 1.1), and JSON writes a byte as up to six bytes.
 MAX_ROW_BYTES = 8 << 20
-DETAIL_CHARS = 80  # of a line or a value, enough to recognise it in the rejects
+DETAIL_CHARS = 80  # of a line or a value: enough to recognise it in the rejects
 
 
 class UnreadableFile(Exception):  # noqa: N818 -- named for what it says of the file
@@ -35,11 +35,11 @@ class UnreadableFile(Exception):  # noqa: N818 -- named for what it says of the 
 
 @dataclass(slots=True)
 class BadRow:
-    """A row that could not be used: it is counted and reported, the file goes on.
+    """A row that cannot be used: it is counted and reported, and the file is read on.
 
     Reasons: ``bad_json``, ``missing_field``, ``wrong_type``, ``too_large`` (docs/rules/sources.md
     0.2.5), ``failed:NAME`` (the conversion raised the exception NAME), and ``truncated_file``,
-    which stands for all rows that a damaged file may have held after it.
+    which represents all rows that a damaged file may have held from there on.
     """
 
     row: int  # number of the row in its file, from 0
@@ -47,16 +47,16 @@ class BadRow:
     detail: str  # the field or the error, and the start of the line
 
 
-# Failures of the machine, not of the data: they must never become verdicts on a record.
+# These are failures of the machine, not of the data: they must never become verdicts on a record.
 MACHINE_ERRORS = (OSError, MemoryError, ImportError)
 
 
 class RawRecord(Protocol):
-    """What a framing generator yields: its content is not looked at yet."""
+    """A record that a framing generator yields; its content is not parsed yet."""
 
     @property
     def row(self) -> int:
-        """Place in the file, counted from 0, bad rows included."""
+        """The place in the file, counted from 0, with bad rows included."""
 
 
 Raw = TypeVar("Raw", bound=RawRecord)
@@ -66,10 +66,10 @@ Converted = TypeVar("Converted")
 def convert_each(
     records: Iterable[Raw | BadRow], convert: Callable[[Raw], Converted | BadRow | None]
 ) -> Iterator[Converted | BadRow]:
-    """Yield what ``convert`` makes of each raw record, and the bad rows as they are.
+    """Yield the result of ``convert`` for each raw record, and the bad rows unchanged.
 
-    A record of which it makes None is left out. A record for which it raises an exception becomes
-    a ``BadRow`` with the reason ``failed:NAME``; ``MACHINE_ERRORS`` are raised.
+    A record for which ``convert`` returns None is left out. A record for which it raises an
+    exception becomes a ``BadRow`` with the reason ``failed:NAME``; ``MACHINE_ERRORS`` are raised.
     """
     for record in records:
         if isinstance(record, BadRow):
@@ -92,32 +92,32 @@ def failed(row: int, error: Exception) -> BadRow:
 
 @dataclass(frozen=True)
 class NullRule:
-    """Where a column is NULL by the definition of the export, told by cheaper columns.
+    """A rule that derives from cheaper columns in which rows the export defines a column as NULL.
 
-    When the rule holds for as many rows as the file's own statistics count NULLs, those rows are
-    the NULLs, and the column itself need not be fetched to know which.
+    If the rule holds for as many rows as the file's own statistics count NULLs, those rows are
+    the NULLs, and the column itself need not be fetched.
     """
 
     columns: tuple[str, ...]
     holds: Callable[..., bool]  # of the values of those columns
 
 
-# Columns of which only the presence matters: "" stands where there is a text.
+# Columns of which only the presence matters: their value is "" in rows that have a text.
 Unread = Mapping[str, NullRule]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What is wanted of the rows of a table."""
+    """The columns that are read from the rows of a table, and the checks on them."""
 
-    columns: tuple[str, ...]  # whose values are wanted, in this order
-    needed: tuple[str, ...] = ()  # those that must hold a text
-    texts: tuple[str, ...] = ()  # those that must hold a text or NULL
+    columns: tuple[str, ...]  # the columns to return, in this order
+    needed: tuple[str, ...] = ()  # the columns that must hold a text
+    texts: tuple[str, ...] = ()  # the columns that must hold a text or NULL
     unread: Unread = field(default_factory=dict)
 
     @cached_property
     def texts_at(self) -> tuple[tuple[int, bool], ...]:
-        """Where the values stand that must be texts, and whether they are needed."""
+        """The places of the values that must be texts, and whether each is needed."""
         columns = (*self.needed, *self.texts)
         return tuple((self.columns.index(column), column in self.needed) for column in columns)
 
@@ -128,21 +128,21 @@ class RawRow:
 
     row: int  # number of the row in its file, from 0, counting bad rows
     layout: Layout  # shared by the rows of a file
-    # A line of JSON, the fields of an Avro record, or the values of a Parquet row: Arrow decodes
-    # column by column, so that these are in the order of ``layout.columns`` already.
+    # A line of JSON, the fields of an Avro record, or the values of a Parquet row. Arrow decodes
+    # column by column, so the values of a Parquet row have the order of ``layout.columns``.
     data: bytes | dict[str, Any] | tuple[Any, ...]
-    replaced: int = 0  # U+FFFD put where bytes were not text, as far as the framing decodes
+    replaced: int = 0  # how many U+FFFD replaced bytes that are not text, if the framing decodes
 
 
-# The values of one row, in the order of the columns asked for, None where a column is NULL or
-# absent; and how many U+FFFD were put where bytes or surrogates were not text.
+# The values of one row, in the order of the requested columns, with None for a column that is NULL
+# or absent; and the number of U+FFFD that replaced bytes or surrogates that were not text.
 Values = tuple[tuple[Any, ...], int]
 
 
 class Source(io.BufferedReader):
-    """A caller's stream, from its start, which remembers whether it failed by itself.
+    """A caller's stream, read from its start, that remembers an error of the stream itself.
 
-    Closing it leaves the caller's stream open.
+    The caller's stream stays open when this one is closed.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -151,13 +151,13 @@ class Source(io.BufferedReader):
         super().__init__(self._watched, 1 << 16)
 
     def raise_own_error(self) -> None:
-        """Raise again the error that came from the stream, if one did."""
+        """Raise the error that came from the stream again, if there was one."""
         if self._watched.error is not None:
             raise self._watched.error
 
 
 class _Watched(io.RawIOBase):
-    """Passes reads on and keeps the first error."""
+    """A stream that passes reads on and keeps the latest error."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
@@ -190,14 +190,14 @@ class _Watched(io.RawIOBase):
 
 
 def unreadable(source: Source, name: str, problem: str, error: Exception | None = None) -> NoReturn:
-    """Raise the stream's own error if it failed, else say that file ``name`` is unreadable."""
+    """Raise the stream's own error if it failed, else report that file ``name`` is unreadable."""
     source.raise_own_error()
     because = f" ({clip(str(error))})" if error else ""
     raise UnreadableFile(f"{name}: {problem}{because}") from error
 
 
 def decode(data: bytes) -> tuple[str, int]:
-    r"""Decode UTF-8, U+FFFD in place of what is not; returns the text and how many were put.
+    r"""Decode UTF-8 with U+FFFD for invalid bytes; return the text and the number of U+FFFD.
 
     >>> decode(b"caf\xe9")
     ('caf\ufffd', 1)
@@ -213,7 +213,7 @@ def repair_texts(value: Any, repair: Callable[[str], tuple[str, int]]) -> tuple[
     r"""Apply ``repair`` to every string of a JSON-like value.
 
     Returns:
-        the value, and the sum of the replacements that ``repair`` counted.
+        the repaired value, and the sum of the replacements that ``repair`` counted.
 
     >>> repair_texts({"name": ["\ud83d"]}, without_surrogates)
     ({'name': ['\ufffd']}, 1)
@@ -230,12 +230,12 @@ def repair_texts(value: Any, repair: Callable[[str], tuple[str, int]]) -> tuple[
 
 
 def without_surrogates(text: str) -> tuple[str, int]:
-    """Put U+FFFD in place of lone surrogates, which no encoding can write; and count them."""
+    """Replace lone surrogates, which no encoding can write, by U+FFFD, and count them."""
     return LONE_SURROGATE.subn(REPLACEMENT, text)
 
 
 def clip(text: str) -> str:
-    r"""Shorten ``text`` for a detail: ``DETAIL_CHARS`` characters, on one line.
+    r"""Shorten ``text`` for a detail to one line of at most ``DETAIL_CHARS`` characters.
 
     >>> clip("one\ntwo " + "x" * 100)[-10:]
     'xxxxxxxxx…'
@@ -245,7 +245,7 @@ def clip(text: str) -> str:
 
 
 def show(columns: Iterable[str], values: Iterable[Any]) -> str:
-    """Write the start of a row, whatever format it came from, for a detail."""
+    """Format the start of a row of any format for a detail."""
     present = {
         column: value[:DETAIL_CHARS]
         if isinstance(value, str)

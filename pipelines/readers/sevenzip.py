@@ -1,4 +1,4 @@
-"""Members of 7z archives, by ``py7zr``: their sizes at once, their bytes from start to end."""
+"""List the members of 7z archives with their sizes and stream their bytes, by ``py7zr``."""
 
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
@@ -22,11 +22,11 @@ def members(stream: BinaryIO, name: str) -> list[Member]:
     """Return the files of an archive, from its directory.
 
     Args:
-        stream: seekable, over the archive.
-        name: of the archive, for messages.
+        stream: the archive, seekable.
+        name: name of the archive, for messages.
 
     Raises:
-        UnreadableFile: it is no 7z archive, is cut off or damaged, or wants a password.
+        UnreadableFile: the file is not a 7z archive, is cut off or damaged, or needs a password.
     """
     source = Source(stream)
     try:
@@ -43,16 +43,16 @@ def members(stream: BinaryIO, name: str) -> list[Member]:
 
 
 def read_member(stream: BinaryIO, name: str, member: str, take: Callable[[bytes], None]) -> None:
-    """Give the bytes of a member to ``take``, piece by piece, and check them.
+    """Pass the bytes of a member to ``take``, piece by piece, and verify their checksum.
 
     Args:
-        stream: seekable, over the archive.
-        name: of the archive, for messages.
-        member: name of the file in it.
-        take: is called with each piece.
+        stream: the archive, seekable.
+        name: name of the archive, for messages.
+        member: name of the file in the archive.
+        take: the function that is called with each piece.
 
     Raises:
-        UnreadableFile: the archive is damaged; what ``take`` got may be wrong.
+        UnreadableFile: the archive is damaged; the bytes that ``take`` received may be wrong.
     """
     source = Source(stream)
     taking = _Taking(take)
@@ -66,7 +66,7 @@ def read_member(stream: BinaryIO, name: str, member: str, take: Callable[[bytes]
 
 
 def _told(source: Source, name: str, error: Exception) -> Exception:
-    """Return the error to raise: of the stream, of the machine, or about the archive."""
+    """Return the error to raise: the stream's, the machine's, or one about the archive."""
     if isinstance(error, (UnreadableFile, MemoryError, ImportError)):
         return error
     source.raise_own_error()
@@ -75,12 +75,12 @@ def _told(source: Source, name: str, error: Exception) -> Exception:
 
 
 class _Taking(Py7zIO):
-    """A file in py7zr's eyes; the bytes that are written to it go to a function."""
+    """A file that py7zr writes to; the bytes are passed on to a function."""
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self._take = take
         self._size = 0
-        self.error: Exception | None = None  # of the function: no fault of the archive
+        self.error: Exception | None = None  # raised by the function, not by the archive
 
     def write(self, s: bytes | bytearray) -> int:
         """Pass bytes on."""

@@ -1,7 +1,7 @@
-"""Pages of a WARC file: text made of the HTML of its responses (docs/rules/web.md 2.4, an option).
+"""Extract pages of text from the HTML responses of a WARC file (docs/rules/web.md 2.4, an option).
 
-LLaMA read WET files. A page from here has the same fields; what made its text stands in
-``extractor``.
+LLaMA read WET files. A page of this module has the same fields as theirs; its ``extractor`` names
+the program that turned its HTML into text.
 """
 
 import re
@@ -30,7 +30,7 @@ __all__ = [
     "warc_page",
 ]
 
-# Common Crawl cuts a page at 1 MiB, at 5 MiB from 2025 on; what is longer is no page to read.
+# Common Crawl cuts a page at 1 MiB, and at 5 MiB from 2025 on; longer pages are rejected.
 MAX_HTML_BYTES = 5 << 20
 SNIFFED_BYTES = 1024
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
@@ -43,12 +43,12 @@ Extractor = Callable[[str, HTMLTree], str]  # HTML to text, from the page or fro
 
 
 class ExtractorError(ImportError):
-    """An extractor that cannot be had, a fault of the machine; the message says what to do."""
+    """An extractor is not available on this machine; the message says what to do."""
 
 
 @cache
 def load_extractor(name: str) -> Extractor:
-    """Return what makes text of HTML: ``resiliparse`` or ``trafilatura``.
+    """Return the extractor that turns HTML into text: ``resiliparse`` or ``trafilatura``.
 
     Raises:
         ExtractorError: there is no such extractor, or it is not installed.
@@ -65,8 +65,8 @@ def load_extractor(name: str) -> Extractor:
         ) from error
 
     def main_content(html: str, _: HTMLTree) -> str:
-        # FineWeb also removes duplicates, within what a process has seen: that would let a page's
-        # text depend on the pages before it.
+        # FineWeb also removes text that the same process has seen before: then the text of a page
+        # would depend on the pages before it.
         return extract(html, favor_precision=True, include_comments=False) or ""
 
     return main_content
@@ -92,9 +92,9 @@ def read_warc(
 
     Args:
         stream: the file, at its start; it need not be seekable.
-        name: of the file, for messages.
-        extractor: for ``load_extractor``.
-        notes: where to count ``bad_utf8``, ``wrong_length``, and the records that are no
+        name: name of the file, for messages.
+        extractor: name of the extractor, for ``load_extractor``.
+        notes: a counter of ``bad_utf8``, ``wrong_length``, and the records that are not
             responses, by type.
 
     Raises:
@@ -118,8 +118,8 @@ def frame_warc(
 
     Args:
         stream: the file, at its start; it need not be seekable.
-        name: of the file, for messages.
-        notes: where to count the records that are no responses, by type.
+        name: name of the file, for messages.
+        notes: a counter of the records that are not responses, by type.
 
     Raises:
         UnreadableFile: there is no record in the file at all.
@@ -139,15 +139,15 @@ def frame_warc(
 
 
 class _NoPageError(Exception):
-    """A response that gives no page: reason and detail."""
+    """A response contains no page; the arguments are the reason and the detail."""
 
 
 def warc_page(record: Record, *, extractor: str = "resiliparse") -> WetPage | BadRow:
-    """Make a page of a response that ``frame_warc`` yields, or say why there is none.
+    """Turn a response of ``frame_warc`` into a page, or into a bad row that says why it is none.
 
     Args:
-        record: of the file.
-        extractor: for ``load_extractor``.
+        record: the response.
+        extractor: name of the extractor, for ``load_extractor``.
 
     Raises:
         ExtractorError: see ``load_extractor``.
@@ -187,12 +187,12 @@ def warc_page(record: Record, *, extractor: str = "resiliparse") -> WetPage | Ba
 
 
 def _payload(record: Record) -> tuple[bytes, str]:
-    """Return the HTML of a response without what HTTP wraps around it, and its charset or ""."""
+    """Return the HTML of a response without its HTTP header and encodings, and its charset."""
     if not record.header(b"content-type").startswith("application/http"):
         raise _NoPageError("not_http", record.header(b"content-type"))
     try:
         status, declared, payload = _unwrap(record.block, "all")
-    except (OSError, ValueError):  # some crawlers unwrap a page and keep the header that says how
+    except (OSError, ValueError):  # some crawlers decode a page but keep its old HTTP header
         try:
             status, declared, payload = _unwrap(record.block, "none")
         except (OSError, ValueError) as error:
@@ -220,7 +220,7 @@ def _unwrap(block: bytes, encodings: Literal["all", "none"]) -> tuple[int | None
 
 
 def _with_crlf(block: bytes) -> bytes:
-    r"""Return an HTTP response whose header lines end in CRLF; RFC 9112, 2.2, lets them end in LF.
+    r"""Return an HTTP response with CRLF after header lines; RFC 9112, 2.2, also allows LF.
 
     >>> _with_crlf(b"HTTP/1.1 200 OK\nA: b\n\n<p>\n")
     b'HTTP/1.1 200 OK\r\nA: b\r\n\r\n<p>\n'

@@ -1,7 +1,8 @@
 """Pages of a Common Crawl WET file (docs/rules/web.md 2.2, 2.3 and 2.5).
 
-A page is what cc_net makes of a `conversion` record: the first line of the body is the title, the
-other lines are the text. Bad records are counted by reason; a page that was repaired says so.
+A page is a `conversion` record as cc_net reads it: the first line of the body is the title, and the
+other lines are the text. Bad records are counted by reason; the fields of a page say what was
+repaired in it.
 """
 
 from collections import Counter
@@ -16,7 +17,7 @@ from pipelines.readers.rows import BadRow, UnreadableFile, clip, convert_each, d
 
 __all__ = ["BadRow", "UnreadableFile", "WetPage", "frame_wet", "read_wet", "wet_page"]
 
-# The other types of WARC 1.0 and 1.1, section 5.5: they are no documents.
+# The other types of WARC 1.0 and 1.1, section 5.5, are not documents.
 OTHER_TYPES = frozenset(
     {"warcinfo", "response", "resource", "request", "metadata", "revisit", "continuation"}
 )
@@ -31,20 +32,20 @@ class WetPage:
 
     row: int  # number of the record among the documents of its file, from 0, counting bad rows
     url: str  # up to the first space
-    date: str  # WARC-Date as it stands: ISO-8601, UTC
-    digest: str  # WARC-Block-Digest as it stands, e.g. "sha1:..."; "" where there is none
+    date: str  # WARC-Date, unchanged: ISO-8601, UTC
+    digest: str  # WARC-Block-Digest, unchanged, e.g. "sha1:..."; "" if there is none
     title: str  # first line of the body, stripped
     text: str  # the other lines, each stripped, joined by "\n"
     content_length: int  # bytes of the body with its title, as Content-Length states
-    languages: str  # WARC-Identified-Content-Language as it stands, e.g. "eng,fra"; newer crawls
+    languages: str  # WARC-Identified-Content-Language, unchanged, e.g. "eng,fra"; newer crawls
     record_id: str
-    replaced: int = 0  # U+FFFD put where bytes were not UTF-8
+    replaced: int = 0  # how many U+FFFD replaced bytes that were not UTF-8
     runs_on: bool = False  # Content-Length was wrong: the text goes on to the next header
-    extractor: str = "wet"  # what made text of HTML
+    extractor: str = "wet"  # the program that turned HTML into text
 
     @property
     def netloc(self) -> str:
-        """Return the network location of the url, port included; ``is_url`` holds, so it has one.
+        """Return the network location of the url with its port; every url of a page has one.
 
         >>> WetPage(0, "http://a.org:80/x", "", "", "", "", 0, "", "").netloc
         'a.org:80'
@@ -66,9 +67,9 @@ def read_wet(
 
     Args:
         stream: the file, at its start; it need not be seekable.
-        name: of the file, for messages.
+        name: name of the file, for messages.
         line_based: end a record at a line "WARC/1.0", as cc_net does, not by Content-Length.
-        notes: where to count ``bad_utf8``, ``wrong_length``, and the records that are no
+        notes: a counter of ``bad_utf8``, ``wrong_length``, and the records that are not
             documents, by type, such as ``warcinfo_records``.
 
     Raises:
@@ -95,9 +96,9 @@ def frame_wet(
 
     Args:
         stream: the file, at its start; it need not be seekable.
-        name: of the file, for messages.
+        name: name of the file, for messages.
         line_based: see ``read_wet``.
-        notes: where to count the records that are no documents, by type.
+        notes: a counter of the records that are not documents, by type.
 
     Raises:
         UnreadableFile: there is no record in the file at all.
@@ -117,12 +118,12 @@ def frame_wet(
 
 
 def page_notes(page: WetPage) -> list[str]:
-    """Name what was repaired in a page."""
+    """Return the names of what was repaired in a page."""
     return ["bad_utf8"] * bool(page.replaced) + ["wrong_length"] * page.runs_on
 
 
 def wet_page(record: Record, *, line_based: bool = False) -> WetPage | BadRow:
-    """Make a page of a record that ``frame_wet`` yields, or say why there is none."""
+    """Turn a record of ``frame_wet`` into a page, or into a bad row that says why it is none."""
     url, date, row = record.url, record.header(b"warc-date"), record.row
     if problem := _header_problem(record, url, date):
         return problem
@@ -162,8 +163,8 @@ def _header_problem(record: Record, url: str, date: str) -> BadRow | None:
 def is_url(url: str) -> bool:
     """Tell whether the standard library can split a url into its parts.
 
-    It refuses brackets that hold no IPv6 address, and hosts that Unicode's NFKC would change into
-    another part of a url, such as one with U+FF0F in it.
+    The library refuses brackets without an IPv6 address, and hosts that Unicode's NFKC would turn
+    into another part of a url, such as a host with U+FF0F in it.
 
     >>> is_url("http://[bad/"), is_url("http://example.com\uff0fx")
     (False, False)
@@ -178,14 +179,14 @@ def is_url(url: str) -> bool:
 
 
 def split_title(body: str, *, runs_on: bool = False) -> tuple[str, str]:
-    r"""Split a body into title and text, each line stripped.
+    r"""Split a body into title and text, with each line stripped.
 
-    cc_net takes the two line ends after a record for lines of it, and removes the last two lines
-    if both are empty: the text of a body that does not end in "\n" therefore does.
+    cc_net reads the two line ends after a record as lines of it, and removes the last two lines
+    if both are empty. So the text of a body that does not end in "\n" ends in "\n".
 
     Args:
-        body: of a record.
-        runs_on: the body holds those line ends.
+        body: the body of a record.
+        runs_on: the body includes those line ends.
 
     >>> split_title("Title \n one\n\ntwo\n")
     ('Title', 'one\n\ntwo')
