@@ -1,1 +1,1 @@
-"""Wikipedia in twenty languages."""
+"""The pipeline of Wikipedia turns dumps in twenty languages into documents."""

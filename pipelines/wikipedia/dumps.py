@@ -1,8 +1,9 @@
-"""Wikipedia's dump files as work units (docs/rules/sources.md 2.1).
+"""Cut Wikipedia's dump files into work units (docs/rules/sources.md 2.1).
 
-A multistream dump is cut where one of its bzip2 streams begins with a page. Its index would name
-those places, but the streams' own first bytes do as well: the plan looks for one near each cut, and
-need not read an index of hundreds of megabytes, nor trust that it belongs to the file.
+A multistream dump is cut where one of its bzip2 streams begins with a page. Its index lists those
+places, but the first bytes of the streams identify them too: the plan searches for a stream near
+each cut. So it need not read an index of hundreds of megabytes, or trust that the index belongs to
+the file.
 """
 
 import hashlib
@@ -25,10 +26,10 @@ from pipelines.wikipedia.export import SiteInfo
 from pipelines.wikipedia.records import read_siteinfo
 
 STATUS_FILE = "dumpstatus.json"
-# How far to look for a stream near a cut: one of 100 pages takes about half a megabyte.
+# How far to search for a stream near a cut: a stream of 100 pages takes about half a megabyte.
 _SEARCH_BYTES = 8 << 20
-_MISSES = 3  # in a row, before a file is taken for one stream
-_HEAD_BYTES = 1 << 12  # of a stream, in which its first page must begin
+_MISSES = 3  # so many searches in a row without a result mean that a file is one stream
+_HEAD_BYTES = 1 << 12  # the first page of a stream must begin within these first bytes
 _FILE_NAME = re.compile(
     r"(?P<wiki>[a-z0-9_]+wiki)-(?P<date>\d{8})-"
     r"(?P<kind>pages-(?:articles|meta-current|meta-history)(?:-multistream)?)(?P<part>\d*)"
@@ -41,7 +42,7 @@ _LARGEST_ID = 10**18
 
 @dataclass(frozen=True, slots=True)
 class DumpFile:
-    """What a dump file is named: one part, or all, of a wiki's dump of a date."""
+    """The facts in a dump file's name: it is one part, or all, of a wiki's dump of a date."""
 
     name: str
     wiki: str
@@ -53,7 +54,7 @@ class DumpFile:
 
     @classmethod
     def parse(cls, name: str) -> "DumpFile | None":
-        """Read a name as Wikimedia gives them; None if it is none."""
+        """Parse a name in Wikimedia's form; return None for a name in another form."""
         if not (match := _FILE_NAME.match(name)):
             return None
         wiki, date, kind, part, first, last = match.groups()
@@ -62,7 +63,7 @@ class DumpFile:
 
 
 def is_dump(name: str) -> bool:
-    """Tell a dump from what lies beside it: indexes, checksums, tables.
+    """Tell a dump from the files beside it: indexes, checksums, tables.
 
     >>> is_dump("dawiki-20220801-pages-articles-multistream.xml.bz2")
     True
@@ -80,11 +81,11 @@ def find_units(
     """Cut the dumps among the inputs into units.
 
     Args:
-        files: the inputs, sorted; what is no dump is left aside.
-        unit_bytes: compressed, of a unit, about.
+        files: the inputs, sorted; files that are not dumps are ignored.
+        unit_bytes: approximate compressed bytes per unit.
 
     Returns:
-        the units, and the dumps that cannot be read, with the reason.
+        the units, and the dumps that cannot be read, each with the reason.
 
     Raises:
         RunError: there is no dump, none can be read, several hold the same pages, or the language
@@ -149,9 +150,9 @@ def _end(offset: int, whole: Unit) -> int | None:
 
 
 def _wiki_of(name: str, site: SiteInfo) -> str:
-    """Return the wiki that the file's name says, else the one that the dump itself names.
+    """Return the wiki that the file's name states, else the one that the dump itself names.
 
-    The name goes first: who puts pages together under another dump's head names the file.
+    The name comes first, since a user who puts pages under another dump's head chooses the name.
     """
     match = _WIKI.match(name)
     wiki = match["wiki"] if match else site.dbname
@@ -167,7 +168,7 @@ def language_of(wiki: str, name: str) -> str:
     """Return the language of a Wikipedia.
 
     Raises:
-        RunError: nothing is known of its wikitext.
+        RunError: the package has no data about the wikitext of this language.
     """
     lang = wiki.removesuffix("wiki").replace("_", "-")
     try:
@@ -178,7 +179,7 @@ def language_of(wiki: str, name: str) -> str:
 
 
 def find_cuts(stream: BinaryIO, size: int, unit_bytes: int) -> list[int]:
-    """Return where to cut a dump: offsets of bzip2 streams that begin with a page, ascending.
+    """Return where to cut a dump: the ascending offsets of bzip2 streams that begin with a page.
 
     Each unit but the last holds at least ``unit_bytes``.
     """
@@ -200,10 +201,11 @@ def find_cuts(stream: BinaryIO, size: int, unit_bytes: int) -> list[int]:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Refuse dumps that hold the same pages, by their names.
+    """Refuse dumps that hold the same pages according to their names.
 
     Raises:
-        RunError: two dates, two kinds, or overlapping parts of one wiki; which, and what to do.
+        RunError: there are two dates, two kinds, or overlapping parts of one wiki; the message
+            names the files and says what to do.
     """
     by_wiki: dict[str, list[DumpFile]] = defaultdict(list)
     for name in names:
@@ -223,7 +225,7 @@ def _check_pair(one: DumpFile, two: DumpFile) -> None:
     elif one.part == two.part or not (one.part and two.part):
         why = "are the same part of a dump" if one.part == two.part else "are a dump and its part"
         if one.part == two.part and one.part and one.last < two.first:
-            return  # larger wikis cut their parts once more, by page ids
+            return  # larger wikis split their parts again, by page ids
     elif one.last < two.first or one.last == _LARGEST_ID == two.last:
         return
     else:
@@ -235,19 +237,19 @@ def _check_pair(one: DumpFile, two: DumpFile) -> None:
 
 
 def are_distinct(units: Iterable[Unit]) -> bool:
-    """Tell whether the files' names say that no page occurs twice in them (``check_names``)."""
+    """Tell whether the names of the files guarantee that no page occurs twice (``check_names``)."""
     return all(DumpFile.parse(storage.basename(unit.path)) for unit in units)
 
 
 def check_status(files: Sequence[storage.InputFile], *, verify: bool) -> None:
-    """Compare the inputs with the ``dumpstatus.json`` beside them, where there is one.
+    """Compare the inputs with the ``dumpstatus.json`` beside them, if there is one.
 
     Args:
         files: the inputs.
-        verify: read them whole and compare their checksums too.
+        verify: also read the files whole and compare their checksums.
 
     Raises:
-        RunError: a dump is not finished, a file differs, or ``verify`` has nothing to go by.
+        RunError: a dump is not finished, a file differs, or ``verify`` finds no checksum.
     """
     folders: dict[str, list[storage.InputFile]] = defaultdict(list)
     for file in files:

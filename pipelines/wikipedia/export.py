@@ -1,15 +1,15 @@
-"""The elements of MediaWiki's export XML, as expat tells of them."""
+"""Collect the pages and the site information of MediaWiki's export XML from expat's events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
 MAX_TEXT_CHARS = 16 << 20  # of one page; MediaWiki itself allows 2 MiB
-MAX_TAG_BYTES = 16 << 20  # of one tag with its attributes, which expat holds until it ends
+MAX_TAG_BYTES = 16 << 20  # of one tag with its attributes; expat keeps a tag until its end
 MAX_DIGITS = 18  # of an id or a namespace; MediaWiki's are integers of 32 or 64 bits
-_BUFFER_BYTES = 1 << 16  # of text, handed over by expat at a time
+_BUFFER_BYTES = 1 << 16  # of text per call from expat
 
-# Element -> where its text goes, by its parent: `id` occurs in page, revision and contributor.
+# (parent, element) -> the field for its text: `id` occurs in page, revision and contributor.
 _PAGE_FIELDS = {"title", "ns", "id"}
 _REVISION_FIELDS = {"id", "timestamp", "model", "text"}
 _FIELDS = {
@@ -22,7 +22,7 @@ _FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class SiteInfo:
-    """What a dump says of its wiki; empty where it says nothing."""
+    """The facts that a dump states about its wiki; a fact that is not stated is empty."""
 
     dbname: str = ""  # such as enwiki
     base: str = ""  # address of the main page
@@ -30,21 +30,21 @@ class SiteInfo:
 
 
 class _Broken(Exception):  # noqa: N818 - named for the page
-    """A page whose elements make no sense; raised through expat."""
+    """The elements of a page are invalid; this is raised through expat."""
 
     def __init__(self, reason: str, problem: str, at: int) -> None:
         super().__init__(problem)
         self.reason = reason
-        self.at = at  # byte where the tag begins, which expat forgets
+        self.at = at  # byte where the tag begins; expat forgets it
 
 
 class ExportParser:
-    """The elements of one dump, from its root to the first damage."""
+    """A parser of the elements of one dump, from its root to the first damage."""
 
     def __init__(self) -> None:
-        self.pages: list[dict[str, str]] = []  # complete, not yet fetched
-        self.site: SiteInfo | None = None  # when its element has ended
-        self.open: dict[str, str] | None = None  # the page at hand
+        self.pages: list[dict[str, str]] = []  # complete pages that the caller has not taken yet
+        self.site: SiteInfo | None = None  # set when its element has ended
+        self.open: dict[str, str] | None = None  # the current page
         self.depth = 0
         self.root = ""
         self._site: dict[str, str] = {}
@@ -53,7 +53,7 @@ class ExportParser:
         self._attributes: dict[str, str] = {}
         self._text: list[str] = []
         self._characters = 0
-        self._fed = 0  # bytes, before those at hand
+        self._fed = 0  # bytes fed before the current call
         self._expat = expat.ParserCreate()
         self._expat.buffer_text = True
         self._expat.buffer_size = _BUFFER_BYTES
@@ -61,7 +61,7 @@ class ExportParser:
         self._expat.EndElementHandler = self._end
 
     def feed(self, data: bytes) -> tuple[str, str, bytes] | None:
-        """Parse bytes; at damage return reason, detail, and the bytes from there on."""
+        """Parse bytes; at damage return the reason, the detail, and the bytes from there on."""
         try:
             self._expat.Parse(data, False)
         except _Broken as error:
@@ -73,7 +73,7 @@ class ExportParser:
         )  # where a tag begins that has not ended
         self._fed += len(data)
         if self._fed - self._expat.CurrentByteIndex > MAX_TAG_BYTES:
-            # Not from its beginning on, where it would be found again.
+            # The bytes returned begin after the start of the tag, or it would be found again.
             return "too_large", f"a tag of more than {MAX_TAG_BYTES} bytes", data[tag + 1 :]
         return None
 

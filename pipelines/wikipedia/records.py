@@ -1,8 +1,8 @@
-"""MediaWiki's export XML, versions 0.3 to 0.11, as pages (docs/rules/sources.md 2.1).
+"""Read MediaWiki's export XML, versions 0.3 to 0.11, as pages (docs/rules/sources.md 2.1).
 
-A dump is read as a stream: expat tells where elements begin and end, and only the last revision of
-the page at hand is kept. Tags are known by their local names. What is damaged costs the page it is
-in, and reading goes on at the next ``<page>``, a mark that no text holds, since ``<`` is escaped.
+A dump is read as a stream: expat reports where elements begin and end, and only the last revision
+of the current page is kept. Tags are matched by their local names. Damage loses the page it is in,
+and reading continues at the next ``<page>``, which no text contains, since texts escape ``<``.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pipelines.wikipedia.export import MAX_DIGITS, ExportParser, SiteInfo, is_in
 
 _PAGE = b"<page>"
 _ROOT = b"<mediawiki>"
-# Control characters that XML forbids. MediaWiki removes them; some tools that cut dumps do not.
+# XML forbids these control characters. MediaWiki removes them; some tools that cut dumps do not.
 _FORBIDDEN = bytes(set(range(32)) - {9, 10, 13})
 
 
@@ -24,27 +24,27 @@ _FORBIDDEN = bytes(set(range(32)) - {9, 10, 13})
 class Page:
     """One page with its last revision."""
 
-    row: int  # number in its range, from 0, counting bad ones
+    row: int  # number in its range, from 0, with bad pages included
     page_id: int
     title: str
     namespace: int
-    redirect: str | None  # title of the target, "" where it is not named
+    redirect: str | None  # title of the target, "" if the dump does not name it
     revision_id: int
     timestamp: str | None  # ISO-8601, UTC
     model: str
-    text: str | None  # None where there is none, or it was deleted
+    text: str | None  # None if there is no text, or it was deleted
 
 
 @dataclass(slots=True)
 class RawPage:
-    """The text of the elements of one page and of its last revision, not yet converted."""
+    """The texts of the elements of one page and of its last revision, not yet converted."""
 
-    row: int  # number in its range, from 0, counting bad ones
+    row: int  # number in its range, from 0, with bad pages included
     fields: dict[str, str]  # by element: title, ns, id, redirect, revision.id, revision.text ...
 
 
 def read_siteinfo(stream: BinaryIO, name: str) -> SiteInfo:
-    """Return what the head of a dump says of its wiki.
+    """Return the facts about the wiki that the head of a dump states.
 
     Raises:
         UnreadableFile: the file is not a MediaWiki export, or its beginning is damaged.
@@ -79,16 +79,16 @@ def read_pages(
     """Yield the pages of a dump, or of a range of its streams.
 
     Args:
-        stream: seekable, over the file as it lies there: bzip2, gzip, or plain.
-        name: of the file, for messages.
-        site: its namespaces, for exports before 0.6, whose pages do not name theirs.
-        start: of the range: 0, or where a stream starts that begins with a page.
-        end: of the range: where another such stream starts; None for all that follows.
+        stream: the file as it is stored (bzip2, gzip, or plain), seekable.
+        name: name of the file, for messages.
+        site: the namespaces of the wiki, for exports before 0.6, whose pages do not state theirs.
+        start: start of the range: 0, or the offset of a stream that begins with a page.
+        end: end of the range: the offset of another such stream, or None for the end of the file.
 
     Yields:
-        pages, and ``BadRow`` in place of what could not be read: ``bad_xml``, ``missing_field``,
-        ``bad_number`` and ``too_large`` (a page), ``damaged_stream`` (the pages of a stream),
-        ``truncated_file`` (all that follows).
+        pages, and a ``BadRow`` for what could not be read: ``bad_xml``, ``missing_field``,
+        ``bad_number`` and ``too_large`` for a page, ``damaged_stream`` for the pages of a stream,
+        ``truncated_file`` for all pages that would follow.
 
     Raises:
         UnreadableFile: the file is not compressed XML at all.
@@ -123,7 +123,7 @@ def frame_pages(
 
 
 class _Scanner:
-    """Pages from bytes, from one ``<page>`` to the next where something is damaged."""
+    """A scanner that cuts bytes into pages; after damage it goes on at the next ``<page>``."""
 
     def __init__(self, *, within: bool) -> None:
         self._row = 0
@@ -157,24 +157,24 @@ class _Scanner:
             yield self.lose(reason, problem)
 
     def lose(self, reason: str, detail: str) -> BadRow:
-        """Give up the page at hand, and say why."""
+        """Drop the current page, and return a bad row that says why."""
         title = (self._parser.open or {}).get("title", "") if self._parser else ""
         self._parser, self._tail = None, b""
         self._row += 1
         return BadRow(self._row - 1, reason, clip(f"{detail}: {title}" if title else detail))
 
     def ending(self, *, within: bool) -> str:
-        """Return what is missing when the bytes have ended; nothing may be, or it is told."""
+        """Return what is missing at the end of the bytes, or "" if nothing is or it is reported."""
         if self._parser is None or (within and self._parser.open is None) or self._parser.closed:
             return ""
         return "ends inside a page" if self._parser.open is not None else "has no </mediawiki>"
 
 
 def wiki_page(record: RawPage, *, site: SiteInfo | None = None) -> Page | BadRow:
-    """Make a page of a record that ``frame_pages`` yields, or say why there is none.
+    """Turn a record of ``frame_pages`` into a page, or into a bad row that says why it is none.
 
     Args:
-        record: of the dump.
+        record: a record of the dump.
         site: see ``read_pages``.
     """
     row, fields = record.row, record.fields
@@ -202,7 +202,7 @@ def wiki_page(record: RawPage, *, site: SiteInfo | None = None) -> Page | BadRow
 
 
 def _namespace_of(title: str, site: SiteInfo | None) -> int:
-    """Return the namespace that a title's prefix names, 0 where it names none."""
+    """Return the namespace that a title's prefix names, or 0 if it names none."""
     prefix, colon, _ = title.partition(":")
     if not colon or site is None:
         return 0
@@ -227,7 +227,10 @@ def _whole_characters(data: bytes) -> int:
 
 
 def _repaired(data: bytes) -> bytes:
-    """Return bytes that expat takes: one bad byte must not cost a page (0.2, rule 6)."""
+    """Return bytes that expat accepts, so that one bad byte does not lose a page.
+
+    This is docs/rules/sources.md 0.2, rule 6.
+    """
     data = data.translate(None, _FORBIDDEN)
     try:
         data.decode()

@@ -1,4 +1,4 @@
-"""The web pages that Wikipedia cites, from its dumps (docs/rules/web.md 8.3)."""
+"""Collect the addresses of web pages that Wikipedia's dumps cite (docs/rules/web.md 8.3)."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,16 +12,16 @@ from pipelines.wikipedia.records import read_pages
 
 
 def read_reference_urls(paths: Iterable[str]) -> Iterator[str]:
-    """Yield the addresses that articles give as references, as they stand in them.
+    """Yield the addresses that articles cite as references, unchanged.
 
-    An address comes once a page, and may come again with another. Pages that cannot be read are
-    passed over: the run of the source counts them.
+    An address comes once per page, and several pages may give the same one. Pages that cannot be
+    read are skipped: the run of the source counts them.
 
     Args:
-        paths: dumps, local or not; what lies beside them (indexes, checksums) is passed over.
+        paths: dumps, local or remote; other files beside them (indexes, checksums) are ignored.
 
     Raises:
-        RunError: there is no dump among them, or one is not compressed XML at all.
+        RunError: there is no dump among the paths, or one is not compressed XML at all.
     """
     dumps = [path for path in paths if is_dump(storage.basename(path))]
     if not dumps:

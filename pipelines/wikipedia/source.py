@@ -3,12 +3,13 @@
 The inputs are dumps, ``pages-articles`` or ``pages-meta-history`` (docs/rules/sources.md 2). A
 record is a page:
 
-1. articles stay: no other namespace, no redirect, no other model than wikitext, no empty page;
-2. wikitext becomes text: markup goes, what templates say in running text stays;
-3. what is too short without its title goes.
+1. articles are kept; pages of other namespaces, redirects, other models than wikitext and empty
+   pages are dropped;
+2. wikitext becomes text: markup is removed, and values that templates show in running text stay;
+3. pages that are too short without their title are dropped.
 
-A wiki's own dump holds each page once. Where the names of the inputs do not vouch for that, pages
-that occur twice meet by their ids, and the newest revision stays.
+A wiki's own dump holds each page once. If the names of the inputs do not guarantee that, the pages
+with the same id are compared, and the newest revision is kept.
 """
 
 import hashlib
@@ -44,16 +45,16 @@ from pipelines.wikipedia.export import SiteInfo
 from pipelines.wikipedia.records import Page, RawPage, frame_pages, wiki_page
 from pipelines.wikipedia.text import Wiki, render, site_of
 
-# Facts of a page that only its selection needs; all pages that are kept have the same.
-_LARGEST = 10**20 - 1  # beyond any revision's id
+_LARGEST = 10**20 - 1  # larger than any revision id
+# Only the selection needs these facts of a page; they are the same for all pages that are kept.
 _SELECTION = ("namespace", "model", "redirect")
-_CC_BY_SA_4 = "2023-06-07"  # from when on Wikipedia's text is under version 4.0, till then 3.0
-_TITLE_SAFE = ";@$!*(),/~:"  # what MediaWiki leaves in an address as it is
+_CC_BY_SA_4 = "2023-06-07"  # Wikipedia's text is under version 4.0 from then on, before it 3.0
+_TITLE_SAFE = ";@$!*(),/~:"  # characters that MediaWiki does not escape in an address
 
 
 @dataclass(frozen=True)
 class WikipediaConfig:
-    """Settings of the source, as flags and as keys of a recipe."""
+    """The settings of the source, given as flags or as keys of a recipe."""
 
     input: tuple[str, ...] = setting(
         help="dumps: files or globs (WIKI-DATE-pages-articles[-multistream].xml.bz2, .gz, .xml)"
@@ -81,7 +82,7 @@ class WikipediaConfig:
 
     @property
     def options(self) -> Options:
-        """What the filter is told of it; the title comes when the length is known to do."""
+        """The options of the filter; a later stage adds the title, after the length check."""
         return Options(
             math=self.math, include_title=False, drop_sections=frozenset(self.drop_sections)
         )
@@ -89,7 +90,7 @@ class WikipediaConfig:
 
 @dataclass(frozen=True)
 class ToText:
-    """Turn wikitext into text; count the paths that pages took, and the templates dropped."""
+    """Turn wikitext into text; count the pages per way of parsing, and the dropped templates."""
 
     name: str
     wiki: Wiki
@@ -99,7 +100,7 @@ class ToText:
     tables: dict[str, Counter[str]] = field(default_factory=dict)
 
     def __call__(self, document: Document) -> Verdict:
-        """Rewrite the text; every document stays."""
+        """Rewrite the text; every document is kept."""
         meta = document.meta
         rendered, failure = render(
             document.text, meta["title"], self.wiki, self.options, seconds=self.seconds
@@ -118,14 +119,14 @@ class ToText:
 
 
 def unit_stages(config: WikipediaConfig, extra: str, unit: Unit, _: Verdicts) -> Sequence[Stage]:
-    """Return the stages of a unit, in the language of its wiki."""
+    """Return the stages of a unit, for the language of its wiki."""
     namespaces = tuple((int(key), name) for key, name in unit.extra["namespaces"].items())
     wiki = Wiki(unit.extra["lang"], namespaces, extra)
     return stages(config, wiki)
 
 
 def stages(config: WikipediaConfig, wiki: Wiki) -> list[Stage]:
-    """Return the stages for the pages of one Wikipedia (2.2)."""
+    """Return the stages for the pages of one Wikipedia (docs/rules/sources.md 2.2)."""
     site = site_of(wiki)
     lists = Keep("wikipedia.disambiguation", pages.check_disambiguation, ("meta.disambiguation",))
     return [
@@ -150,7 +151,7 @@ def stages(config: WikipediaConfig, wiki: Wiki) -> list[Stage]:
 
 
 def page_url(lang: str, title: str) -> str:
-    """Return the address of a page (2.8).
+    """Return the address of a page (docs/rules/sources.md 2.8).
 
     >>> page_url("de", "Straße 1 (Film)")
     'https://de.wikipedia.org/wiki/Stra%C3%9Fe_1_(Film)'
@@ -160,7 +161,7 @@ def page_url(lang: str, title: str) -> str:
 
 
 def license_of(dump_date: str, timestamp: str | None) -> str:
-    """Return the licence of a page, by the dump's date (YYYYMMDD), else by the page's.
+    """Return the licence of a page, by the dump's date (YYYYMMDD), else by the page's timestamp.
 
     >>> license_of("20220801", None), license_of("", "2024-01-01T00:00:00Z")
     ('CC-BY-SA-3.0', 'CC-BY-SA-4.0')
@@ -170,7 +171,7 @@ def license_of(dump_date: str, timestamp: str | None) -> str:
 
 
 def document_of(unit: Unit, page: Page) -> Document:
-    """Return the document of a page (2.8), its text still wikitext."""
+    """Return the document of a page; its text is still wikitext (docs/rules/sources.md 2.8)."""
     lang, date = unit.extra["lang"], unit.extra["date"]
     return Document(
         id=f"wikipedia:{lang}:{page.page_id}",
@@ -197,14 +198,14 @@ def document_of(unit: Unit, page: Page) -> Document:
 
 
 def records(_unit: Unit, part: Part, _notes: Notes) -> Iterator[RawPage | BadRow]:
-    """Yield the pages of a part, their elements not yet looked at."""
+    """Yield the pages of a part; their elements are not yet converted."""
     with storage.open_input(part.path) as stream:
         name = storage.basename(part.path)
         yield from frame_pages(stream, name, start=part.start, end=part.end)
 
 
 def converter(unit: Unit, _verdicts: Verdicts, _notes: Notes) -> Converter:
-    """Return the function that makes a document of a page of this unit."""
+    """Return the function that turns a page of this unit into a document."""
     names = unit.extra["namespaces"].items()
     site = SiteInfo(namespaces={int(key): name for key, name in names})
 
@@ -216,7 +217,7 @@ def converter(unit: Unit, _verdicts: Verdicts, _notes: Notes) -> Converter:
 
 
 def page_claim(document: Document) -> dict[str, Any]:
-    """Return the claim of a page on being the one of its id: the newest revision wins."""
+    """Return the claim of a page on its id: among equal ids the newest revision wins."""
     return {
         "claim_key": digest_key(document.id),
         "claim_rank": b"%020d" % (_LARGEST - document.meta["revision_id"]),
@@ -230,10 +231,10 @@ def revision_of(rank: bytes) -> str:
 
 
 def read_templates(path: str) -> str:
-    """Return the user's JSON, checked.
+    """Return the user's JSON after its form is checked.
 
     Raises:
-        RunError: it is not there, not JSON, or not in the form of ``filters/wikipedia/data``.
+        RunError: the file is absent, not JSON, or not in the form of ``filters/wikipedia/data``.
     """
     if not path:
         return ""
@@ -250,7 +251,7 @@ def find(config: WikipediaConfig) -> Inputs:
     """Find the dumps and cut them into units.
 
     Raises:
-        StorageError: an input is not there.
+        StorageError: an input does not exist.
         RunError: the inputs hold the same pages, or are unfinished, or a setting is wrong.
     """
     for name in ("unit_megabytes", "parser_seconds"):
@@ -268,7 +269,7 @@ def find(config: WikipediaConfig) -> Inputs:
 
 
 def phases(config: WikipediaConfig, units: Sequence[Unit]) -> list[Phase]:
-    """Return what is done with the pages of the dumps, in order."""
+    """Return the phases that the pages of the dumps pass through, in order."""
     stages_of = partial(unit_stages, config, read_templates(config.templates))
     if are_distinct(units):
         return [Write("write", records, converter, stages_of)]

@@ -1,12 +1,12 @@
-"""Rules for a wiki's inline templates, by its own definitions of them (docs/templates.md).
+"""Derive rules for a wiki's inline templates from its own definitions (docs/templates.md).
 
 ``python -m pipelines templates --input DUMP … --out rules.json`` reads the template namespace of
-dumps and writes what ``wikipedia --templates rules.json`` takes. Templates that the package has a
-rule for, by one of their names, keep it under all of them; for the others, a definition that is
-only wikitext becomes a rule. ``rules.tsv`` beside it says what became of every template that the
-articles use, and how often they do.
+dumps and writes the file that ``wikipedia --templates rules.json`` reads. If the package has a rule
+for one name of a template, that rule applies to all of its names; for the other templates, a
+definition that is only wikitext becomes a rule. ``rules.tsv`` beside it lists every template that
+the articles use, how often they use it, and whether it has a rule or why not.
 
-A dump is read once, as a stream. Kept are the rules, the names, and the counts of uses.
+A dump is read once, as a stream. Only the rules, the names, and the counts of uses are kept.
 """
 
 import json
@@ -31,16 +31,16 @@ from pipelines.wikipedia.dumps import find_units
 from pipelines.wikipedia.export import SiteInfo
 from pipelines.wikipedia.records import Page, read_pages
 
-_WHOLE = 1 << 62  # bytes of a unit: dumps are not cut here
+_WHOLE = 1 << 62  # bytes per unit, so large that no dump is cut
 _USE = re.compile(r"\{\{([^{}|\[\]<>]{1,200})")
 _TARGET = re.compile(r"\[\[([^\[\]|#]+)")
-_NAMES = 1 << 16  # spellings of names that are remembered normalised
+_NAMES = 1 << 16  # spellings of names whose normalised forms are cached
 RULE, BUNDLED, UNKNOWN = "rule", "has a rule already", "not in the dump"
 
 
 @dataclass(frozen=True)
 class TemplatesConfig:
-    """Settings of the command, as flags."""
+    """The settings of the command, given as flags."""
 
     input: tuple[str, ...] = setting(
         help="dumps with their templates: WIKI-DATE-pages-articles[-multistream].xml.bz2, .gz, .xml"
@@ -50,7 +50,7 @@ class TemplatesConfig:
 
 @dataclass(slots=True)
 class WikiTemplates:
-    """The templates of one wiki: what its pages say, and how often its articles use them."""
+    """The templates of one wiki: their definitions, and how often its articles use them."""
 
     site: Site
     namespaces: Mapping[int, str]
@@ -61,7 +61,7 @@ class WikiTemplates:
     bad_pages: int = 0
 
     def add(self, page: Page) -> None:
-        """Take what matters of a page: an article's uses, a template's definition."""
+        """Add the templates that an article uses, or the definition of a template."""
         if page.namespace == TEMPLATE:
             self._define(page)
         elif page.namespace == ARTICLES and page.text and page.redirect is None:
@@ -83,7 +83,7 @@ class WikiTemplates:
 
 @lru_cache(None)
 def _shared(refused: Refused) -> Refused:
-    """Return one object per reason, since most templates have one of a few."""
+    """Return one shared object per reason, since few reasons cover most templates."""
     return refused
 
 
@@ -94,17 +94,17 @@ def _normaliser(template_names: frozenset[str]) -> Callable[[str], str]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What became of a template, with all its names."""
+    """The outcome for a template, with all its names."""
 
     name: str
     uses: int
     outcome: str
     rule: str = ""
-    names: tuple[str, ...] = ()  # that the rule is for
+    names: tuple[str, ...] = ()  # the names that the rule applies to
 
 
 def judge(wiki: WikiTemplates, min_uses: int) -> list[Row]:
-    """Decide what becomes of each template that articles use, the most used first."""
+    """Return the outcome for each template that articles use, the most used first."""
     judged = _Judge(wiki)
     uses: Counter[str] = Counter()
     for name, count in wiki.uses.items():
@@ -118,7 +118,7 @@ def judge(wiki: WikiTemplates, min_uses: int) -> list[Row]:
 
 
 class _Judge:
-    """The templates of a wiki, with all their names, and which of them others need."""
+    """The resolved templates of a wiki, with all their names and the names that others call."""
 
     def __init__(self, wiki: WikiTemplates) -> None:
         self._wiki = wiki
@@ -129,7 +129,7 @@ class _Judge:
             self._aliases[follow(name, wiki.redirects)].append(name)
 
     def with_callees(self, wanted: list[str]) -> list[str]:
-        """Return the names, and those of the templates that their definitions call."""
+        """Return the names, and the names of all templates that their definitions call."""
         names, seen = list(wanted), set(wanted)
         for name in names:
             outcome = self._outcomes.get(name)
@@ -142,7 +142,7 @@ class _Judge:
         return names
 
     def row(self, name: str, uses: int, refused: Refused | None = None) -> Row:
-        """Return what becomes of a template: what its own names or its definition make of it."""
+        """Return the outcome for a template, by its names or by its definition."""
         site = self._wiki.site
         names = [name, *self._aliases[name]]
         outcome = refused or self._outcomes.get(name, Refused(UNKNOWN))
@@ -153,7 +153,7 @@ class _Judge:
         )
         if known := next((other for other in names if other in site.templates), ""):
             return Row(name, uses, BUNDLED, SAME + known, used)
-        if site.rule(name) is not None:  # by a prefix, which an alias need not have
+        if site.rule(name) is not None:  # known by a prefix, which an alias need not have
             return Row(name, uses, BUNDLED)
         if isinstance(outcome, Definition):
             return Row(name, uses, RULE, outcome.rule, used)
@@ -161,7 +161,7 @@ class _Judge:
 
 
 def _is_word(name: str, site: Site) -> bool:
-    """Tell a parser function or a magic word from the name of a template."""
+    """Tell whether a name is a parser function or a magic word, not a template."""
     word, colon, _ = name.partition(":")
     known = " ".join(word.casefold().split()) in site.magic_words
     return not name or name.startswith("#") or (known and (bool(colon) or word.isupper()))
@@ -172,12 +172,12 @@ def make_rules(config: TemplatesConfig, out: str, say: Callable[[str], None]) ->
 
     Args:
         config: the dumps, and the least number of uses.
-        out: where the rules go: a name that ends in ``.json``.
-        say: takes lines about what was found.
+        out: the path of the rules; it must end in ``.json``.
+        say: the function that receives the summary of each wiki.
 
     Raises:
         RunError: a setting is wrong, or a dump cannot be read.
-        StorageError: an input is not there.
+        StorageError: an input does not exist.
     """
     if not out.endswith(".json"):
         raise RunError(f"--out {out}: give a name that ends in .json")
@@ -225,7 +225,7 @@ def _read(unit: Unit, wikis: dict[str, WikiTemplates]) -> None:
 
 
 def _summary(lang: str, wiki: WikiTemplates, rows: list[Row]) -> str:
-    """Say in a few lines what became of the templates of a wiki, by their uses."""
+    """Return a few lines that sum up the outcomes for a wiki's templates, weighted by uses."""
     total = sum(row.uses for row in rows)
     by_outcome: Counter[str] = Counter()
     for row in rows:

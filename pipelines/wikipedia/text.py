@@ -1,8 +1,8 @@
-"""A page's wikitext to text, its parser in a process of its own (docs/rules/sources.md 2.7).
+"""Turn a page's wikitext into text, with the parser in a child process (docs/rules/sources.md 2.7).
 
-Most pages are read by a scanner of ours, whose time the budget of a document limits. The others go
-to ``mwparserfromhell``, which holds the interpreter lock for as long as it likes: a child process
-parses them, and what it cannot do in its time is left to the scanner alone, and counted.
+Our own scanner reads most pages, and the time budget of a document limits it. The other pages go to
+``mwparserfromhell``, which holds the interpreter lock without a limit. So a child process parses
+them; the scanner alone reads the pages that the child cannot parse in time, and they are counted.
 """
 
 import json
@@ -17,7 +17,7 @@ from pipelines.engine.child import ChildFailed, shared_child
 
 @dataclass(frozen=True, slots=True)
 class Wiki:
-    """What :func:`site_of` makes a site of; small and hashable, to cross a pipe with every page."""
+    """The arguments of :func:`site_of`; small and hashable, as a pipe carries them per page."""
 
     lang: str
     namespaces: tuple[tuple[int, str], ...] = ()  # key and local name, from the dump
@@ -26,7 +26,7 @@ class Wiki:
 
 @lru_cache(64)
 def site_of(wiki: Wiki) -> Site:
-    """Return the names that a wiki gives things.
+    """Return the names of a wiki's namespaces, templates and words.
 
     Raises:
         ValueError: the language is unknown, or the user's JSON is wrong.
@@ -36,7 +36,7 @@ def site_of(wiki: Wiki) -> Site:
 
 
 class _ParserWanted(BaseException):
-    """The scanner wants the parser; not an ``Exception``, so that the filter passes it on."""
+    """The scanner needs the parser; not an ``Exception``, so that the filter passes it on."""
 
 
 def _ask(*_: Any) -> NoReturn:
@@ -48,21 +48,21 @@ def _refuse(*_: Any) -> NoReturn:
 
 
 def render_here(wikitext: str, title: str, wiki: Wiki, options: Options) -> Rendered:
-    """Return the text of a page, with the parser where it is wanted: what the child does."""
+    """Return the text of a page in the child process, with the parser if it is needed."""
     return to_text(wikitext, site_of(wiki), title=title, options=options)
 
 
 def render(
     wikitext: str, title: str, wiki: Wiki, options: Options, *, seconds: float
 ) -> tuple[Rendered, str]:
-    """Return the text of a page, and why the parser failed where it did.
+    """Return the text of a page, and why the parser failed, "" if it did not.
 
     Args:
         wikitext: source of the page.
-        title: of the page.
-        wiki: which Wikipedia it is of.
-        options: what the text holds.
-        seconds: of CPU time for the parser.
+        title: title of the page.
+        wiki: the Wikipedia of the page.
+        options: what the text includes.
+        seconds: CPU seconds for the parser.
     """
     try:
         return to_text(wikitext, site_of(wiki), title=title, options=options, parse=_ask), ""
