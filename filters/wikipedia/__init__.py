@@ -1,1 +1,1 @@
-"""The rules of Wikipedia: which pages stay, and how wikitext becomes text."""
+"""The filters of Wikipedia decide which pages are kept and turn their wikitext into text."""

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001, RUF002  (minus and multiplication signs)
-"""Templates for amounts: of money, in powers of ten, in groups of digits."""
+"""Render templates for amounts of money, powers of ten and groups of digits."""
 
 import re
 from typing import Final
@@ -13,13 +13,13 @@ _EXPONENT: Final = re.compile(r"[+\-−]?\d+")
 
 
 def render_exponent(given: Arguments, _: Site) -> str:
-    """Return the power of ten that stands behind a number: `4.6{{e|9}}` is 4.6×10⁹."""
+    """Return the power of ten that follows a number: `4.6{{e|9}}` is 4.6×10⁹."""
     power = given.get("1", "e")
     return f"{GLUE}×10{_raised(power)}" if power else ""
 
 
 def render_raised(given: Arguments, _: Site) -> str:
-    """Return an exponent: `10{{esp|9}}` is 10⁹; letters, as of ordinals, stay as they are."""
+    """Return an exponent: `10{{esp|9}}` is 10⁹; letters, as in ordinals, stay unchanged."""
     power = given.get("1")
     return _raised(power) if _EXPONENT.fullmatch(power) else power
 
@@ -45,5 +45,5 @@ def render_currency(given: Arguments, site: Site) -> str:
 
 
 def _raised(power: str) -> str:
-    """Raise an exponent of digits; "n" and the like stay behind a caret."""
+    """Write an exponent of digits as superscripts; put a caret before others, such as "n"."""
     return power.translate(_SUPERSCRIPTS) if _EXPONENT.fullmatch(power) else f"^{power}"

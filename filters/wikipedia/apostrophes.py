@@ -1,13 +1,13 @@
-"""Marks of bold and italics, paired as MediaWiki pairs them.
+"""Pair the marks of bold and italics as MediaWiki pairs them, and remove them.
 
-Two apostrophes are italics, three are bold, five are both; the pairs are looked for line by line,
-since a mark ends with its line. Runs of another length, and marks without a partner, are read by
-the rules of MediaWiki's parser (``doQuotes`` in ``includes/parser/Parser.php``): of four, the first
-is an apostrophe; of more than five, the last five are the mark; and where both kinds are odd, one
-mark of bold is an apostrophe before italics, as in ``l'''arbre''``.
+Two apostrophes are italics, three are bold, five are both. The pairs are searched line by line,
+since emphasis ends with its line. Runs of another length, and marks without a partner, follow the
+rules of MediaWiki's parser (``doQuotes`` in ``includes/parser/Parser.php``): the first of four is
+an apostrophe; the last five of more than five are the mark; and if the numbers of both kinds are
+odd, one mark of bold is an apostrophe before italics, as in ``l'''arbre''``.
 
-A tag, a link or a template that stands between two runs parts them. When it is gone they would
-meet, so it leaves a ``JOINT`` there.
+A tag, a link or a template between two runs separates them. Without it the runs would become one,
+so it leaves a ``JOINT`` in its place.
 """
 
 import re
@@ -16,15 +16,15 @@ from typing import Final
 from filters.wikipedia.markers import APOSTROPHE, EMPTY, JOINT
 
 _RUN: Final = re.compile("''++")
-# What starts a line and would be read as its mark, were the apostrophes before it not there.
+# Characters that would be read as a mark at the start of a line without the apostrophes before.
 _LINE_MARKS: Final = frozenset(" \t*#:;=|{!-")
 
 
 def pair_apostrophes(text: str) -> str:
-    """Remove the marks of emphasis from each line, and the joints of the whole text.
+    """Remove the marks of emphasis from each line, and the joints from the whole text.
 
-    A mark before what would be read as the mark of a list or heading leaves an ``EMPTY``, and so
-    does a line of marks alone, which is no empty line.
+    A mark leaves an ``EMPTY`` if the text after it would be read as the mark of a list or heading.
+    A line that holds only marks leaves one too, since it is not an empty line.
     """
     if "''" in text:
         pieces: list[str] = []
@@ -51,7 +51,7 @@ def strip_apostrophes(line: str) -> str:
     >>> strip_apostrophes("l'''arbre'' et '''l'eau'''").replace(APOSTROPHE, "'")
     "l'arbre et l'eau"
     """
-    if "''''" not in line:  # the usual line, whose runs are of two or three
+    if "''''" not in line:  # most lines have only runs of two or three
         bold = line.count("'''")
         italic = line.count("''") - bold
         if bold % 2 and italic % 2:
@@ -64,7 +64,7 @@ def strip_apostrophes(line: str) -> str:
 
 
 def _literal(match: re.Match[str]) -> str:
-    """Return what is text of a run: the first of four, all but the last five of a longer one."""
+    """Return the text in a run: the first of four, or all but the last five of a longer run."""
     return APOSTROPHE * _literal_count(len(match[0]))
 
 
@@ -73,11 +73,10 @@ def _literal_count(run: int) -> int:
 
 
 def _unpaired(line: str) -> str:
-    """Remove the marks where one mark of bold is an apostrophe and the start of italics.
+    """Remove the marks of a line in which one mark of bold is an apostrophe before italics.
 
-    It is the first one that follows a word of one letter, else the first that follows a longer
-    word, else the first that follows a blank. A letter is a byte to MediaWiki: the word of one
-    letter is ASCII.
+    That mark is the first one after a word of one letter, else the first after a longer word, else
+    the first after a blank. MediaWiki counts bytes as letters, so a word of one letter is ASCII.
     """
     pieces = _RUN.split(line)
     runs = _RUN.findall(line)

@@ -1,15 +1,15 @@
 # ruff: noqa: RUF001, RUF002  (the template writes an en dash, and writers type apostrophes)
-"""The first sentence of an Italian biography, which `{{Bio}}` writes.
+"""Render the first sentence of an Italian biography, which `{{Bio}}` writes.
 
-Nearly every biography of the Italian Wikipedia starts with this template and goes on behind it:
-without its sentence the page says what a person is known for, and not who it is. Its arguments are
-the parts of one sentence with an order and a grammar of their own, which no pattern of
-`filters.wikipedia.rules` can say; hence a module for one template (docs/rules/sources.md 2.4).
+Nearly every biography of the Italian Wikipedia starts with this template and continues after it:
+without its sentence the page says what a person is known for, but not who the person is. Its
+arguments are the parts of one sentence with an order and a grammar of their own, which no pattern
+of `filters.wikipedia.rules` can express, so it has its own module (docs/rules/sources.md 2.4).
 
     Nome Cognome (LuogoNascita, GiornoMeseNascita AnnoNascita – LuogoMorte, GiornoMeseMorte
     AnnoMorte) è stato un Attività, Attività2 e Attività3 Nazionalità PostNazionalità.
 
-What is not given is left out. The arguments that only file the page (Epoca, Categorie,
+Parts that are not given are left out. Arguments that only categorise the page (Epoca, Categorie,
 ForzaOrdinamento), link it (LuogoNascitaLink) or illustrate it (Immagine, Didascalia) show nothing.
 """
 
@@ -20,19 +20,20 @@ from filters.wikipedia.rules import Arguments
 
 _BLANKS: Final = re.compile(r"(?:[\s\u00a0]|&nbsp;|&#32;|&#160;)++")
 _CLOSING: Final = frozenset(".,;:)!?'’")  # no blank before these
-_ENDS: Final = (".", "!", "?", "…")  # of a sentence that has its full stop
-_UNKNOWN: Final = "..."  # for a date of birth or death that nobody knows
-_AND: Final = frozenset({"e", "ed", "&"})  # what a second template on the page goes on from
+_ENDS: Final = (".", "!", "?", "…")  # of a sentence that already has its full stop
+_UNKNOWN: Final = "..."  # in place of an unknown date of birth or death
+_AND: Final = frozenset({"e", "ed", "&"})  # a second template on the page continues with these
 _VOWELS: Final = frozenset("aeiouàèéìòù")
-# Masculine nouns that take "uno": s and a consonant, z, x, y, gn, pn, ps, i and a vowel.
+# Masculine nouns with these beginnings take "uno": s and a consonant, z, x, y, gn, pn, ps, i and a
+# vowel.
 _UNO: Final = re.compile(r"s[^aeiouàèéìòù\W]|[zxy]|gn|pn|ps|i[aeou]", re.IGNORECASE)
 _WORD: Final = re.compile(r"\w")
 
 
 def render_biography(given: Arguments) -> str:
-    """Return the sentence that the template shows; "" without a name.
+    """Return the sentence that the template shows, or "" without a name.
 
-    A person is dead whose day, year or place of death is given; "?" is a year that nobody knows.
+    A person is dead if the day, year or place of death is given; "?" is an unknown year.
 
     >>> arguments = [("Nome", "Ada"), ("Cognome", "Rossi"), ("Sesso", "F"), ("AnnoNascita", "1900"),
     ...     ("AnnoMorte", "1990"), ("Attività", "attrice"), ("Nazionalità", "italiana")]
@@ -56,7 +57,7 @@ def render_biography(given: Arguments) -> str:
 
 
 def _dates(given: Arguments) -> str:
-    """Return what the parentheses hold: the name in another language, birth and death."""
+    """Return the content of the parentheses: the name in another language, birth and death."""
     birth = _event(given, "Nascita")
     death = _event(given, "Morte")
     life = f"{birth or _UNKNOWN} – {death}" if death else birth
@@ -72,7 +73,7 @@ def _event(given: Arguments, event: str) -> str:
 
 
 def _predicate(given: Arguments) -> str:
-    """Return what the person is or was: verb, article, activities and nationality."""
+    """Return the predicate of the sentence: verb, article, activities and nationality."""
     activities = _activities(given)
     nation = given.get("Nazionalità")
     if naturalised := given.get("NazionalitàNaturalizzato"):
@@ -90,7 +91,7 @@ def _predicate(given: Arguments) -> str:
 
 
 def _activities(given: Arguments) -> str:
-    """Return the activities as a list: "a, b e c"; the others bring their own conjunction."""
+    """Return the activities as a list, "a, b e c"; further ones include their conjunction."""
     named = [given.get(name) for name in ("Attività", "Attività2", "Attività3")]
     named = [activity for activity in named if activity]
     others = given.get("AttivitàAltre")
@@ -104,8 +105,8 @@ def _activities(given: Arguments) -> str:
 
 
 def _article(noun: str, *, feminine: bool) -> str:
-    """Return the indefinite article with the blank behind it, if there is one."""
-    word = _WORD.search(noun)  # behind the marks of emphasis
+    """Return the indefinite article with the blank that follows it, if there is one."""
+    word = _WORD.search(noun)  # after the marks of emphasis
     noun = noun[word.start() :] if word else noun
     if feminine:
         return "un'" if noun[:1].lower() in _VOWELS else "una "
@@ -122,12 +123,12 @@ def _ending(given: Arguments) -> str:
 
 
 def _append(text: str, more: str) -> str:
-    """Add free text, which begins with a blank of its own, with none, or with a comma."""
+    """Append free text, which may begin with a blank, a comma, or neither."""
     if blanks := _BLANKS.match(more):
         more = more[blanks.end() :]
     if not text or not more:
         return text or more
-    # Emphasis begins with apostrophes; one alone is an elision's.
+    # Emphasis begins with several apostrophes; a single one is an elision.
     close = more[0] in _CLOSING and not more.startswith("''")
     return text + more if close else f"{text} {more}"
 

@@ -1,4 +1,4 @@
-"""The lines of a page as blocks: headings, items of lists, preformatted lines, paragraphs."""
+"""Split the lines of a page into headings, items of lists, preformatted lines and paragraphs."""
 
 import re
 from typing import Final
@@ -9,13 +9,13 @@ from filters.wikipedia.markers import (
     REMOVED,
 )
 
-_HEADING: Final = re.compile(r"(={2,6})([^=]++)\1(?!=)(.*)")  # with text behind it
+_HEADING: Final = re.compile(r"(={2,6})([^=]++)\1(?!=)(.*)")  # with the text after it
 _ABSOLUTE_VALUE: Final = re.compile(r"\|[^|\s][^|]*+\|(?!\|)")
 _LINE_MARKS: Final = re.compile(r"[ \t]*+[*#]++(?=[ \t])")
 _LIST_MARKS: Final = re.compile(r"[*#:;]++[ \t]*+(?:[*#:]++[ \t]++)*+")
 _BLANK_RUN: Final = re.compile(rf"[ \t]{EMPTY}*+[ \t][ \t{EMPTY}]*+|\t")
 _RULE: Final = re.compile("-{4,}+")
-# An address has colons of its own; a colon that ends it is none of them.
+# An address may contain colons; a colon at its end does not belong to it.
 _TERM_END: Final = re.compile(
     r"(?i:[a-z][a-z0-9+.-]{1,20}://|mailto:|news:|tel:)[^\s]*[^\s,;.:!?]|[ \t]*+:[ \t]*+"
 )
@@ -23,11 +23,12 @@ _PLACEHOLDER: Final = re.compile(r"[\s.,:;!?…·•_*–—-]*+")  # noqa: RUF0
 _BLANKS: Final = f" \t{REMOVED}"
 
 
-Block = tuple[int, str]  # a heading's level and text, or 0 and a line; an empty line parts blocks
+# A heading's level and text, or 0 and a line; an empty line separates blocks.
+Block = tuple[int, str]
 
 
 def blocks_of(text: str, drop_sections: frozenset[str]) -> list[Block]:
-    """Split the text into headings and lines, with one empty line where blocks part."""
+    """Split the text into headings and lines, with one empty line between blocks."""
     lines = _Lines()
     dropped_level = 0  # of the heading of a section to leave out
     for line in text.split("\n"):
@@ -40,7 +41,7 @@ def blocks_of(text: str, drop_sections: frozenset[str]) -> list[Block]:
                     lines.add_heading(level, title)
                     lines.add(rest)
         elif dropped_level or (first == "|" and not _ABSOLUTE_VALUE.match(line)):
-            continue  # "|": a row of a table whose start a template made
+            continue  # "|": a row of a table whose start was produced by a template
         elif first and first in "*#:;":
             lines.add_item(_item(line))
         elif line.startswith("=="):
@@ -55,7 +56,7 @@ def blocks_of(text: str, drop_sections: frozenset[str]) -> list[Block]:
 
 
 class _Lines:
-    """The lines of a page, as they come."""
+    """A collector of the lines of a page, in order."""
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
@@ -73,7 +74,7 @@ class _Lines:
 
     def add(self, line: str, *, preformatted: bool = False) -> None:
         line = line.rstrip(_BLANKS)
-        if line[:1] == EMPTY:  # what follows it starts no block of its own
+        if line[:1] == EMPTY:  # the text after it starts no block of its own
             line = line.lstrip(_BLANKS + EMPTY)
             if not line:
                 return
@@ -103,12 +104,12 @@ class _Lines:
 
 
 def _one_blank(line: str) -> str:
-    """Return the line with one blank where there are more, or a tab."""
+    """Return the line with one blank in place of several blanks or a tab."""
     return _BLANK_RUN.sub(" ", line) if "  " in line or "\t" in line or EMPTY in line else line
 
 
 def _heading(line: str) -> tuple[int, str, str] | None:
-    """Return the level and title of a heading, and what follows it; None if the line is none."""
+    """Return a heading's level and title and the text after it, or None for another line."""
     line = line.rstrip(_BLANKS)
     before = len(line) - len(line.lstrip("="))
     after = len(line) - len(line.rstrip("="))
@@ -125,7 +126,7 @@ def _heading(line: str) -> tuple[int, str, str] | None:
 
 
 def _item(line: str) -> str:
-    """Return an item of a list without its marks; a term and its definition part with a colon."""
+    """Return a list item without its marks; a colon separates a term from its definition."""
     marks = _LIST_MARKS.match(line)
     assert marks
     text = line[marks.end() :]
@@ -138,12 +139,12 @@ def _item(line: str) -> str:
 
 
 def without_empty_sections(blocks: list[Block]) -> list[Block]:
-    """Leave out headings of sections without text, and of those that hold only such sections.
+    """Remove the headings of sections that hold no text, or only sections without text.
 
-    Lines of dots and dashes, which hold the place of a text to come, are none.
+    Lines of dots and dashes are placeholders for missing text and do not count as text.
     """
     kept: list[Block] = []
-    content = False  # since the heading that comes next in the text
+    content = False  # whether there is text since the heading that comes next in the page
     next_level = 0  # of that heading
     section = 0  # where the lines of this section start in `kept`
     for level, line in reversed(blocks):

@@ -1,8 +1,8 @@
 # ruff: noqa: RUF001  (minus signs)
-"""Formulas of chemistry: ``{{chem|CO|3|2-}}`` and ``{{chem2|CO3(2-)}}`` are both CO₃²⁻.
+"""Render chemical formulas: ``{{chem|CO|3|2-}}`` and ``{{chem2|CO3(2-)}}`` are both CO₃²⁻.
 
-The arguments of the first template are elements and, between them, what is lowered; the second
-takes the formula as one types it (docs/rules/sources.md 2.3).
+The arguments of the first template are elements and, between them, the subscripts; the second
+takes the formula in the form that people type (docs/rules/sources.md 2.3).
 """
 
 import re
@@ -18,7 +18,7 @@ _TYPED_COUNT: Final = re.compile(r"(?<=[A-Za-z)\]])([0-9]+)")
 
 
 def chemical_formula(given: Arguments) -> str:
-    """Return a formula with its numbers lowered and its charges raised.
+    """Return a formula with its numbers as subscripts and its charges as superscripts.
 
     >>> chemical_formula(Arguments([(None, "Si"), (None, "4"), (None, "4-")]))
     'Si₄⁴⁻'
@@ -33,7 +33,7 @@ def chemical_formula(given: Arguments) -> str:
         if _CHARGE.fullmatch(part):
             out.append(raised(part) or part)
         elif _COUNT.fullmatch(part):
-            # What comes first is the mass of an isotope.
+            # A number at the start is the mass of an isotope.
             out.append((lowered(part) if out else raised(part)) or part)
         else:
             out.append(part)

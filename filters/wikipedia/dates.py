@@ -1,8 +1,8 @@
-"""Templates for dates: the month by its name, in the order of the language.
+"""Render templates for dates with the name of the month, in the order of the language.
 
-The data of a language has in its `words` the "months" as they stand in a date and "months alone"
-where those differ, "date" for the order, such as `{day}. {month} {year}`, and "first day" where the
-first of a month is written otherwise.
+The `words` of a language's data hold "months", the names of the months in a date; "months alone",
+if the names differ outside a date; "date", the order, such as `{day}. {month} {year}`; and "first
+day", if the first day of a month is written in another way.
 """
 
 import re
@@ -21,9 +21,9 @@ _MONTHS: Final = 12
 
 
 def render_date(given: Arguments, site: Site) -> str:
-    """Return day, month and year; what follows them is no part of the date.
+    """Return day, month and year; arguments after them are not part of the date.
 
-    Arguments that are no year, month and day in one of the usual orders stay in the order given.
+    Arguments that are not a year, month and day in a usual order stay in the order given.
     """
     values = given.positional
     weekday = bool(values and values[0]) and not _DIGIT.search(values[0]) and len(values) > 3
@@ -32,7 +32,7 @@ def render_date(given: Arguments, site: Site) -> str:
 
 
 def render_as_of(given: Arguments, site: Site) -> str:
-    """Return `{{as of|2019|8}}` as it reads, "As of August 2019"."""
+    """Return the text of `{{as of|2019|8}}`, "As of August 2019"."""
     if alternative := given.get("alt"):
         return alternative
     american = given.get("df").lower() == "us"
@@ -44,7 +44,7 @@ def render_as_of(given: Arguments, site: Site) -> str:
 def render_age(given: Arguments, site: Site) -> str:
     """Return the years between two dates, each given as year, month and day.
 
-    Of a single date the age depends on the day one reads: it stays a date.
+    The age since a single date depends on the day of reading, so a single date stays a date.
     """
     values = given.positional[:6]
     if len(values) == 6 and all(re.fullmatch(r"[0-9]{1,4}", value) for value in values):
@@ -54,7 +54,7 @@ def render_age(given: Arguments, site: Site) -> str:
 
 
 def _named(values: list[str], site: Site, *, american: bool) -> str:
-    """Return a date with the month by name; "" for what is no date by numbers."""
+    """Return a date with the name of the month, or "" if the values are not a numeric date."""
     if len(values) == 1 and (iso := _ISO.fullmatch(values[0])):
         values = [part or "" for part in iso.groups()]
     match [*values, "", "", ""][:3]:

@@ -1,8 +1,8 @@
-"""Tags of a template's definition: what shows is kept, what makes a box is refused.
+"""Strip the tags of a template's definition, and refuse definitions that make a box.
 
-Tags that only style a text go, with their attributes; those that make a difference to the layout
-stay without theirs, and go with the tags of the page. Elements that are not displayed go with their
-content, and so do those that speak to the reader about the article instead of in it.
+Tags that only style a text are removed with their attributes. Tags that affect the layout lose
+their attributes and stay; they are removed later with the tags of the page. Elements that are not
+displayed are removed with their content, and so are notes to the reader about the article.
 """
 
 import re
@@ -24,7 +24,7 @@ _INLINE: Final = frozenset(
         *("strike", "strong", "time", "tt", "u", "var", "wbr"),
     }
 )
-# They make a difference to the layout of a text, and stay, without their attributes.
+# These tags affect the layout of a text, so they stay without their attributes.
 _LAYOUT: Final = frozenset(
     {
         *("blockquote", "br", "center", "dd", "div", "dl", "dt", "hr", "li", "ol", "p", "sub"),
@@ -51,8 +51,8 @@ def strip_definition_tags(text: str) -> str:
     """Return a definition with only the tags that matter to the layout of its text.
 
     Raises:
-        DefinitionError: it makes a table, a box or a notice, holds what is not wikitext, or hides
-            something on a condition.
+        DefinitionError: the definition makes a table, a box or a notice, contains something that is
+            not wikitext, or hides something on a condition.
 
     >>> strip_definition_tags("<span style='x'>{{{1}}}</span><br /><ref>a</ref>")
     '{{{1}}}<br>'
@@ -94,7 +94,7 @@ def _strip(text: str) -> str:
 
 
 def _check(name: str, attributes: str) -> None:
-    """Refuse a tag that makes something else than running text."""
+    """Raise for a tag that makes something other than running text."""
     if name not in _INLINE and name not in _LAYOUT:
         raise DefinitionError("table" if name in _TABLES else f"tag <{name}>")
     if _BOX.search(attributes):
@@ -104,7 +104,7 @@ def _check(name: str, attributes: str) -> None:
 
 
 def _plain(match: re.Match[str]) -> str:
-    """Return the content of a `<nowiki>` that means the same without it."""
+    """Return the content of a `<nowiki>` that has the same meaning without the tag."""
     content: str = match[1] or ""
     if _MARKUP.search(content):
         raise DefinitionError("nowiki")

@@ -1,10 +1,10 @@
-"""The wikitext of a template's definition, parsed: text, parameters, conditions, links.
+"""Parse the wikitext of a template's definition into text, parameters, conditions and links.
 
-A rule of the data may be a definition (`filters.wikipedia.rules`), and a wiki's own templates are
-read as ones (`filters.wikipedia.reduction`). Runs of braces are matched as in MediaWiki's
+A rule of the data may be a definition (`filters.wikipedia.rules`), and the templates of a wiki are
+parsed as definitions (`filters.wikipedia.reduction`). Runs of braces are matched as in MediaWiki's
 preprocessor: a closing run takes three braces for a parameter or two for a call from the innermost
-opening run, as long as both have them. There is no mercy on errors here: what does not match is a
-`DefinitionError`, and who asked leaves the template alone.
+opening run, as long as both have them. Errors are not repaired: marks that do not match raise a
+`DefinitionError`, and the caller makes no rule for the template.
 """
 
 import re
@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-_MAX_DEPTH: Final = 40  # of constructs in each other; a definition is evaluated by recursion
+_MAX_DEPTH: Final = 40  # of nested constructs; a definition is evaluated by recursion
 _MARK: Final = re.compile(r"\{\{++|\}\}++|\[\[|\]\]|\|")
 
 
 class DefinitionError(ValueError):
-    """A definition that cannot be read; the message is a few words that say why."""
+    """A definition cannot be parsed or used; the message says why in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """``{{{name|default}}}``."""
+    """A parameter, ``{{{name|default}}}``."""
 
     name: "Nodes"
     default: "Nodes | None"
@@ -30,14 +30,14 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``{{name|argument|…}}``: a parser function, a magic word, or another template."""
+    """A call ``{{name|argument|…}}`` of a parser function, a magic word, or another template."""
 
-    parts: tuple["Nodes", ...]  # all before the first bar, then the arguments
+    parts: tuple["Nodes", ...]  # the text before the first bar, then the arguments
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """``[[target|label]]``."""
+    """A link, ``[[target|label]]``."""
 
     parts: tuple["Nodes", ...]
 
@@ -47,7 +47,7 @@ Nodes: TypeAlias = tuple[Node, ...]
 
 
 class _Frame:
-    """A construct that is open: its kind, the braces of its mark, its parts so far."""
+    """An open construct with its kind, the braces of its mark, and its parts so far."""
 
     __slots__ = ("braces", "kind", "parts")
 
@@ -68,10 +68,10 @@ class _Frame:
 
 
 def parse(source: str) -> Nodes:
-    """Parse the wikitext of a definition; tags and apostrophes are text in it.
+    """Parse the wikitext of a definition; its tags and apostrophes are treated as text.
 
     Raises:
-        DefinitionError: braces or brackets do not match, or nest too deep.
+        DefinitionError: braces or brackets do not match, or are nested too deeply.
 
     >>> parse("{{{1|}}} km")
     (Parameter(name=('1',), default=()), ' km')
@@ -158,7 +158,7 @@ def write(nodes: Nodes) -> str:
 
 
 def split_argument(part: Nodes) -> tuple[Nodes | None, Nodes]:
-    """Split an argument at its first equals sign outside other constructs; None without one."""
+    """Split an argument at its first equals sign outside other constructs; no name without one."""
     for number, node in enumerate(part):
         if isinstance(node, str) and "=" in node:
             before, _, after = node.partition("=")

@@ -1,4 +1,4 @@
-"""Character references of HTML, decoded once."""
+"""Decode HTML's character references once."""
 
 import html
 import re
@@ -6,7 +6,7 @@ from html.entities import html5
 from typing import Final
 
 _REFERENCE: Final = re.compile(r"&(?:#[0-9]++|#[xX][0-9A-Fa-f]++|[A-Za-z][A-Za-z0-9]{1,31});")
-_MAX_DIGITS: Final = 8  # behind leading zeros; no character has more
+_MAX_DIGITS: Final = 8  # after leading zeros; no character has more
 _BLANKS: Final = frozenset({0x9, 0xA, 0xD, 0xA0})
 _LAST: Final = 0x10FFFF
 
@@ -14,10 +14,10 @@ _LAST: Final = 0x10FFFF
 def decode_entities(text: str) -> str:
     """Decode references that end in ";" and are known; a no-break space becomes a blank.
 
-    A number stands for a character where MediaWiki takes it for one, with the code points of
-    windows-1252 from 128 to 159, as in browsers. 0, other control characters, surrogates, 65534,
-    65535 and what is above Unicode stay as they are written. So do the noncharacters from U+FDD0
-    on, which are our own markers.
+    A number is decoded if MediaWiki shows it as a character; 128 to 159 are code points of
+    windows-1252, as in browsers. 0, other control characters, surrogates, 65534, 65535 and numbers
+    above Unicode's range stay as they are written. So do the noncharacters from U+FDD0 on, which
+    are our own markers.
 
     >>> decode_entities("5&nbsp;&amp;lt; &Sigma; &unknown; AT&T; &#0107; &#0; &#128;")
     '5 &lt; Σ &unknown; AT&T; k &#0; €'

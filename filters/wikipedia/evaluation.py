@@ -1,9 +1,9 @@
-"""What a template's definition reads as with the arguments of one use of it.
+"""Evaluate a template's definition with the arguments of one use of it.
 
-Parameters, `#if`, `#ifeq`, `#switch`, `#expr` and their kin, and calls of other templates work as
-in MediaWiki. Links become their labels, files and categories nothing; tags go as they go on a page.
-What the reduction of definitions does not let through (`filters.wikipedia.reduction`) reads as
-nothing here.
+Parameters, `#if`, `#ifeq`, `#switch`, `#expr` and similar functions, and calls of other templates
+work as in MediaWiki. Links become their labels, files and categories become nothing, and tags are
+removed later with the tags of the page. Constructs that the reduction of definitions refuses
+(`filters.wikipedia.reduction`) become nothing here.
 """
 
 import re
@@ -25,31 +25,31 @@ from filters.wikipedia.site_data import fold, normalise_template_name
 from filters.wikipedia.sites import Site
 from filters.wikipedia.tags import strip_tags
 
-# The text of a magic word, or of a template whose rule is no definition; None for nothing.
+# Returns the text of a magic word, or of a template whose rule is not a definition; or None.
 Render = Callable[[str, Sequence[tuple[str | None, str]]], str | None]
 
 CONDITIONS: Final = frozenset(
     {"#expr", "#if", "#ifeq", "#iferror", "#ifexpr", "#switch", "#tag", "padleft", "padright"}
 )
-# They make an address, which no text shows.
+# These functions make an address, which no text shows.
 ADDRESSES: Final = frozenset(
     {"anchorencode", "canonicalurl", "filepath", "fullurl", "localurl", "urlencode"}
 )
-# Words without arguments whose value is the same on all articles.
+# These words without arguments have the same value on all articles.
 CONSTANTS: Final[Mapping[str, str]] = {
     "!": "|",
     "=": "=",
     "namespace": "",
     "namespacee": "",
     "namespacenumber": "0",
-    "fullpagenamee": "",  # these are for addresses
+    "fullpagenamee": "",  # words that end in "e" are for addresses
     "pagenamee": "",
     "subjectspace": "",
     "articlespace": "",
 }
-_MAX_CALLS: Final = 20  # templates in each other
-_MAX_STEPS: Final = 5_000  # constructs looked at for one template on a page
-_MAX_CHARS: Final = 500_000  # of a template on a page: arguments may come many times
+_MAX_CALLS: Final = 20  # nested templates
+_MAX_STEPS: Final = 5_000  # constructs evaluated for one template on a page
+_MAX_CHARS: Final = 500_000  # of one template on a page: an argument may be repeated many times
 _NOT_GIVEN: Final = re.compile(r"\{\{\{[^{}]*+\}\}\}")
 _LINE_STARTS: Final = frozenset("*#:;")
 _ERROR: Final = '<strong class="error"></strong>'  # of an expression; it shows nothing
@@ -57,18 +57,18 @@ _WIDTH: Final = re.compile(r"\d{1,2}")
 _NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
 
-class _TooMuch(Exception):  # noqa: N818 - it is no error of the page
+class _TooMuch(Exception):  # noqa: N818 - it is not an error of the page
     """The steps of one template are used up."""
 
 
 def evaluate(definition: Nodes, given: Arguments, site: Site, render: Render) -> str | None:
-    """Return the text of a template by its definition; None if there is none.
+    """Return the text of a template by its definition, or None if it has no text.
 
     Args:
-        definition: its parsed wikitext.
+        definition: the parsed wikitext of the definition.
         given: the arguments on the page.
         site: the Wikipedia whose other templates it may call.
-        render: what reads all that is no definition.
+        render: the function that renders templates whose rule is not a definition.
 
     >>> from filters.wikipedia.definitions import parse
     >>> from filters.wikipedia.sites import load_site
@@ -90,7 +90,7 @@ def evaluate(definition: Nodes, given: Arguments, site: Site, render: Render) ->
 
 
 class _Evaluation:
-    """One template on a page."""
+    """The evaluation of one template on a page."""
 
     def __init__(self, site: Site, render: Render) -> None:
         self._site = site
@@ -117,7 +117,7 @@ class _Evaluation:
             name = self.text(node.name, given).strip()
             if (value := given.get(name)) is not None:
                 return value
-            # MediaWiki shows the parameter itself, and `#if` takes it for a text.
+            # MediaWiki shows the parameter itself, and `#if` treats it as text.
             return f"{{{{{{{name}}}}}}}" if node.default is None else self.text(node.default, given)
         if isinstance(node, Link):
             return self._link(node, given)
@@ -140,7 +140,7 @@ class _Evaluation:
             function = self._site.magic_words.get(fold(word), fold(word))
             if function in CONDITIONS:
                 return self._condition(function, rest.strip(), call.parts[1:], given)
-            if function == "ns":  # the name of a namespace, which is none of an article's
+            if function == "ns":  # the name of a namespace; that of articles is empty
                 return rest.strip().strip("0")
             if function in ADDRESSES:
                 return ("//" if function.endswith("url") else "") + "_".join(rest.split())
@@ -170,7 +170,7 @@ class _Evaluation:
                 text = _ERROR if value is None else part(0 if value else 1)
             case "padleft" | "padright":
                 text = _padded(first, part(0), part(1) or "0", left=function == "padleft")
-            case _:  # "#tag": of references, which go
+            case _:  # "#tag" makes references, which are removed
                 text = ""
         return text
 
@@ -180,7 +180,7 @@ class _Evaluation:
         for number, part in enumerate(parts):
             name, result = split_argument(part)
             if name is None:
-                if number == len(parts) - 1:  # a last one without "=" is the default
+                if number == len(parts) - 1:  # the last part without "=" is the default
                     return self.text(result, given).strip()
                 case = self.text(result, given).strip()
                 found = found or _equal(case, value)
@@ -214,14 +214,14 @@ class _Evaluation:
 
 
 def _padded(text: str, width: str, filling: str, *, left: bool) -> str:
-    """Fill a text up with characters on one side, as `{{padleft:5|2|0}}` does."""
+    """Pad a text with characters on one side, as `{{padleft:5|2|0}}` does."""
     missing = int(width) - len(text) if _WIDTH.fullmatch(width) else 0
     added = (filling * missing)[: max(missing, 0)]
     return added + text if left else text + added
 
 
 def _equal(one: str, other: str) -> bool:
-    """Compare as MediaWiki does: numbers by value, all else by letter."""
+    """Compare two texts as MediaWiki does: numbers by value, other texts letter by letter."""
     if one == other:
         return True
     numbers = _NUMBER.fullmatch(one) and _NUMBER.fullmatch(other)

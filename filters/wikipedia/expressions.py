@@ -1,8 +1,8 @@
-"""The arithmetic of `#expr` and `#ifexpr`, as far as templates for running text use it.
+"""Evaluate the arithmetic of `#expr` and `#ifexpr` that templates for running text use.
 
-Numbers, `+ - * / ^ mod`, `round`, comparisons, `and`, `or`, `not`, `abs`, `trunc`, `floor`, `ceil`
-and brackets, with MediaWiki's precedence. There is no recursion but for brackets, whose depth is
-limited.
+This module knows numbers, `+ - * / ^ mod`, `round`, comparisons, `and`, `or`, `not`, `abs`,
+`trunc`, `floor`, `ceil` and brackets, with MediaWiki's precedence. Only brackets and signs recurse,
+and their depth is limited.
 """
 
 import math
@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-MAX_CHARS: Final = 500  # of an expression
-_MAX_DEPTH: Final = 20  # of brackets and signs
+MAX_CHARS: Final = 500  # per expression
+_MAX_DEPTH: Final = 20  # of nested brackets and signs
 _LARGEST_POWER: Final = 1000.0
 _TOKEN: Final = re.compile(
     r"\s*(?:(\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)|([a-z]+)|(!=|<>|<=|>=|[-+*/^()=<>]))", re.IGNORECASE
@@ -40,7 +40,7 @@ def _round(value: float, digits: float) -> float:
     return math.copysign(math.floor(abs(value) * scale + 0.5) / scale, value)
 
 
-# From what binds least to what binds most.
+# The operators in order of precedence, from the weakest to the strongest.
 _BINARY: Final[tuple[Mapping[str, Callable[[float, float], float]], ...]] = (
     {"or": lambda a, b: float(bool(a or b))},
     {"and": lambda a, b: float(bool(a and b))},
@@ -65,7 +65,7 @@ _BINARY: Final[tuple[Mapping[str, Callable[[float, float], float]], ...]] = (
 
 
 def calculate(expression: str) -> float | None:
-    """Return the value of an expression; 0 of an empty one, None of one that is none.
+    """Return the value of an expression, 0 for an empty one, or None for an invalid one.
 
     >>> calculate("2 + 3 * 4 round 0"), calculate("1 < 2 and not 0"), calculate("1 +")
     (14.0, 1.0, None)
@@ -101,7 +101,7 @@ def show_number(value: float) -> str:
 
 
 class _Reader:
-    """The tokens of an expression, from left to right."""
+    """A reader of the tokens of an expression, from left to right."""
 
     def __init__(self, tokens: list[str]) -> None:
         self._tokens = tokens
@@ -110,11 +110,11 @@ class _Reader:
 
     @property
     def at_end(self) -> bool:
-        """Whether all tokens are read."""
+        """Whether all tokens have been read."""
         return self._at == len(self._tokens)
 
     def binary(self, level: int) -> float:
-        """Read operands and the operators between them that bind at least so much."""
+        """Read operands and the operators between them of at least this precedence."""
         if level == len(_BINARY):
             return self._operand()
         value = self.binary(level + 1)

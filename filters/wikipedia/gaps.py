@@ -1,8 +1,8 @@
-"""The gaps that removals leave in running text, closed (docs/rules/sources.md 2.4).
+"""Close the gaps that removals leave in running text (docs/rules/sources.md 2.4).
 
-Where a template, reference or file stood, two blanks meet, a comma follows a blank, parentheses are
-empty. `repair_gaps` looks at both sides of each removal, and nowhere else: what the writer typed
-stays.
+A removed template, reference or file can leave two blanks in a row, a comma after a blank, or empty
+parentheses. `repair_gaps` changes the text on both sides of each removal and nowhere else, so that
+what the writer typed stays.
 """
 
 from typing import Final
@@ -13,25 +13,25 @@ _BLANKS: Final = frozenset(" \t")
 _SEPARATORS: Final = frozenset(" \t,;")
 _FILLERS: Final = frozenset(" \t,;:/-\u2013\u2014")  # in parentheses that hold nothing else
 _LIST_MARKS: Final = frozenset("*#:;")
-_MAX_LIST_MARKS: Final = 20  # nesting of lists that is looked at
+_MAX_LIST_MARKS: Final = 20  # marks of nested lists that are recognised
 _OPENING: Final = frozenset("([«\u201e\u201c\n")
 _CLOSING: Final = frozenset(",.;:)!?]\n")
-_STOPS: Final = frozenset(".)]")  # nothing is led to these
+_STOPS: Final = frozenset(".)]")  # a comma, colon or dash never belongs before these
 _LEADS: Final = frozenset(",;:")
 _DASHES: Final = frozenset("-\u2013\u2014")
 _SPACED: Final = frozenset(":;!?")  # French writes a blank before these
 _PAIRS: Final = frozenset(
     {"[]", '""', "\u201c\u201d", "\u201e\u201c", "\u201e\u201d", "«»"}
-)  # with nothing in them, they go
+)  # pairs with nothing between them are removed
 
 
 def repair_gaps(text: str) -> str:
-    """Close the gaps at each `REMOVED`; a line of which nothing else is left keeps one.
+    """Close the gap at each `REMOVED`; a line that holds nothing else keeps one `REMOVED`.
 
-    Double blanks become one, blanks before ",.;:)" go, and so do parentheses and quotes with
-    nothing but separators in them. A comma, colon or dash that led to what is gone goes before a
-    full stop or a closing bracket: "Leipzig 2009, {{ISBN|...}}." A removal between two letters or
-    digits leaves a blank, for it parted two words. Blanks that no removal made stay.
+    Double blanks become one. Blanks before ",.;:)" are removed, and so are parentheses and quotes
+    with nothing but separators in them. A comma, colon or dash that introduced the removed part is
+    removed before a full stop or a closing bracket: "Leipzig 2009, {{ISBN|...}}." A removal between
+    two letters or digits leaves a blank, since it separated two words. Other blanks stay.
 
     >>> repair_gaps(f"Oslo ({REMOVED}; {REMOVED}) is{REMOVED} a city {REMOVED}.")
     'Oslo is a city.'
@@ -50,22 +50,22 @@ def repair_gaps(text: str) -> str:
 
 
 class _Gap:
-    """What stands on both sides of one removal, or of several with nothing between them."""
+    """The text on both sides of one removal, or of several with nothing between them."""
 
     __slots__ = ("blank_after", "blank_before", "end", "filling", "left", "out", "right", "start")
 
     def __init__(self, out: list[str], left: str) -> None:
         self.out = out
         self.left = left
-        self.end = len(left)  # of what stays on the left
+        self.end = len(left)  # end of the text that stays on the left
         self.right = ""
-        self.start = 0  # of what stays on the right
+        self.start = 0  # start of the text that stays on the right
         self.blank_before = False
         self.blank_after = False
-        self.filling = ""  # what stands between the two at last
+        self.filling = ""  # the text that is put between the two
 
     def close(self, right: str, *, last: bool) -> bool:
-        """Find what stays on both sides; False if another removal follows with nothing between."""
+        """Find what stays on both sides; return False if another removal follows immediately."""
         self.right, self.start = right, 0
         while True:
             before, after = self._before(), self._after()
@@ -108,9 +108,11 @@ class _Gap:
         return right[start : start + 1]
 
     def _parentheses(self, before: str) -> bool | None:
-        """Remove separators at a parenthesis; None if nothing else was in both, which are gone.
+        """Remove the separators at a parenthesis.
 
-        False if the right side has no more than separators.
+        Returns:
+            None if the parentheses held nothing else and are removed; False if the right side has
+            only separators; True otherwise.
         """
         left, right, end, start = self.left, self.right, self.end, self.start
         while end and left[end - 1] in _FILLERS:
@@ -132,7 +134,7 @@ class _Gap:
         return True
 
     def _drop_marks(self, before: str, after: str) -> bool:
-        """Remove marks that what is gone gave a sense; False if there are none."""
+        """Remove marks that make no sense without the removed part; return False without any."""
         if before + after in _PAIRS:
             self.end -= 1
             self.start += 1
@@ -145,7 +147,7 @@ class _Gap:
         return True
 
     def _leads_here(self, before: str) -> bool:
-        """Tell whether a mark led to what is gone, and to a full stop or a bracket now."""
+        """Tell whether a mark introduced the removed part and now precedes a stop or a bracket."""
         if self.right[self.start + 1 : self.start + 2].isalnum():
             return False  # "." begins a number or a name
         if before in _DASHES:
@@ -153,7 +155,7 @@ class _Gap:
         return before in _LEADS and not self._marks_item()
 
     def _leads_nowhere(self, before: str, after: str) -> bool:
-        """Tell whether a mark followed what stood first in its line, and is first itself now."""
+        """Tell whether a mark followed the removed start of its line, and now comes first."""
         if (
             after not in _CLOSING
             or after in ")\n"
@@ -163,7 +165,7 @@ class _Gap:
         return before == "\n" or self._marks_item()
 
     def _marks_item(self) -> bool:
-        """Tell whether what stands on the left is the mark of an item of a list."""
+        """Tell whether the text on the left is the mark of a list item."""
         end = self.end
         while end and self.end - end < _MAX_LIST_MARKS and self.left[end - 1] in _LIST_MARKS:
             end -= 1
@@ -175,7 +177,7 @@ class _Gap:
         if before in _OPENING or after == "\n":
             return ""
         if after in _CLOSING:
-            # A blank behind the removal is the writer's own, as in French before a colon.
+            # A blank after the removal is the writer's own, as in French before a colon.
             own = self.blank_after and (not self.blank_before or after in _SPACED)
             return " " if own else ""
         apart = self.blank_before or self.blank_after or (before.isalnum() and after.isalnum())

@@ -1,27 +1,26 @@
-"""The introduction of an encyclopedia article: what cc_net's language models are trained on.
+"""Cut the introduction out of an article, as cc_net's language models are trained on those.
 
 cc_net takes the field `opening_text` of Wikipedia's search dumps (docs/rules/web.md 6.1), the text
-up to the first heading. In the text of an article as our Wikipedia source writes it, headings are
-plain lines between blank lines (docs/rules/sources.md 2.6), so they are told by their form.
+up to the first heading. In the texts that our Wikipedia source writes, headings are plain lines
+between blank lines (docs/rules/sources.md 2.6), so this module recognises them by their form.
 """
 
 import unicodedata
 from typing import Final
 
-MAX_HEADING_CHARS: Final = 80  # our choice: longer ones are rare, and shorter paragraphs as well
+MAX_HEADING_CHARS: Final = 80  # our choice: longer headings and shorter paragraphs are both rare
 
 
 def introduction(text: str, title: str = "") -> str:
     r"""Return the paragraphs of an article before its first heading.
 
     A heading is a line between blank lines, of 80 characters at most, that ends in a letter, a
-    digit or a closing bracket: not like a sentence, nor like the lead of a list. Whatever comes
-    first is taken as a paragraph, so that an article that begins with a short line has an
-    introduction too.
+    digit or a closing bracket, unlike a sentence or the line before a list. The first line is
+    always a paragraph, so that an article that begins with a short line has an introduction too.
 
     Args:
-        text: of the article; paragraphs and headings between blank lines.
-        title: of the article; a first line that repeats it is left out.
+        text: text of the article, with blank lines between paragraphs and headings.
+        title: title of the article; a first line that repeats it is left out.
 
     >>> introduction("Beer\n\nBeer is a drink.\n\nIt is old.\n\nHistory\n\nIn 1516, ...", "Beer")
     'Beer is a drink.\n\nIt is old.'
