@@ -42,7 +42,7 @@ CONSTANTS: Final[Mapping[str, str]] = {
     "namespace": "",
     "namespacee": "",
     "namespacenumber": "0",
-    "fullpagenamee": "",  # words that end in "e" are for addresses
+    "fullpagenamee": "",  # the second "e" marks the form for addresses
     "pagenamee": "",
     "subjectspace": "",
     "articlespace": "",
@@ -180,7 +180,7 @@ class _Evaluation:
         for number, part in enumerate(parts):
             name, result = split_argument(part)
             if name is None:
-                if number == len(parts) - 1:  # the last part without "=" is the default
+                if number == len(parts) - 1:  # a last part without "=" is the default
                     return self.text(result, given).strip()
                 case = self.text(result, given).strip()
                 found = found or _equal(case, value)

@@ -1,12 +1,12 @@
-"""From rendered wikitext to lines of plain text: what is left once templates, links and tables are.
+"""Turn a page whose templates, links and tables are rendered into lines of plain text.
 
 External links, behaviour switches and language variants are replaced in the whole text; headings,
-lists and apostrophes line by line. Then the gaps that removals left are closed and headings without
-content go (docs/rules/sources.md 2.3, 2.4 and 2.6).
+lists and apostrophes line by line. Then the gaps that removals left are closed, and headings
+without content are removed (docs/rules/sources.md 2.3, 2.4 and 2.6).
 
-Blanks in running text become one, whoever made them: a browser shows one, so that is what readers
-of the page see, and writers do not notice a second. Code, `<pre>` and `<nowiki>`, which are put
-aside, and lines that begin with a blank, which MediaWiki shows as they are, keep all of theirs.
+Several blanks in running text become one: a browser shows only one, so readers of the page see one,
+and writers do not notice a second. Code, `<pre>` and `<nowiki>`, which are put aside, keep all
+blanks, and so do lines that begin with a blank, which MediaWiki shows unchanged.
 """
 
 import re
@@ -45,19 +45,19 @@ _SCHEME: Final = (
     r"(?:https?|ftps?|sftp|ircs?|gopher|telnet|nntp|worldwind|svn|git|mms|ssh)://|//|mailto:|news:|"
     rf"magnet:|tel:|sms:|xmpp:|sip:|urn:|geo:|bitcoin:|{REMOVED}"
 )
-# An address ends at a blank, a bracket, a quote, a tag, and at marks of emphasis. Its label may
-# hold a few pairs of brackets; it ends with its line.
+# An address ends at a blank, a bracket, a quote, a tag, or a mark of emphasis. Its label may hold a
+# few pairs of brackets, and ends at the end of the line.
 _EXTERNAL_LINK: Final = re.compile(
     rf"\[(?i:{_SCHEME})[^\s\[\]\"<>'{BREAK}]*+(?:'(?!')[^\s\[\]\"<>'{BREAK}]*+)*+"
     r"[ \t]*+([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+){0,3})\]"
 )
 _LEFT_OPEN: Final = re.compile(r"\{[{|]++|\[\[++")
 _MAX_ROUNDS: Final = 10
-# Links are gone by now: such brackets are a template's and those around it.
+# Links are rendered before this: such brackets come from a template and the text around it.
 _DOUBLED: Final = re.compile(r"\[\[([^\[\]\n]{1,200})\]\]")
 _CLOSING: Final = re.compile(r"\]\]")
-_MAX_REMARK_CHARS: Final = 200  # how far a remark behind a citation is looked for
-_MAX_BRACKETED_CHARS: Final = 200  # how far back an opening bracket is looked for
+_MAX_REMARK_CHARS: Final = 200  # how far after a citation a remark is searched
+_MAX_BRACKETED_CHARS: Final = 200  # how far back an opening bracket is searched
 _SWITCH: Final = re.compile(r"__((?!_)\w{2,40}?)__(?!_)")
 _VARIANT: Final = re.compile(r"-\{([^{}]*+)\}-")
 _VARIANT_FLAGS: Final = re.compile(r"[ \t]*+[A-Z](?:[ \t]*+;[ \t]*+[A-Z])*+[ \t]*+\|")
@@ -69,11 +69,11 @@ _TRAILING_BLANKS: Final = re.compile(r"(?<![ \t])[ \t]++(?=\n|\Z)")
 
 
 def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
-    """Return the lines of a page's text; pieces put aside are still markers in it.
+    """Return the lines of a page's text; the pieces put aside are still markers in it.
 
     Args:
-        text: what a parser made of the page.
-        site: the wiki's names.
+        text: the page after a parser rendered it.
+        site: the names of the wiki.
         drop_sections: casefolded headings of sections to leave out, subsections included.
     """
     text = _plain_blanks(text.replace(LOST, REMOVED).replace(BLOCK, "\n"))
@@ -85,7 +85,7 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
     if STRAY_LINK in text or STRAY_TEMPLATE in text or STRAY_TABLE in text:
         text = _clear_strays(text, site)
     if "-{" in text:
-        for _ in range(_MAX_ROUNDS):  # variants in variants
+        for _ in range(_MAX_ROUNDS):  # nested variants
             if not _VARIANT.search(text):
                 break
             text = _VARIANT.sub(_variant, text)
@@ -103,8 +103,8 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
 
 
 def _tidy(text: str) -> str:
-    """Decode entities, and remove what no line or page should hold."""
-    for _ in range(_MAX_ROUNDS):  # marks that came together when what stood between them went
+    """Decode entities, and remove characters and marks that do not belong in a text."""
+    for _ in range(_MAX_ROUNDS):  # marks that a removal between them joined
         if not _has_open(text):
             break
         text = _LEFT_OPEN.sub("", text)
@@ -117,18 +117,18 @@ def _tidy(text: str) -> str:
 
 
 def _plain_blanks(text: str) -> str:
-    """Return the text with blanks for those that break no line, however they are written."""
+    """Return the text with plain blanks in place of no-break spaces and of encoded blanks."""
     text = text.replace("\xa0", " ").replace("&nbsp;", " ")
     return text.replace("&#160;", " ").replace("&#32;", " ") if "&#" in text else text
 
 
 def _has_open(text: str) -> bool:
-    """Tell whether `_LEFT_OPEN` finds something; a single character is looked for much faster."""
+    """Tell whether `_LEFT_OPEN` matches; a search for a single character first is much faster."""
     return ("{" in text and ("{{" in text or "{|" in text)) or ("[" in text and "[[" in text)
 
 
 def _start_lines(text: str) -> str:
-    """Put one line end where a line is to start, whatever ends stand around it."""
+    """Put exactly one line end at each mark of a new line, whatever line ends surround it."""
     text = text.replace(f"\n{FRESH_LINE}", FRESH_LINE).replace(f"{FRESH_LINE}\n", FRESH_LINE)
     while FRESH_LINE * 2 in text:
         text = text.replace(FRESH_LINE * 2, FRESH_LINE)
@@ -136,7 +136,7 @@ def _start_lines(text: str) -> str:
 
 
 def _part_figures(text: str) -> str:
-    """Part values from digits beside them, which are of another number."""
+    """Separate values from digits beside them, which belong to another number."""
     pieces = [piece for piece in text.split(FIGURE) if piece]
     out = pieces[:1]
     for left, right in pairwise(pieces):
@@ -147,9 +147,9 @@ def _part_figures(text: str) -> str:
 
 
 def _citation(match: re.Match[str]) -> str:
-    """Return the title of a work that is cited at the start of an item with a remark behind it.
+    """Return the title of a cited work at the start of a list item if a remark follows it.
 
-    Other citations go, the items that hold nothing else with them.
+    Other citations are removed, and so are the items that hold nothing else.
     """
     text, start = match.string, match.start()
     line = text[text.rfind("\n", 0, start) + 1 : start]
@@ -167,14 +167,14 @@ def _external_link(match: re.Match[str]) -> str:
 
 
 def _closing(match: re.Match[str]) -> str:
-    """Remove brackets that close nothing: `a[b[1]]` keeps its own."""
+    """Remove brackets that close nothing; the brackets of `a[b[1]]` stay."""
     line = match.string[max(0, match.start() - _MAX_BRACKETED_CHARS) : match.start()]
     line = line[line.rfind("\n") + 1 :]
     return match[0] if line.count("[") - line.count("]") >= 2 else REMOVED
 
 
 def _switch(switches: frozenset[str], match: re.Match[str]) -> str:
-    """Remove a behaviour switch: one that the site knows, or any word in capitals."""
+    """Remove a behaviour switch if the site knows it or if it is a word in capitals."""
     word = match[1]
     capitals = word == word.upper() != word.lower()
     return REMOVED if capitals or match[0].casefold() in switches else match[0]
@@ -185,7 +185,7 @@ def _variant(match: re.Match[str]) -> str:
     content = match[1]
     flags = _VARIANT_FLAGS.match(content)
     if flags:
-        if set(flags[0]) & set("HT-"):  # rules for the page or its title: they show nothing
+        if set(flags[0]) & set("HT-"):  # rules for the page or its title show nothing
             return REMOVED
         content = content[flags.end() :]
     rule = _VARIANT_RULE.match(content.partition(";")[0])
@@ -193,7 +193,7 @@ def _variant(match: re.Match[str]) -> str:
 
 
 def _clear_strays(text: str, site: Site) -> str:
-    """Remove what is plainly no text behind marks without an end (docs/rules/sources.md 2.7)."""
+    """Remove what is clearly not text after unclosed marks (docs/rules/sources.md 2.7)."""
     unlinked = site.file_names | site.category_names | site.language_codes
     pieces = _STRAYS.split(text)
     marks = _STRAYS.findall(text)
@@ -204,14 +204,14 @@ def _clear_strays(text: str, site: Site) -> str:
         else:
             out.append(_clear_rows(piece, table=mark == STRAY_TABLE))
         if out[-1].startswith("|"):
-            out[-1] = EMPTY + out[-1]  # no row of a table
+            out[-1] = EMPTY + out[-1]  # so that it is not read as a row of a table
         out.append(REMOVED)
     out.pop()
     return "".join(out)
 
 
 def _clear_link(piece: str, unlinked: frozenset[str]) -> str:
-    """Remove the target of a link: a file's, with its options, or what stands before the bar."""
+    """Remove a link's target, the text before the bar; for a file, remove its options too."""
     line, newline, rest = piece.partition("\n")
     match = _FILE_LINK.match(line)
     if match and fold(match[1]) in unlinked:

@@ -1,13 +1,13 @@
-"""What a sentence lost with a template that nobody can render.
+"""Count the values that sentences lost with templates that have no rule.
 
-"The city has {{population of|Berlin}} inhabitants" lost its number. Where a template was dropped
-(`filters.wikipedia.markers.LOST`), this module looks at both sides: a value is set off by blanks
-and stands between words, after an opening bracket, or inside of a word. Remarks, notes and boxes
-follow a word or a full stop, or have a line of their own, and nobody misses them
+"The city has {{population of|Berlin}} inhabitants" lost its number. At each dropped template
+(`filters.wikipedia.markers.LOST`) this module examines the text on both sides: a value has blanks
+around it and stands between words, after an opening bracket, or inside a word. Remarks, notes and
+boxes follow a word or a full stop, or have a line of their own; the text is complete without them
 (docs/rules/sources.md 2.4).
 
-Brackets that are left with nothing but a sign or an abbreviation, as "($ in)", go. The others stay,
-and the sentences are counted, so that a user can leave such pages out (`meta.lost_values`).
+Brackets in which only a sign or an abbreviation is left, as "($ in)", are removed. Other losses
+stay and are counted, so that a user can leave such pages out (`meta.lost_values`).
 """
 
 import re
@@ -31,20 +31,20 @@ _MARKERS: Final = frozenset(LOST + REMOVED)
 _OPENING: Final = frozenset("([«„“~≈<>=±€$£")
 _SENTENCE_ENDS: Final = frozenset(".!?…]")
 _CLOSING: Final = frozenset(".,;:)!?»”")
-_MAX_CHARS: Final = 300  # looked at on each side
+_MAX_CHARS: Final = 300  # examined on each side
 _DIGIT: Final = re.compile(r"\d")
-# A word that may be left of a bracket that goes: a sign, an abbreviation or a preposition.
+# A removed bracket may hold such words: a sign, an abbreviation or a preposition.
 _LEFT_OVER: Final = re.compile(r"[^\w\s()]{1,3}|[^\W\d_]{1,6}\.|[^\W\d_A-Z]{2,3}")
 _AMOUNT: Final = re.compile(rf"[~≈<>=±€$£¥]\s*{LOST}")
 _NOTHING: Final = str.maketrans(dict.fromkeys((LOST, REMOVED, "'"), " "))
 _MAX_BRACKET_CHARS: Final = 80
-_MAX_AMOUNT_WORDS: Final = 3  # beside the sign of an amount that is lost
+_MAX_AMOUNT_WORDS: Final = 3  # beside the sign of a lost amount
 
 
 def settle_losses(text: str) -> tuple[str, int]:
-    """Return the text with each loss as a removal, and how many values sentences lost.
+    """Return the text with each loss marked as a removal, and the number of lost values.
 
-    Brackets that are left with nothing but a sign or an abbreviation are one removal.
+    A bracket in which only a sign or an abbreviation is left becomes one removal as a whole.
 
     >>> settle_losses(f"It has {LOST} inhabitants. Next.{LOST}")[1]
     1
@@ -67,7 +67,7 @@ def settle_losses(text: str) -> tuple[str, int]:
 
 
 def _is_left_over(inner: str) -> bool:
-    """Tell whether a bracket has no digit and no words of its own."""
+    """Tell whether the content of a bracket has no digit and no words of its own."""
     if "\n" in inner or "(" in inner or _DIGIT.search(inner):
         return False
     words = inner.translate(_NOTHING).split()
@@ -77,13 +77,13 @@ def _is_left_over(inner: str) -> bool:
 
 
 def _is_lost(text: str, at: int) -> bool:
-    """Tell whether what stood here was a value of a sentence."""
+    """Tell whether the template dropped here was a value in a sentence."""
     if text[at - 1 : at] == "\n" and text[at + 1 : at + 2] == "\n":
-        return False  # it has a line of its own, as most have
+        return False  # it has a line of its own, the most frequent case
     before, blank_before = _left(text, at)
     after, blank_after = _right(text, at)
     if not before or before in _LINE_ENDS:
-        # At the start of a line, a sentence goes on in small letters, and an item needs words.
+        # After a loss at the start of a line a sentence continues in lower case; an item has words.
         return after.islower() and blank_after
     if before in "*#:;" and _starts_item(text, at):
         return after.isdigit() and not _has_words(text, at)
@@ -96,7 +96,7 @@ def _is_lost(text: str, at: int) -> bool:
 
 
 def _left(text: str, at: int) -> tuple[str, bool]:
-    """Return the character before a loss, and whether a blank is between."""
+    """Return the character before a loss, and whether a blank is between the two."""
     blank = False
     for position in range(at - 1, max(-1, at - _MAX_CHARS), -1):
         if text[position] not in _SKIPPED:
@@ -106,7 +106,7 @@ def _left(text: str, at: int) -> tuple[str, bool]:
 
 
 def _right(text: str, at: int) -> tuple[str, bool]:
-    """Return the character behind a loss, and whether a blank is between."""
+    """Return the character after a loss, and whether a blank is between the two."""
     blank = False
     for position in range(at + 1, min(len(text), at + _MAX_CHARS)):
         if text[position] not in _SKIPPED:
@@ -116,7 +116,7 @@ def _right(text: str, at: int) -> tuple[str, bool]:
 
 
 def _starts_item(text: str, at: int) -> bool:
-    """Tell whether only the marks of a list stand before a loss in its line."""
+    """Tell whether only the marks of a list precede a loss in its line."""
     start = max(0, at - _MAX_CHARS)
     line = text[start:at]
     for end in _LINE_ENDS:

@@ -1,7 +1,7 @@
-"""What becomes of templates, links and tables: the one renderer behind both parsers.
+"""Render templates, links and tables; both parsers use this one renderer.
 
-A parser finds where a construct starts and ends, innermost first, and hands its parts over as text.
-The answer takes the construct's place in what encloses it.
+A parser finds where each construct starts and ends, innermost first, and passes its parts as text.
+The rendered text takes the construct's place in the construct around it.
 """
 
 import re
@@ -28,16 +28,16 @@ from filters.wikipedia.site_data import fold
 from filters.wikipedia.sites import Site
 from filters.wikipedia.templates import Page, dropped_name, is_value, may_lose
 
-# A name and its arguments, as `filters.wikipedia.templates.render_template` takes them.
+# Takes a name and its arguments, like `filters.wikipedia.templates.render_template`.
 RenderTemplate = Callable[[str, Sequence[tuple[str | None, str]], Site, Page], str | None]
 
-# Around names and values; the last two are marks of direction, which titles cannot have.
+# Stripped from names and values; the last two are marks of direction, which titles cannot have.
 _NOT_TEXT: Final = (BLOCK, BREAK, EMPTY, FIGURE, FRESH_LINE, JOINT, LOST, REMOVED)
 _STRIPPED: Final = f" \t\n{''.join(_NOT_TEXT)}\u200e\u200f"
 _BLANK: Final = frozenset({"", *_STRIPPED})
-_MAX_PREFIX_CHARS: Final = 100  # namespaces have shorter names
+_MAX_PREFIX_CHARS: Final = 100  # the names of namespaces are shorter
 _NAME_MARKS: Final = str.maketrans(dict.fromkeys((*_NOT_TEXT, IN_ITEM), ""))
-# What makes an argument content: lines of a list, or paragraphs.
+# An argument is content if it has lines of a list, or paragraphs.
 _CONTENT: Final = re.compile(
     rf"(?:\A[*#]++[ \t\[]|[\n{BLOCK}{FRESH_LINE}][*#:;]++)[^\n]*\w|\n[ \t]*+\n"
 )
@@ -46,18 +46,18 @@ _BOX: Final = re.compile(
     r"|инфокут|карточка|картка|ficha|palette|chart|location map|legend|gallery|image",
     re.IGNORECASE,
 )
-# The argument of a citation that names the work.
+# The names of the argument of a citation that gives the title of the work.
 _TITLES: Final = frozenset(
     {"title", "titel", "titill", "titlu", "titolo", "titre", "titul", "tytuł", "título", "títol"}
     | {"cím", "naslov", "заглавие", "заголовок", "название", "назва", "наслов"}
 )
-_MAX_OTHERS: Final = 5  # named arguments of a wrapper beside its content; boxes have more
+_MAX_OTHERS: Final = 5  # other named arguments of a wrapper; boxes have more
 _LIST_MARKS: Final = frozenset("*#")
 _DIGITS: Final = frozenset("0123456789")
 
 
 class Renderer:
-    """Render the constructs of one page, and remember which templates were dropped."""
+    """A renderer of the constructs of one page that records which templates were dropped."""
 
     def __init__(self, site: Site, page: Page, render_template: RenderTemplate) -> None:
         self.site = site
@@ -67,7 +67,7 @@ class Renderer:
         self._unlinked = site.file_names | site.category_names | site.language_codes
 
     def mark(self) -> int:
-        """Return a mark to give back with the construct that starts here."""
+        """Return a mark that the parser passes back with the construct that starts here."""
         return len(self.dropped)
 
     def template(self, parts: list[str], mark: int) -> str:
@@ -86,9 +86,9 @@ class Renderer:
         return self._parted(text, name, parts) if text else REMOVED
 
     def _parted(self, text: str, name: str, parts: list[str]) -> str:
-        """Part what a template reads as from apostrophes and digits beside it, where it must be."""
+        """Separate a template's text from apostrophes and digits beside it, if necessary."""
         first, last = text[0], text[-1]
-        if first == IN_ITEM:  # whether it shows is not known yet (`place_templates`)
+        if first == IN_ITEM:  # `place_templates` decides later whether it shows
             return IN_ITEM + dropped_name(name, self.site) + text
         if first == "[":  # within brackets, the two make no link (`place_templates` takes one away)
             text = EMPTY + text
@@ -103,7 +103,7 @@ class Renderer:
     def _dropped(
         self, name: str, arguments: list[tuple[str | None, str]], parts: list[str], mark: int
     ) -> str:
-        del self.dropped[mark:]  # what stands in it was not dropped on its own account
+        del self.dropped[mark:]  # templates in it are not counted separately
         counted = dropped_name(name, self.site)
         self.dropped.append(counted)
         for key, value in arguments:
@@ -112,10 +112,10 @@ class Renderer:
         return LOST if may_lose(counted, arguments, parts, self.site) else REMOVED
 
     def _content(self, name: str, arguments: list[tuple[str | None, str]]) -> str:
-        """Return what a template that no rule knows wraps: lists and paragraphs, on their lines.
+        """Return the lists and paragraphs in a template without a rule, on lines of their own.
 
-        An argument without a name that holds them is content, as in ``{{columns|2|* a}}``. A
-        named one is where there are few others, and the template is no box.
+        An argument without a name that holds them is content, as in ``{{columns|2|* a}}``. A named
+        one is content if there are few others, since then the template is not a box.
         """
         contents = []
         for key, value in arguments:
@@ -129,11 +129,11 @@ class Renderer:
         return f"{FRESH_LINE}{FRESH_LINE.join(kept)}{FRESH_LINE}" if kept else ""
 
     def argument(self, parts: list[str]) -> str:
-        """Render ``{{{name|default}}}``: the default, as no argument is given on a page."""
+        """Render ``{{{name|default}}}`` as its default, since a page is given no arguments."""
         return "|".join(parts[1:]) or REMOVED
 
     def is_file(self, target: str) -> bool:
-        """Tell whether a link's target, or what is there of it, is a file."""
+        """Tell whether a link's target, or the known beginning of it, is a file."""
         prefix, colon, _ = target[:_MAX_PREFIX_CHARS].strip(_STRIPPED).partition(":")
         return bool(colon) and fold(prefix) in self.site.file_names
 
@@ -154,7 +154,7 @@ class Renderer:
         return label or REMOVED
 
     def _shown(self, target: str) -> str:
-        """Return what a link without a label shows."""
+        """Return the text that a link without a label shows."""
         if "://" in target:  # an external link, in brackets of its own
             label = target.partition(" ")[2].strip()
             return f"[{label}]" if label else ""
@@ -167,7 +167,7 @@ class Renderer:
         return rest.strip() if colon and fold(prefix) in self.site.interwiki else target
 
     def table(self, mark: int) -> str:
-        """Render a table: tables are removed."""
+        """Render a table as a removal, since tables are dropped."""
         return self._removed(mark)
 
     def _removed(self, mark: int) -> str:
@@ -176,9 +176,9 @@ class Renderer:
 
 
 def _text(label: str) -> str:
-    """Return what a link shows: its marks of emphasis are its own, as in MediaWiki.
+    """Return the text of a link; its marks of emphasis pair within it, as in MediaWiki.
 
-    An apostrophe at its edge and a colon in it are none of what encloses it.
+    An apostrophe at its edge or a colon in it is no mark for the text around it.
     """
     if "''" in label:
         label = strip_apostrophes(label)
@@ -188,7 +188,7 @@ def _text(label: str) -> str:
 
 
 def _pipe_trick(target: str) -> str:
-    """Return the label that MediaWiki makes of `[[target|]]`.
+    """Return the label that MediaWiki gives to `[[target|]]`.
 
     >>> _pipe_trick("Help:Mercury (planet)"), _pipe_trick("Paris, Texas")
     ('Mercury', 'Paris')

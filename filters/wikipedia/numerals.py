@@ -1,17 +1,17 @@
-"""Numbers as a Wikipedia writes them: its decimal mark, and its mark between thousands.
+"""Write numbers with the decimal mark and the mark between thousands of a Wikipedia's language.
 
-Templates and ``{{formatnum:}}`` are given numbers as programs write them, 299792.458, and show
-them in the language of the wiki. The marks are those of MediaWiki's messages
+Templates and ``{{formatnum:}}`` receive numbers as programs write them, 299792.458, and show them
+in the language of the wiki. The marks are those of MediaWiki's messages
 (``separatorTransformTable`` and ``minimumGroupingDigits`` in ``languages/messages``); a no-break
 space is a blank here, as everywhere in our text.
 
-No digit is ever changed: what is not plainly a number, or could be two, stays as it is written.
+No digit is ever changed: text that is not clearly a number, or could be two, stays unchanged.
 """
 
 import re
 from typing import Final
 
-# Language -> decimal mark, mark between thousands, and the digits from which on it stands.
+# Language -> decimal mark, mark between thousands, and the fewest digits that are grouped.
 _MARKS: Final[dict[str, tuple[str, str, int]]] = {
     **dict.fromkeys(("ca", "da", "de", "hr", "it", "nl", "ro", "sl", "sr"), (",", ".", 4)),
     **dict.fromkeys(("cs", "fr", "pt", "sv"), (",", " ", 4)),
@@ -19,8 +19,8 @@ _MARKS: Final[dict[str, tuple[str, str, int]]] = {
     "en": (".", ",", 4),
 }
 _GROUP: Final = re.compile(r"(?<=\d)(?=(?:\d{3})+(?!\d))")
-_MAX_DIGITS: Final = 40  # a longer one is no quantity
-# No part of a date, a time, a fraction or a name.
+_MAX_DIGITS: Final = 40  # a longer number is not a quantity
+# A number that is not part of a date, a time, a fraction or a name.
 _TOKEN: Final = re.compile(
     r"(?<![\w.,/:])(?<!\d[-–])([0-9]{1,40})(\.[0-9]+)?(?![\w/:]|[.,\-–]\d)"  # noqa: RUF001
 )
@@ -30,12 +30,12 @@ _RAW: Final = re.compile(r"[^0-9.\-]")
 
 
 def decimal_mark(lang: str) -> str:
-    """Return the mark between the whole and the fraction of a number."""
+    """Return the mark between the integer part and the fraction of a number."""
     return _MARKS.get(lang, _MARKS["en"])[0]
 
 
 def group(digits: str, lang: str) -> str:
-    """Return the digits of a whole number in groups of three, where the language makes some.
+    """Return the digits of an integer in groups of three, if the language groups so many.
 
     >>> group("188520", "it"), group("1234", "es"), group("1234", "en")
     ('188.520', '1234', '1,234')
@@ -45,9 +45,9 @@ def group(digits: str, lang: str) -> str:
 
 
 def format_number(text: str, lang: str, *, grouped: bool = True) -> str:
-    """Return what ``{{formatnum:}}`` shows: each number in the text with the language's marks.
+    """Return what ``{{formatnum:}}`` shows: the text with the language's marks in its numbers.
 
-    A point is decimal, and a comma parts thousands, which two groups or a point tell.
+    A point is a decimal mark. A comma separates thousands if there are two groups or a point.
 
     >>> format_number("299792.458", "it"), format_number("1,234,567.5", "de")
     ('299.792,458', '1.234.567,5')
@@ -68,11 +68,11 @@ def format_number(text: str, lang: str, *, grouped: bool = True) -> str:
 
 
 def local_number(text: str, lang: str) -> str:
-    """Return the number that a template was given with the language's marks.
+    """Return a template's number with the language's marks.
 
-    Writers give templates both a program's number and their language's. Where a mark could be
-    either, which is a point before three digits in a language that parts thousands by points,
-    the number stays as it is.
+    Writers give templates numbers in the form of programs or of their language. A point before
+    three digits could be either mark in a language that separates thousands by points; such a
+    number stays unchanged.
 
     >>> local_number("1234.5", "fr"), local_number("12345,6", "de"), local_number("12.345", "de")
     ('1 234,5', '12.345,6', '12.345')
@@ -90,7 +90,7 @@ def local_number(text: str, lang: str) -> str:
 
 
 def raw_number(text: str, lang: str) -> str:
-    """Return what ``{{formatnum:...|R}}`` shows: the number as programs write it.
+    """Return what ``{{formatnum:...|R}}`` shows: the number in the form of programs.
 
     >>> raw_number("299.792,458", "it")
     '299792.458'

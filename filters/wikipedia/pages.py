@@ -1,13 +1,13 @@
-"""Which pages of a Wikipedia become documents (docs/rules/sources.md 2.2)."""
+"""Decide which pages of a Wikipedia become documents (docs/rules/sources.md 2.2)."""
 
 from filters.verdict import KEEP, Verdict, drop
 from filters.wikipedia.sites import Site, is_redirect
 
-ARTICLES = 0  # key of the namespace that holds them
+ARTICLES = 0  # key of the namespace of articles
 
 
 def check_namespace(namespace: int) -> Verdict:
-    """Keep articles: no talk, user, project, template, module or portal pages.
+    """Keep articles; drop talk, user, project, template, module and portal pages.
 
     >>> check_namespace(1).reason
     'namespace'
@@ -16,12 +16,12 @@ def check_namespace(namespace: int) -> Verdict:
 
 
 def check_redirect(text: str, target: str | None, site: Site) -> Verdict:
-    """Drop pages that only lead to another.
+    """Drop pages that only redirect to another.
 
     Args:
-        text: wikitext of the page, whose first word tells where the dump does not.
-        target: title that the dump's ``<redirect>`` names; None where there is no such element.
-        site: its words for a redirect.
+        text: wikitext of the page; its first word decides if the dump does not.
+        target: title that the dump's ``<redirect>`` names; None if there is no such element.
+        site: the Wikipedia, with its words for a redirect.
     """
     if target is not None:
         return drop("redirect", target)
@@ -29,7 +29,7 @@ def check_redirect(text: str, target: str | None, site: Site) -> Verdict:
 
 
 def check_model(model: str) -> Verdict:
-    """Keep wikitext: no JSON, style sheets or modules.
+    """Keep wikitext; drop JSON, style sheets and modules.
 
     >>> check_model("Scribunto").reason
     'model'
@@ -48,13 +48,13 @@ def check_disambiguation(disambiguation: bool) -> Verdict:
 
 
 def check_body(body: str, *, min_chars: int = 1) -> Verdict:
-    """Drop pages of which too little is left when the markup is gone.
+    """Drop pages that have too little text after the markup is removed.
 
     Args:
         body: the text, without the title.
-        min_chars: characters that are not white space at the ends, at least.
+        min_chars: the least number of characters, not counting white space at the ends.
 
-    A text without a letter or a digit holds the place of one, and counts as empty.
+    A text without a letter or a digit is a placeholder, and counts as empty.
 
     >>> check_body("A stub.", min_chars=8).reason, check_body("...").reason
     ('too_short', 'too_short')
@@ -64,7 +64,7 @@ def check_body(body: str, *, min_chars: int = 1) -> Verdict:
 
 
 def put_title(body: str, title: str) -> str:
-    r"""Return the text of a page: its title, a blank line, its body (2.6).
+    r"""Return a page's title, a blank line and its body (docs/rules/sources.md 2.6).
 
     >>> put_title("Text.", "Title")
     'Title\n\nText.'

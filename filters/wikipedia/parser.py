@@ -1,9 +1,9 @@
-"""mwparserfromhell's reading of wikitext, rendered by our renderer.
+"""Parse wikitext with mwparserfromhell, and render it with our renderer.
 
-It is asked only about pages whose marks can be read in more than one way. Tags, comments and
-unclosed constructs are gone by then, so that it decides where templates, arguments, links and
-tables start and end; all other nodes go on as the text they were. It has no limit of time and holds
-the interpreter's lock: who calls it guards it.
+This parser reads only pages whose marks can be read in more than one way. Tags, comments and
+unclosed constructs are removed before, so the parser decides where templates, arguments, links and
+tables start and end; all other nodes stay text. It has no time limit and holds the interpreter's
+lock, so the caller must limit it.
 """
 
 from collections.abc import Callable
@@ -32,8 +32,8 @@ def parse_with_mwparserfromhell(text: str, renderer: Renderer) -> str:
     """Render templates, links and tables of a balanced text without tags.
 
     Raises:
-        mwparserfromhell.parser.ParserError: the library gave up.
-        RecursionError: constructs are nested too deep.
+        mwparserfromhell.parser.ParserError: the library cannot parse the text.
+        RecursionError: constructs are nested too deeply.
     """
     text = text.replace("<", LESS).replace(BLOCK, "\n")
     return _render(mwparserfromhell.parse(text, skip_style_tags=True), renderer).replace(LESS, "<")
@@ -44,7 +44,7 @@ def _render(code: Wikicode | None, renderer: Renderer) -> str:
 
 
 def _value(code: Wikicode | None, renderer: Renderer) -> str:
-    """Render a part of a template, where an equals sign of ours must not look like its own."""
+    """Render a part of a template; an equals sign in it must not look like the template's own."""
     if not code:
         return ""
     return "".join(
@@ -95,7 +95,7 @@ def _heading(node: Heading, renderer: Renderer) -> str:
 
 
 def _tag(node: Tag, renderer: Renderer) -> str:
-    """Render a table; lists and rules are tags to the library and stay as they are."""
+    """Render a table; the library also treats lists and rules as tags, and they stay unchanged."""
     return renderer.table(renderer.mark()) if node.wiki_markup == _TABLE else str(node)
 
 

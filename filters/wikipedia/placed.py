@@ -1,7 +1,7 @@
-"""Where the texts of templates meet the text around them.
+"""Place the texts of templates that depend on the text around them.
 
-Some rules know where their text belongs (`filters.wikipedia.rules`): on a line of its own, only in
-an item of a list, close to the number before it. Whether it is there shows in the rendered page.
+Some rules say where their text belongs (`filters.wikipedia.rules`): on a line of its own, only in
+a list item, or directly after the number before it. Only the rendered page shows whether it is.
 """
 
 import re
@@ -14,7 +14,7 @@ _GLUED: Final = re.compile(rf"(?<=\d)(?:[ \t\xa0{REMOVED}]|&nbsp;)*+{GLUE}|{GLUE
 # The name of the template, and its text.
 _ONLY_IN_ITEM: Final = re.compile(f"{IN_ITEM}([^{IN_ITEM}]*+){IN_ITEM}([^{IN_ITEM}]*+){IN_ITEM}?")
 _TWICE_BRACKETED: Final = re.compile(rf"\[{EMPTY}(\[[^\[\]\n]*+\])\]")
-# `$5 (${{Inflation|…}} today)`: without its amount, which is another every day, it says nothing.
+# The amount in `$5 (${{Inflation|…}} today)` changes every day; without it the bracket is empty.
 _BRACKETED_WORDS: Final = re.compile(r"\(([^()\n\d]*+)\)")
 _SIGNS: Final = "$£€¥₹"
 _LIST_MARKS: Final = frozenset("*#:;")
@@ -27,7 +27,7 @@ def place_templates(text: str) -> tuple[str, list[str]]:
         text: a rendered page, before it is laid out.
 
     Returns:
-        the page, and the names of the templates that show nothing where they are.
+        the page, and the names of the templates that show nothing at their place.
     """
     dropped: list[str] = []
     if FRESH_LINE in text or IN_ITEM in text:
@@ -44,7 +44,7 @@ def place_templates(text: str) -> tuple[str, list[str]]:
 
 
 def _with_fresh_lines(text: str) -> str:
-    """Break lines at the marks, where there is no line break already."""
+    """Break lines at the marks, unless there is a line break already."""
     pieces = [piece for piece in text.split(FRESH_LINE) if piece]
     for number in range(1, len(pieces)):
         pieces[number - 1] = pieces[number - 1].removesuffix("\n")
@@ -53,7 +53,7 @@ def _with_fresh_lines(text: str) -> str:
 
 
 def _only_in_item(dropped: list[str], match: re.Match[str]) -> str:
-    """Keep what shows only in an item of a list, or leave a gap for it."""
+    """Keep a text that shows only in a list item, or replace it by a removal."""
     line = match.string.rfind("\n", 0, match.start()) + 1
     if match.string[line] in _LIST_MARKS:
         return match[2]
@@ -67,5 +67,5 @@ def _with_amount(match: re.Match[str]) -> str:
 
 
 def _lacks_amount(text: str) -> bool:
-    # A single character is looked for much faster than two.
+    # The search for a single character is much faster than for two.
     return any(sign in text and sign + REMOVED in text for sign in _SIGNS)

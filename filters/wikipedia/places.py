@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001, RUF002  (minus signs, and those of minutes)
-"""Templates for places: names of countries by their codes, and coordinates."""
+"""Render templates for places: countries by their codes, coordinates and densities."""
 
 import re
 from typing import Final
@@ -9,13 +9,13 @@ from filters.wikipedia.sites import Site
 
 _NUMBER: Final = re.compile(r"[+\-−]?\d+(?:[.,]\d+)?")
 _SIGNS: Final = ("°", "′", "″")
-_FEW: Final = 10  # per area: from here on without a decimal
+_FEW: Final = 10  # per area; from here on a density has no decimal
 _LETTER: Final = re.compile(r"[^\W\d]")
 _NAMES: Final = ("name", "nom", "nombre", "nome", "название", "назва", "nazwa", "naziv")
 
 
 def render_country(given: Arguments, site: Site) -> str:
-    """Return the name of a country: as it is given, or by its code of three letters."""
+    """Return the name of a country, as given or by its code of three letters."""
     if name := given.get(*_NAMES):
         return name
     code = given.get("1", "country", "pays", "land")
@@ -23,7 +23,7 @@ def render_country(given: Arguments, site: Site) -> str:
 
 
 def render_coordinates(given: Arguments, _: Site) -> str:
-    """Return latitude and longitude as they read; "" for those beside the title of the page.
+    """Return latitude and longitude as text, or "" for those shown beside the page's title.
 
     `{{coord|12|19|N|70|1|W}}` is 12°19′N 70°1′W, `{{coord|12.3|-70}}` is 12.3°N 70°W.
     """

@@ -1,8 +1,8 @@
-"""From the source of a template's page to a rule for it, by the wiki's own word.
+"""Turn the source of a template's page into a rule for the template.
 
-A definition that is only wikitext becomes a rule (`filters.wikipedia.rules`): a pattern where one
-says the same, else the definition itself, without what no text shows. What needs Lua, data or the
-clock, and what makes a table, a box or a notice, is refused, with a reason of a few words.
+A definition that is only wikitext becomes a rule (`filters.wikipedia.rules`): a pattern if one is
+equivalent, else the definition itself without the parts that show no text. A definition that needs
+Lua, data or the clock, or that makes a table, a box or a notice, is refused with a short reason.
 """
 
 import re
@@ -29,9 +29,9 @@ from filters.wikipedia.rules import WIKITEXT
 from filters.wikipedia.site_data import fold, normalise_template_name
 from filters.wikipedia.sites import Site
 
-MAX_SOURCE_CHARS: Final = 20_000  # without documentation; a longer one is no inline template
+MAX_SOURCE_CHARS: Final = 20_000  # without documentation; longer templates are not inline
 MAX_RULE_CHARS: Final = 4_000
-MAX_CONSTANT_CHARS: Final = 300  # of one without parameters: a longer one is a list or a notice
+MAX_CONSTANT_CHARS: Final = 300  # without parameters, a longer definition is a list or a notice
 
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _ONLY: Final = re.compile(
@@ -44,11 +44,11 @@ _INCLUDED: Final = re.compile(r"</?(?:includeonly|onlyinclude)\s*+/?>", re.IGNOR
 _CLOCK: Final = re.compile(r"(?:current|local)(?:day|dow|hour|month|time|week|year)|#timel?$")
 _PROJECT_KEYS: Final = (4, 12)  # namespaces of the project and its help in every siteinfo
 _PROJECT: Final = frozenset({"help", "project", "wikipedia", "wp"})
-# A row of a table whose start another template makes.
+# A row of a table whose start comes from another template.
 _ROW: Final = re.compile(r"(?:\A|\n)[ \t]*(?:\|[-+}|\s]|!)")
 # Conditions, and how many arguments come before their branches.
 _BRANCHES: Final = {"#if": 0, "#ifeq": 1, "#iferror": 0, "#ifexpr": 0, "#ifexist": 0, "#switch": 0}
-# What shows nothing on a page: names as folded.
+# The folded names of calls that show nothing on a page.
 _SILENT: Final = frozenset({"defaultsort", "displaytitle", "noexternallanglinks", "toc"})
 _KNOWN_FUNCTIONS: Final = frozenset({"formatnum", "lc", "lcfirst", "ns", "uc", "ucfirst"})
 _KNOWN_WORDS: Final = frozenset(
@@ -58,15 +58,15 @@ _KNOWN_WORDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A definition that needs nothing but wikitext, as far as it tells itself."""
+    """A definition that needs nothing but wikitext, apart from the templates that it calls."""
 
-    rule: str  # that says it
+    rule: str  # the rule that is equivalent to it
     calls: frozenset[str]  # normalised names of the templates in it
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A template that is left alone, and why."""
+    """A template that gets no rule, and the reason."""
 
     reason: str
 
@@ -74,11 +74,11 @@ class Refused:
 def reduce_definition(
     source: str, site: Site, namespaces: Mapping[int, str] | None = None
 ) -> Definition | Refused:
-    """Reduce the source of a template's page to what it shows where it is used.
+    """Reduce the source of a template's page to the text that its uses show.
 
     Args:
         source: the wikitext of the page.
-        site: its wiki.
+        site: the wiki of the page.
         namespaces: local names by key, from the dump's `siteinfo`.
 
     >>> from filters.wikipedia.sites import load_site
@@ -107,7 +107,7 @@ def reduce_definition(
 
 
 def _included(source: str) -> str:
-    """Return what a page that uses the template gets of it."""
+    """Return the part of the source that is included in pages that use the template."""
     text = _COMMENT.sub("", source)
     if only := _ONLY.findall(text):
         text = "".join(only)
@@ -115,7 +115,7 @@ def _included(source: str) -> str:
 
 
 def _trimmed(nodes: Nodes) -> Nodes:
-    """Remove the line ends around a definition, which are there for its writers."""
+    """Remove the line ends around a definition, which only help its writers."""
     trimmed = list(nodes)
     for at, strip in ((0, str.lstrip), (-1, str.rstrip)):
         if trimmed and isinstance(end := trimmed[at], str):
@@ -124,7 +124,7 @@ def _trimmed(nodes: Nodes) -> Nodes:
 
 
 def _shown(nodes: Nodes, site: Site, project: frozenset[str]) -> Nodes:
-    """Replace links by their labels where no argument decides; leave out what shows nothing."""
+    """Replace links that depend on no argument by their labels; drop what shows nothing."""
     out: list[Node] = []
     for node in nodes:
         match node:
@@ -148,7 +148,7 @@ def _shown(nodes: Nodes, site: Site, project: frozenset[str]) -> Nodes:
 
 
 def _shown_call(call: Call, site: Site, project: frozenset[str]) -> Nodes:
-    """Return a call with what its arguments show, or less where no argument decides."""
+    """Return a call with reduced arguments, or less if the rest never shows anything."""
     name = call_name(call)
     head, _, _ = write(name).partition(":")
     word = site.magic_words.get(fold(head), fold(head))
@@ -156,7 +156,7 @@ def _shown_call(call: Call, site: Site, project: frozenset[str]) -> Nodes:
     if word in _SILENT or (word in _BRANCHES and not any(_results(word, shown))):
         return ()
     if word == "#ifexist" and len(shown) == 2 and shown[0] == shown[1]:
-        return shown[0]  # a link that shows the same without a page to go to
+        return shown[0]  # a link that shows the same text if its page does not exist
     return (Call((_shown(name, site, project), *shown)),)
 
 
@@ -191,7 +191,7 @@ def _calls(nodes: Nodes, site: Site) -> frozenset[str]:
     """Return the templates that a definition calls.
 
     Raises:
-        DefinitionError: it calls what cannot be evaluated here.
+        DefinitionError: it calls something that cannot be evaluated here.
     """
     names = set()
     for node in walk(nodes):
@@ -228,7 +228,7 @@ def _check_condition(known: str, head: str, call: Call) -> None:
 
 
 def _pattern(nodes: Nodes) -> str:
-    """Return the pattern that says the same; "" where none does."""
+    """Return the equivalent pattern, or "" if there is none."""
     out = []
     for node in nodes:
         match node:
