@@ -1,8 +1,8 @@
-"""The web pages that a wiki page cites as its references (docs/rules/web.md 8.3).
+"""Find the web pages that a wiki page cites as its references (docs/rules/web.md 8.3).
 
-Regular expressions over whole dumps miss citations with a name or over several lines, and cut
-addresses at entities. Here a page's ``<ref>`` elements are found first, then the addresses in them,
-as MediaWiki would link them.
+Regular expressions over whole dumps miss citations that have a name or several lines, and cut
+addresses at entities. This module finds the ``<ref>`` elements of a page first, and then the
+addresses in them as MediaWiki would link them.
 """
 
 import html
@@ -11,11 +11,11 @@ from typing import Final
 
 from filters.urls import host_of
 
-# A page of an archive is the page that it keeps: /web/20060101000000/http://example.com/
+# A page of an archive counts as the page that it stores: /web/20060101000000/http://example.com/
 _ARCHIVED: Final = re.compile(
     r"(?:/\d{4,14}[a-z]{0,2}_?\*?|/\*)/(https?:/{1,2}[^/]|www\.)", re.IGNORECASE
 )
-# Archives that do not name the page in this way, or not always.
+# These archives do not, or not always, name the stored page in this way.
 _ARCHIVES: Final = frozenset(
     {
         *("archive.today", "archive.is", "archive.ph", "archive.li", "archive.fo", "archive.md"),
@@ -32,26 +32,27 @@ _WIKIMEDIA: Final = frozenset(
         *("toolserver.org", "wmcloud.org", "w.wiki"),
     }
 )
-# Tags whose content is no wikitext; a page may explain how to cite.
+# The content of these tags is not wikitext; a page may use them to explain how to cite.
 _NOT_PARSED: Final = re.compile(
     r"<!--.*?(?:-->|\Z)|<(nowiki|pre|syntaxhighlight|source)\b[^<>]*(?<!/)>.*?(?:</\1\s*>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 _REF_TAG: Final = re.compile(r"<(/?)ref(?:\s[^<>]*|/)?>", re.IGNORECASE)
 _BLANK_LINE: Final = re.compile(r"\n[ \t]*\n")
-# An address, and before it what says that all of it is one: a link's bracket, an argument's sign.
+# An address, with the mark before it that shows where it begins: the bracket of a link, or the
+# equals sign of an argument.
 _URL: Final = re.compile(
     r"([\[=][ \t]{0,8})?(https?://[^\s\[\]<>\"|{}\x00-\x20\x7f]+)", re.IGNORECASE
 )
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_TRAILING: Final = ",;.:!?'"  # a sentence's, where an address ends it
+_TRAILING: Final = ",;.:!?'"  # punctuation of a sentence that ends with an address
 
 
 def reference_urls(wikitext: str) -> list[str]:
-    """Return the addresses in the references of a page, each once, in their order.
+    """Return the addresses in the references of a page, each once, in order of appearance.
 
     Addresses of Wikimedia's own sites and of archives are left out; a page of an archive counts as
-    the page that it keeps, where its address says which.
+    the page that it stores, if its address says which.
 
     >>> reference_urls('A.<ref name="b">{{cite web|url=http://a.org/?x=1&amp;y=2|title=T}}</ref>')
     ['http://a.org/?x=1&y=2']
@@ -65,7 +66,7 @@ def reference_urls(wikitext: str) -> list[str]:
 
 
 def references(wikitext: str) -> list[str]:
-    """Return the content of each ``<ref>``; one that is not closed ends at a blank line.
+    """Return the content of each ``<ref>``; an unclosed one ends at a blank line.
 
     >>> references('<ref>a</ref> <ref name="b" /> <ref name=c>d')
     ['a', 'd']
@@ -92,13 +93,13 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _without_punctuation(url: str) -> str:
-    """Take off what ends a sentence; a closing parenthesis belongs to an opening one."""
+    """Remove punctuation that ends a sentence, and a closing parenthesis without an opening one."""
     return url.rstrip(_TRAILING if "(" in url else f"{_TRAILING})")
 
 
 def _cited(url: str) -> str:
-    """Return the page that is cited: out of its archive, and "" where it does not count."""
-    for _ in range(3):  # archives have archived archives
+    """Return the cited page without its archive, or "" if it does not count."""
+    for _ in range(3):  # archives also store pages of other archives
         if not (match := _ARCHIVED.search(url, len("https://"))):
             break
         inner = url[match.start(1) :]
@@ -111,7 +112,7 @@ def _cited(url: str) -> str:
 
 
 def _is_of(host: str, domains: frozenset[str]) -> bool:
-    """Tell whether a host is one of the domains, or below one."""
+    """Tell whether a host is one of the domains or a subdomain of one."""
     return host in domains or any(
         host[at + 1 :] in domains for at, char in enumerate(host) if char == "."
     )

@@ -1,4 +1,4 @@
-"""Which definitions of templates stand, once it is known what each of them calls."""
+"""Decide which definitions of templates can be used, given the templates that each calls."""
 
 from collections.abc import Mapping
 from typing import Final, TypeAlias
@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 from filters.wikipedia.reduction import Definition, Refused
 from filters.wikipedia.sites import Site
 
-_MAX_REDIRECTS: Final = 5  # MediaWiki follows one; bots mend the rest
+_MAX_REDIRECTS: Final = 5  # MediaWiki follows one; bots fix longer chains
 
 Outcome: TypeAlias = Definition | Refused
 
@@ -14,15 +14,15 @@ Outcome: TypeAlias = Definition | Refused
 def resolve(
     definitions: Mapping[str, Outcome], redirects: Mapping[str, str], site: Site
 ) -> dict[str, Outcome]:
-    """Decide which definitions stand, with the templates that they call.
+    """Decide which definitions can be used, with the templates that they call.
 
     Args:
-        definitions: by normalised name, as far as each tells itself.
-        redirects: from the normalised name of a template that is a redirect to its target's.
+        definitions: the outcome of each definition alone, by normalised name.
+        redirects: the normalised names of templates that are redirects, with those of the targets.
         site: the wiki; templates that its data has rules for may be called.
 
     Returns:
-        each name of ``definitions`` with its definition, or why it is left alone.
+        each name of ``definitions`` with its definition, or the reason why it gets no rule.
     """
     resolver = _Resolver(definitions, redirects, site)
     for name in definitions:
@@ -31,7 +31,7 @@ def resolve(
 
 
 def follow(name: str, redirects: Mapping[str, str]) -> str:
-    """Return where redirects lead from a name; the name itself if they lead nowhere.
+    """Return the target that redirects lead to from a name, or the name itself without a target.
 
     >>> follow("A", {"A": "B", "B": "C"}), follow("A", {"A": "B", "B": "A"})
     ('C', 'A')
@@ -45,7 +45,7 @@ def follow(name: str, redirects: Mapping[str, str]) -> str:
 
 
 class _Resolver:
-    """The definitions of a wiki, and what is known of them so far."""
+    """The definitions of a wiki, with the outcomes that are known so far."""
 
     def __init__(
         self, definitions: Mapping[str, Outcome], redirects: Mapping[str, str], site: Site
@@ -56,8 +56,8 @@ class _Resolver:
         self._site = site
 
     def resolve(self, first: str) -> None:
-        """Resolve a template after all that it calls."""
-        waiting = [first]  # instead of recursion: chains may be long
+        """Resolve a template after all templates that it calls."""
+        waiting = [first]  # a stack instead of recursion, since chains may be long
         while waiting:
             name = waiting[-1]
             outcome = self._definitions[name]
@@ -71,7 +71,7 @@ class _Resolver:
             waiting.pop()
 
     def _check(self, definition: Definition, waiting: list[str]) -> Outcome | str:
-        """Return the definition, why it falls, or the name of one to resolve before it."""
+        """Return the definition, its refusal, or the name of a template to resolve before it."""
         for call in sorted(definition.calls):
             if self._site.rule(call) is not None:
                 continue
@@ -83,6 +83,6 @@ class _Resolver:
             if target not in self.resolved:
                 return target
             if isinstance(callee := self.resolved[target], Refused):
-                nested = callee.reason.startswith("calls ")  # name the root of the trouble
+                nested = callee.reason.startswith("calls ")  # report the first cause
                 return Refused(callee.reason if nested else f"calls {call}: {callee.reason}")
         return definition

@@ -1,32 +1,32 @@
-"""What a rule for an inline template may say: the name of a family, or a pattern.
+"""Parse the rules for inline templates: names of families, patterns, definitions and aliases.
 
-A rule is one string of the data of a language. "@convert" names a family, whose function knows how
-the arguments hang together (`filters.wikipedia.templates`). Anything else is a pattern, plain text
-with fields in braces:
+A rule is one string in the data of a language. "@convert" names a family, whose function knows how
+the arguments belong together (`filters.wikipedia.templates`). A pattern is plain text with fields
+in braces:
 
-- `{1}` the first positional argument, `{text}` the one of that name, `{lt|1}` the first of these
-  that is not empty;
-- `{*}`, `{+}`, `{-}` all positional arguments that are not empty, joined by a space, by nothing
-  and by an en dash;
-- `{2=e}` the second argument, "e" where it is not given;
-- `{#}`, `{·}` and `{,}` the same as items of a list: each on its line, or with a dot or a comma
-  between them;
-- a `?` at the end of a field, as in `c. {1?}`: the pattern stands even where it is empty. Where
-  all fields without `?` and `=` are empty, the template says nothing;
+- `{1}` is the first positional argument, `{text}` the argument of that name, `{lt|1}` the first of
+  these that is not empty;
+- `{*}`, `{+}` and `{-}` are all positional arguments that are not empty, joined by a space, by
+  nothing and by an en dash;
+- `{2=e}` is the second argument, or "e" if it is not given;
+- `{#}`, `{·}` and `{,}` are the same arguments as items of a list: each on its line, or with a dot
+  or a comma between them;
+- a `?` at the end of a field, as in `c. {1?}`, allows the field to be empty. If all fields without
+  `?` and `=` are empty, the template shows nothing;
 - `{{` and `}}` are braces;
-- `* ` at the start: only in an item of a list, and nothing elsewhere, as for works that are cited;
+- `* ` at the start makes a text that shows only in a list item, as for works that are cited;
 - a line feed at an end of the pattern, or around a family, starts a new line there, unless there
-  is one; two start a new paragraph.
+  is one; two line feeds start a new paragraph.
 
-"@wikitext" and a blank begin a definition, the wikitext of a template as a wiki has it, with
-parameters, `#if`, `#ifeq`, `#switch`, links and other templates that have rules:
-`@wikitext {{#if:{{{2|}}}|{{{1}}} ({{{2}}})|{{{1}}}}}`. What it reads as says
-`filters.wikipedia.evaluation`.
+"@wikitext" and a blank begin a definition, the wikitext of a template in a wiki, with parameters,
+`#if`, `#ifeq`, `#switch`, links and other templates that have rules:
+`@wikitext {{#if:{{{2|}}}|{{{1}}} ({{{2}}})|{{{1}}}}}`. The module `filters.wikipedia.evaluation`
+evaluates it.
 
-"@same" and a blank begin the name of another template that has a rule: `@same Nowrap` is for a name
-that is an alias of it.
+"@same" and a blank begin the name of another template that has a rule: `@same Nowrap` is the rule
+of an alias of that template.
 
-The empty rule renders nothing: it takes a name away that all languages share.
+The empty rule renders nothing: it overrides a rule that all languages share.
 """
 
 from collections.abc import Sequence
@@ -76,7 +76,7 @@ JOINS: Final = {"*": " ", "+": "", "-": "–", "#": "\n* ", "·": " · ", ",": "
 
 
 class Arguments:
-    """The arguments of a template: by position from 1, and by name; trimmed.
+    """The trimmed arguments of a template, by position from 1 and by name.
 
     As in MediaWiki a numeric name is a position (`1=x`), and the last of equal names wins.
     """
@@ -94,7 +94,7 @@ class Arguments:
                 positional[int(name)] = value.strip()
             else:
                 self.named[name] = value.strip()
-        # All by name; an empty one is given too.
+        # All arguments by name; an empty argument is given too.
         self.given = self.named | {str(i): value for i, value in positional.items()}
         last = max(positional, default=0)
         self.positional = [positional.get(i, "") for i in range(1, last + 1)]
@@ -118,12 +118,12 @@ class Arguments:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A place in a pattern that arguments fill."""
+    """A field of a pattern that arguments fill."""
 
     names: tuple[str, ...]
-    join: str | None = None  # the separator where all positional arguments go here
+    join: str | None = None  # the separator, if the field is for all positional arguments
     optional: bool = False
-    default: str = ""  # where the arguments are empty
+    default: str = ""  # used if the arguments are empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +132,13 @@ class Rule:
 
     family: str = ""
     parts: tuple[str | Field, ...] = field(default=())
-    before: str = ""  # line breaks around a pattern that says something
+    before: str = ""  # line breaks around a pattern that shows something
     after: str = ""
     definition: Nodes | None = None
-    same: str = ""  # the name of the template whose rule holds
+    same: str = ""  # the name of the template whose rule applies
 
     def fill(self, arguments: Arguments) -> str | None:
-        """Fill the pattern in; None if it has fields and all of them are empty."""
+        """Fill the pattern in; return None if it has fields and all of them are empty."""
         filled, required, given = [], 0, 0
         for part in self.parts:
             if isinstance(part, str):
@@ -156,7 +156,7 @@ class Rule:
         return self.framed(text)
 
     def framed(self, text: str) -> str | None:
-        """Return a text between the line breaks of the rule; None if there is no text."""
+        """Return a text between the line breaks of the rule, or None if there is no text."""
         if self.before == IN_ITEM:
             text = text.replace("\n", " ")
         return f"{self.before}{text}{self.after}" if text else None
@@ -167,7 +167,7 @@ def parse_rule(text: str) -> Rule:
     """Parse a rule.
 
     Raises:
-        ValueError: an unknown family, braces that do not match, a definition that nothing reads.
+        ValueError: the family is unknown, braces do not match, or the definition cannot be parsed.
 
     >>> parse_rule("{1} €").fill(Arguments([(None, "5")]))
     '5 €'
@@ -212,12 +212,12 @@ def _parts(pattern: str) -> tuple[str | Field, ...]:
 
 
 def _lines(feeds: str) -> str:
-    """Return what a pattern's line feeds become: a new line, or the end of a paragraph."""
+    """Return the text for a pattern's line feeds: a new line, or the end of a paragraph."""
     return FRESH_LINE if len(feeds) == 1 else feeds
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint for a mistyped name, to end a message with: the nearest, or else all there are."""
+    """Return a hint for the end of a message: the name nearest to a mistyped one, or all names."""
     near = get_close_matches(name, known, n=1)
     return f". Did you mean {near[0]!r}?" if near else f". Use one of {', '.join(known)}"
 

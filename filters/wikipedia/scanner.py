@@ -1,11 +1,11 @@
-"""A linear scanner for templates, links and tables.
+"""Scan templates, links and tables in linear time.
 
-One pattern finds the marks; an explicit stack holds what is open. Runs of braces are matched as in
-MediaWiki's preprocessor: a closing run takes three braces for an argument or two for a template
-from the innermost opening run, as long as both have them. Where marks do not match, the scanner is
-kinder than MediaWiki, which shows the markup: what is closed is closed, and a mark without a
-partner goes alone (docs/rules/sources.md 2.7). A link without an end is over at the end of its
-paragraph; a file with a caption, at the end of the page.
+One pattern finds the marks; an explicit stack holds the open constructs. Runs of braces are matched
+as in MediaWiki's preprocessor: a closing run takes three braces for an argument or two for a
+template from the innermost opening run, as long as both have them. If marks do not match, MediaWiki
+shows the markup; this scanner keeps the constructs that are closed and removes only the marks
+without a partner (docs/rules/sources.md 2.7). An unclosed link ends with its paragraph; an unclosed
+file with a caption ends with the page.
 """
 
 import re
@@ -23,10 +23,10 @@ from filters.wikipedia.markers import (
 )
 from filters.wikipedia.nodes import Renderer
 
-MAX_DEPTH: Final = 100  # constructs in each other (docs/rules/sources.md 2.7)
+MAX_DEPTH: Final = 100  # nested constructs (docs/rules/sources.md 2.7)
 
-# Most links and templates hold no others and are found whole; the look-arounds leave longer runs of
-# braces to the stack. Every quantifier is possessive and stops at the next mark.
+# Most links and templates contain no others and are matched whole; the look-arounds leave longer
+# runs of braces to the stack. Every quantifier is possessive and stops at the next mark.
 _MARK: Final = re.compile(
     rf"""
     \[\[ (?: ([^\[\]{{}}|\n]*+) (?:\|([^\[\]{{}}|\n]*+))?+ \]\] )?+
@@ -42,26 +42,26 @@ _STRAY: Final = {"{{": STRAY_TEMPLATE, "[[": STRAY_LINK, "{|": STRAY_TABLE}
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the scanner made of a page."""
+    """The result of a scan of one page."""
 
     text: str
     ambiguous: bool  # another reading is possible
-    too_deep: bool  # marks beyond the limit of depth were taken for strays
+    too_deep: bool  # marks beyond the limit of depth were treated as strays
     edits: list[
         tuple[int, int, str]
-    ]  # spans of the source that are strays, and what stands for each
+    ]  # spans of the source that are strays, and the replacement of each
 
 
 class _Frame:
-    """A construct that is open."""
+    """An open construct."""
 
     __slots__ = ("braces", "cuts", "kind", "mark", "pieces", "start")
 
     def __init__(self, kind: str, start: int, mark: int, braces: int = 0) -> None:
         self.kind = kind  # "{{", "[[", "{|", or "" for the page
-        self.start = start  # where its mark is
-        self.mark = mark  # the renderer's
-        self.braces = braces  # that are still open
+        self.start = start  # the place of its mark
+        self.mark = mark  # the mark of the renderer
+        self.braces = braces  # the number of braces that are still open
         self.pieces: list[str] = []
         self.cuts: list[int] = []  # indices of the pieces that are bars
 
@@ -79,7 +79,7 @@ class _Frame:
 
 
 class _Scanner:
-    """One page; see `scan`. Methods that take a match return where to go on."""
+    """The scan of one page; methods that take a match return the place to continue at."""
 
     def __init__(self, text: str, renderer: Renderer) -> None:
         self.text = text
@@ -157,7 +157,7 @@ class _Scanner:
         self.stack[-1].pieces.append(REMOVED)
 
     def _put(self, rendered: str) -> None:
-        """Add what a construct became to what encloses it."""
+        """Add the text of a construct to the construct around it."""
         top = self.stack[-1]
         if top.kind == "{{" and "=" in rendered:
             rendered = rendered.replace("=", EQUALS)
@@ -169,7 +169,7 @@ class _Scanner:
         return frame
 
     def _abandon(self, depth: int) -> None:
-        """Give up the constructs from this place of the stack on: only their marks go."""
+        """Abandon the constructs from this place of the stack on: only their marks are removed."""
         stack = self.stack
         base = stack[depth - 1]
         pieces = base.pieces
@@ -183,7 +183,7 @@ class _Scanner:
         del stack[depth:]
 
     def _back_to(self, kind: str) -> _Frame:
-        """Give up what was opened after the innermost construct of a kind that is open."""
+        """Abandon the constructs that opened after the innermost open construct of a kind."""
         depth = len(self.stack)
         while self.stack[depth - 1].kind != kind:
             depth -= 1
@@ -232,11 +232,11 @@ class _Scanner:
         return end
 
     def _captioned(self, frame: _Frame) -> bool:
-        """Tell whether a link is a file's, whose caption may have paragraphs."""
+        """Tell whether a link is a file, whose caption may have paragraphs."""
         return bool(frame.cuts) and self.renderer.is_file(frame.pieces[0])
 
     def _line(self, match: re.Match[str]) -> int:
-        """Deal with a paragraph's end or with the mark of a table."""
+        """Process the end of a paragraph or the mark of a table."""
         text, stack, end = self.text, self.stack, match.end()
         if text[end - 1] == "\n":
             depth = len(stack)
@@ -275,7 +275,7 @@ def scan(text: str, renderer: Renderer) -> Scan:
 
 
 def balance(text: str, edits: list[tuple[int, int, str]]) -> str:
-    """Return the text that was scanned without its strays; those that opened leave a marker."""
+    """Return the scanned text without its stray marks; opening ones leave a marker."""
     text = "\n" + text
     pieces = []
     position = 0

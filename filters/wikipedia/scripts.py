@@ -1,17 +1,18 @@
 # ruff: noqa: RUF001, RUF002  (minus signs, and signs that look like letters)
-"""Superscripts and subscripts: ``10<sup>7</sup>`` is 10⁷ and not 107.
+"""Write superscripts and subscripts as plain text: ``10<sup>7</sup>`` is 10⁷ and not 107.
 
-A browser raises and lowers; plain text cannot, and what is only put beside a number makes another
-number of it. One rule for tags, powers and formulas of chemistry (docs/rules/sources.md 2.3):
+Plain text cannot raise or lower digits as a browser does, and digits that are only put beside a
+number would change it. Tags, powers and chemical formulas follow one rule
+(docs/rules/sources.md 2.3):
 
-1. A script with a digit or a sign becomes Unicode's raised or lowered characters, where all of its
-   characters have one: 10⁷, 2ⁿ⁻¹, cm⁻¹, CO₃²⁻, ¹⁴C, log₁₀.
-2. Where one has none, ``^`` stands before a power and ``_`` before an index that would be read as
-   part of a number: 10^(3/2), 5_3.2. Without a base there is nothing to be raised over.
-3. Letters alone stay letters, since most are no powers: 1st, XIXe, xn. A single one that is raised
-   over a number is a power, where it is italic or no language ends an ordinal in it: 2ⁿ.
+1. A script with a digit or a sign becomes Unicode's superscripts or subscripts, if they exist for
+   all of its characters: 10⁷, 2ⁿ⁻¹, cm⁻¹, CO₃²⁻, ¹⁴C, log₁₀.
+2. Otherwise ``^`` precedes a power, and ``_`` an index that would be read as part of a number:
+   10^(3/2), 5_3.2. A script without a base gets no mark.
+3. Letters alone stay letters, since most are not powers: 1st, XIXe, xn. A single letter raised over
+   a number is a power if it is italic or ends no ordinal in any language: 2ⁿ.
 
-A fraction set as a raised and a lowered number is written as one: ½ from tags is 1/2.
+A fraction of a raised and a lowered number is written with a slash: ½ from tags is 1/2.
 """
 
 import re
@@ -39,12 +40,12 @@ _LOWERED: Final = str.maketrans(
     "0123456789+-−–=()aehijklmnoprstuvx",
     "₀₁₂₃₄₅₆₇₈₉₊₋₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ",
 )
-# What a script of rule 1 may look like: no two letters in a row, which are a word or a product.
+# The form of a script of rule 1: two letters in a row would be a word or a product.
 _FIGURES: Final = re.compile(r"(?=.*[0-9+\-−–])(?:[a-z](?![a-z])|[0-9+\-−–=()])+")
 _CALCULATION: Final = re.compile(r"[0-9+\-−–⁰¹²³⁴-⁹₀-₉]")
 _WORD: Final = re.compile(r"[^\W\d_]{3}")
-_CLOSED: Final = frozenset(")]}")  # ends of what may be raised to a power
-_POWER_LETTERS: Final = frozenset("iknpqxyzN")  # that end no ordinal, in any of the languages
+_CLOSED: Final = frozenset(")]}")  # a base may end with these
+_POWER_LETTERS: Final = frozenset("iknpqxyzN")  # end no ordinal in any of the languages
 _NUMBER: Final = re.compile(r"[-−–]?[0-9]+(?:[.,][0-9]+)?")
 _SIMPLE: Final = re.compile(r"[ ]?([0-9+\-−–=()]{1,40})[ ]?</(?:sup|sub)\s*>", re.IGNORECASE)
 _SCRIPT: Final = re.compile(
@@ -60,7 +61,7 @@ _MAX_ROUNDS: Final = 10
 
 
 def raised(text: str) -> str | None:
-    """Return the text in superscripts; None where one of its characters has none.
+    """Return the text in superscripts, or None if one of its characters has none.
 
     >>> raised("−24"), raised("1,5")
     ('⁻²⁴', None)
@@ -70,13 +71,13 @@ def raised(text: str) -> str | None:
 
 
 def lowered(text: str) -> str | None:
-    """Return the text in subscripts; None where one of its characters has none."""
+    """Return the text in subscripts, or None if one of its characters has none."""
     out = text.translate(_LOWERED)
     return out if not any(map(str.__eq__, out, text)) else None
 
 
 def power(text: str) -> str:
-    """Return a power as it stands behind its base.
+    """Return a power as it is written after its base.
 
     >>> power("-3"), power("1,5"), power("a/b")
     ('⁻³', '^1,5', '^(a/b)')
@@ -89,7 +90,7 @@ def _bracketed(text: str) -> str:
 
 
 def simple_script(text: str, start: int, *, up: bool) -> tuple[str, int] | None:
-    """Return a script of digits and signs whose tag ends at ``start``, and where it ends."""
+    """Return a script of digits and signs whose start tag ends at ``start``, and its end."""
     match = _SIMPLE.match(text, start)
     if not match or not _FIGURES.fullmatch(match[1]):
         return None
@@ -98,7 +99,7 @@ def simple_script(text: str, start: int, *, up: bool) -> tuple[str, int] | None:
 
 def resolve_scripts(text: str) -> str:
     """Replace the markers of scripts by the rules above."""
-    for _ in range(_MAX_ROUNDS):  # scripts in scripts
+    for _ in range(_MAX_ROUNDS):  # nested scripts
         if SCRIPT_END not in text:
             break
         replaced = _SCRIPT.sub(_script, text)
@@ -111,7 +112,7 @@ def resolve_scripts(text: str) -> str:
 
 
 def _stray(match: re.Match[str]) -> str:
-    """Replace a marker without a partner: two numbers stay two."""
+    """Replace a marker without a partner, so that two numbers stay separate."""
     before = match.string[match.start() - 1 : match.start()]
     if not (before.isdigit() and match.string[match.end() : match.end() + 1].isdigit()):
         return ""
@@ -133,7 +134,7 @@ def _stacked(match: re.Match[str]) -> str:
 
 
 def _script(match: re.Match[str]) -> str:
-    """Return one script as text, by what it is raised over."""
+    """Return one script as text, depending on its base."""
     up, inner = match[1] == SUPERSCRIPT, match[2]
     content = decode_entities(inner.translate(_INVISIBLE)).strip()
     if not content:
@@ -151,7 +152,7 @@ def _script(match: re.Match[str]) -> str:
 
 
 def _base(text: str, at: int) -> str:
-    """Return the character before a script, behind marks of emphasis."""
+    """Return the character before a script, ignoring marks of emphasis."""
     while at and text[at - 1] in _BESIDE:
         at -= 1
     before = text[at - 1] if at else ""

@@ -1,4 +1,4 @@
-"""The form of the data about a Wikipedia (see ``sites``), and its check."""
+"""Check the form of the data about a Wikipedia (see ``sites``)."""
 
 import json
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ LISTS: Final = (
     "redirect_words",
     "template_names",
 )
-# From a name to a text.
+# These keys map a name to a text.
 TEXTS: Final = (
     *("countries", "currencies", "magic_words", "range_words", "scales", "units", "words"),
 )
-RULES: Final = ("template_prefixes", "templates")  # from a rule to the names that it holds for
+RULES: Final = ("template_prefixes", "templates")  # map a rule to the names that it applies to
 _COUNTRY_KINDS: Final = ("code", "code or text", "name")
-DEFINITIONS: Final = "definitions"  # by language, from a rule to the names
+DEFINITIONS: Final = "definitions"  # maps, per language, a rule to the names
 _KEYS: Final = tuple(sorted({*LISTS, *TEXTS, *RULES, DEFINITIONS}))
 
 
@@ -38,8 +38,8 @@ def check_data(data: Mapping[str, Any], where: str) -> None:
     """Check that data about a Wikipedia has the form of the files in `data/wikipedia/`.
 
     Raises:
-        ValueError: an unknown key, a value of the wrong type, a rule that does not parse, and
-            where it is.
+        ValueError: a key is unknown, a value has the wrong type, or a rule does not parse; the
+            message says where.
     """
     for key, value in _object(data, where).items():
         inside = f"{where}: {key}"
@@ -75,7 +75,7 @@ def _check_texts(value: Any, where: str) -> None:
 
 
 def _check_rules(value: Any, where: str) -> None:
-    """Rules must parse, and no name may have two of them."""
+    """Raise if a rule does not parse or if a name has two rules."""
     seen: dict[str, str] = {}
     for rule, names in _object(value, where).items():
         try:
@@ -100,10 +100,10 @@ def _shown(value: Any) -> str:
 
 
 def normalise_template_name(name: str, template_names: frozenset[str] = frozenset()) -> str:
-    """Return a template's name as MediaWiki would title its page, without the namespace.
+    """Return a template's name in the form of its page's title, without the namespace.
 
     Args:
-        name: what stands before the first "|".
+        name: the text before the first "|".
         template_names: folded names of the namespace, which a template's name may begin with.
 
     >>> normalise_template_name(" template:birth_date ", frozenset({"template"}))

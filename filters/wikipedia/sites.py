@@ -1,8 +1,8 @@
-"""What a Wikipedia calls things: namespaces, redirects, disambiguation pages, inline templates.
+"""Load a Wikipedia's names of namespaces, redirects, disambiguation pages and inline templates.
 
-Wikitext is localised. The names that a parser must know are data, one JSON file per language in
-`data/wikipedia/` and `all.json` for what all of them share (docs/rules/sources.md 2.2, 2.4 and
-2.5). A dump's own `siteinfo` and a user's JSON of the same form are added on top:
+Wikitext is localised. The names that a parser must know are data: one JSON file per language in
+`data/wikipedia/`, and `all.json` for the names that all languages share (docs/rules/sources.md 2.2,
+2.4 and 2.5). A dump's own `siteinfo` and a user's JSON of the same form are added to them:
 
 - lists of names: `file_names`, `category_names`, `template_names`, `redirect_words` (with "#"),
   `disambiguation_templates`, `disambiguation_switches`, `behaviour_switches`, `language_codes`,
@@ -11,8 +11,8 @@ Wikitext is localised. The names that a parser must know are data, one JSON file
 - `templates`: a rule (`filters.wikipedia.rules`) and the templates that it renders, such as
   `{"@convert": ["umrechnen"], "{1} €": ["euro"]}`; `template_prefixes`: the same for all names
   that begin with "lang-", say;
-- `definitions`: by language, rules in the same form for templates that nothing else has one for:
-  what `python -m pipelines templates` reads from a dump (docs/templates.md);
+- `definitions`: by language, rules in the same form for templates that have no other rule;
+  `python -m pipelines templates` derives them from a dump (docs/templates.md);
 - from a name to a text: `magic_words` (local to English), and for `convert` its `units`
   ("acre|acres" where one reads differently), `scales` (e6) and `range_words` (spaces included);
   `countries` (by code) and `currencies`; `words` for what other families write, and "site name".
@@ -46,7 +46,7 @@ _REDIRECT_HEAD_CHARS: Final = 80
 
 @dataclass(frozen=True)
 class Site:
-    """One Wikipedia, as its wikitext names things.
+    """One Wikipedia, with the names that its wikitext uses.
 
     Names of namespaces, prefixes and redirect words are compared after `fold`; names of templates
     after `normalise_template_name`.
@@ -60,20 +60,20 @@ class Site:
     disambiguation: frozenset[str]  # names of templates
     disambiguation_switches: frozenset[str]  # casefolded, e.g. "__disambig__"
     behaviour_switches: frozenset[str]  # casefolded, English and localised, e.g. "__notoc__"
-    templates: Mapping[str, Rule]  # an inline template's name -> how it reads
+    templates: Mapping[str, Rule]  # an inline template's name -> its rule
     template_prefixes: Mapping[str, Rule]  # the same for all names up to a "-", e.g. "Lang-"
     magic_words: Mapping[str, str]  # as folded -> canonical, e.g. "nompage" -> "pagename"
     units: Mapping[str, str]  # `convert` code -> text, "one|more" where the two differ
     scales: Mapping[str, str]  # "e6" -> "million"
     countries: Mapping[str, str]  # ISO 3166's and the IOC's codes of three letters -> name
     currencies: Mapping[str, str]  # ISO 4217's code -> sign, "USD" -> "US$"
-    words: Mapping[str, str]  # what a family adds in the language, e.g. "century" -> "segle"
-    range_words: Mapping[str, str]  # what stands between the values of `convert` -> its text
+    words: Mapping[str, str]  # words that families add, e.g. "century" -> "segle"
+    range_words: Mapping[str, str]  # separator of values in `convert` -> its text
     language_codes: frozenset[str]  # prefixes of links to other Wikipedias
     interwiki: frozenset[str]  # prefixes of links to other projects and sites
 
     def rule(self, name: str) -> Rule | None:
-        """Return how the inline template of this normalised name reads, if it is known.
+        """Return the rule of the inline template with this normalised name, or None without one.
 
         A name ending in "-" and more, such as `Lang-de`, may be known by its prefix.
         """
@@ -88,17 +88,18 @@ def load_site(
     namespaces: Mapping[int, Sequence[str]] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Site:
-    """Make the site of a language from its data, the dump's and the user's.
+    """Build the site of a language from the packaged data, the dump's and the user's.
 
     Args:
         lang: one of `LANGUAGES`.
         namespaces: local names by key, from the dump's `siteinfo`; other keys are ignored.
-        extra: what a user adds, in the form of a file of `data/wikipedia/`. Lists grow; a name
-            of a template, unit or word that is known already gets the user's rule or text; only
-            ``definitions`` yield to all others.
+        extra: data that a user adds, in the form of a file of `data/wikipedia/`. Lists are
+            extended; a known name of a template, unit or word gets the user's rule or text; only
+            ``definitions`` apply after all others.
 
     Raises:
-        ValueError: an unknown language, or an error in ``extra``, and what is valid instead.
+        ValueError: the language is unknown or ``extra`` has an error; the message says what is
+            valid.
 
     """
     if lang not in LANGUAGES:
@@ -172,8 +173,8 @@ def load_site(
 def is_redirect(text: str, site: Site) -> bool:
     """Tell whether a page's wikitext is a redirect, by its first word.
 
-    A fallback for where the dump's `<redirect>` is missing (docs/rules/sources.md 2.2): leading
-    white space is allowed, and the English word holds in all languages.
+    This is the fallback if the dump's `<redirect>` is missing (docs/rules/sources.md 2.2): leading
+    white space is allowed, and the English word is valid in all languages.
     """
     start = text.lstrip("\ufeff \t\r\n\v\f\u00a0")
     if not start.startswith("#"):
@@ -183,9 +184,9 @@ def is_redirect(text: str, site: Site) -> bool:
 
 
 def is_disambiguation(text: str, site: Site) -> bool:
-    """Tell whether a page lists meanings of its title, by a switch or by one of its templates.
+    """Tell by a switch or a template whether a page lists the meanings of its title.
 
-    Linear in the length of ``text``; comments are not looked at separately.
+    The time is linear in the length of ``text``; comments are not treated separately.
     """
     if "__" in text and site.disambiguation_switches:
         folded = text.casefold()
@@ -199,7 +200,7 @@ def is_disambiguation(text: str, site: Site) -> bool:
 
 @functools.cache
 def _packaged(name: str) -> Mapping[str, Any]:
-    """Read a file of the package, once."""
+    """Read a data file of the package once per process."""
     path = resources.files("filters.wikipedia") / "data" / f"{name}.json"
     data: dict[str, Any] = json.loads(path.read_text("utf-8"))
     check_data(data, path.name)
@@ -208,7 +209,7 @@ def _packaged(name: str) -> Mapping[str, Any]:
 
 @functools.cache
 def _packaged_countries(lang: str) -> Mapping[str, str]:
-    """Read the names of countries in a language, also by the codes that sport has for them."""
+    """Read the names of countries in a language, also by the codes that sports use."""
     path = resources.files("filters.wikipedia") / "data" / "countries.json"
     data: dict[str, dict[str, str]] = json.loads(path.read_text("utf-8"))
     names = data[lang]
@@ -216,7 +217,7 @@ def _packaged_countries(lang: str) -> Mapping[str, str]:
 
 
 def _country_rules(countries: Mapping[str, str], kinds: frozenset[str]) -> dict[str, Rule]:
-    """Return rules for templates that are named for a country, and show its name with its flag."""
+    """Return rules for templates that are named after a country and show its name and flag."""
     rules: dict[str, Rule] = {}
     for code, name in countries.items():
         if "name" in kinds:
@@ -239,7 +240,7 @@ def _rules(names_by_rule: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Ru
 def _same(
     name: str, same: str, templates: Mapping[str, Rule], template_names: frozenset[str]
 ) -> Rule:
-    """Return the rule of the template that another one is an alias of."""
+    """Return the rule of the template that a name is an alias of."""
     rule = templates.get(normalise_template_name(same, template_names))
     if rule is None or rule.same:
         raise ValueError(f"{name!r} cannot read as {same!r}: that has no rule of its own")
@@ -247,5 +248,5 @@ def _same(
 
 
 def _switches(layers: Sequence[Mapping[str, Any]], key: str) -> frozenset[str]:
-    """Casefolded as written: their underscores are part of them."""
+    """Return the casefolded switches; underscores are part of their names."""
     return frozenset(switch.casefold() for layer in layers for switch in layer.get(key, ()))
