@@ -1,9 +1,9 @@
-"""Comments and tags of wikitext: the pass before anything else is parsed.
+"""Remove the comments and tags of wikitext, before anything else is parsed.
 
 As in MediaWiki, the content of comments and of extension tags (`<ref>`, `<nowiki>`, `<math>`, ...)
-is nobody's markup: it is removed or put aside before templates, links and tables are looked for.
-Tags of HTML go and their content stays; `<br>` and block elements leave a line end. What follows
-this pass sees no tags.
+is not parsed as markup: it is removed or put aside before templates, links and tables are searched.
+HTML tags are removed and their content stays; `<br>` and block elements leave a line end. The
+steps after this pass see no tags.
 """
 
 import re
@@ -36,7 +36,7 @@ _CUT_OFF: Final = re.compile(
 )
 _BLANK_LINE: Final = re.compile(r"\n[ \t]*+\n")
 _BLANKS: Final = re.compile(r"[ \t]*+")
-# A bare `<ref/>` is a slip for it, and so is one that is cut off.
+# A bare `<ref/>` is a typing error for it, and so is a tag that is cut off.
 _REF_END: Final = r"<(?:/ref(?:\s[^<>]*+)?|ref\s*+/)>|</ref(?![a-z0-9])"
 _NOWIKI: Final = re.compile(r"</?nowiki\s*+/?>", re.IGNORECASE)
 
@@ -69,12 +69,12 @@ _KINDS: Final[dict[str, _Kind]] = _kinds(
     heading="h1 h2 h3 h4 h5 h6",
 )  # fmt: skip
 _KINDS["br"] = "break"
-# Unclosed, only the tag is removed: what follows it is no part of it.
+# If one of these is unclosed, only the tag is removed: the text after it is not its content.
 _TAG_ALONE: Final = frozenset({"references", "includeonly", "section", "templatestyles"})
 
 
 class _Finder:
-    """Where a pattern matches next; every part of the text is searched once."""
+    """A search for the next match of a pattern that reads every part of the text once."""
 
     def __init__(self, pattern: re.Pattern[str], text: str) -> None:
         self._pattern = pattern
@@ -83,7 +83,7 @@ class _Finder:
         self._from = -1
 
     def after(self, position: int) -> tuple[int, int]:
-        """Return the span of the first match from ``position`` on; the text's end if none."""
+        """Return the span of the first match from ``position`` on, or the text's end if none."""
         if self._from < 0 or (self._next is not None and self._next.start() < position):
             self._next = self._pattern.search(self._text, position)
             self._from = position
@@ -91,7 +91,7 @@ class _Finder:
 
 
 class _Tags:
-    """One page on its way through the pass."""
+    """The pass over one page."""
 
     def __init__(self, text: str, math: Math) -> None:
         self.text = text
@@ -99,8 +99,8 @@ class _Tags:
         self.out: list[str] = []
         self.verbatim: list[str] = []
         self.formulas = 0
-        self.fractions = False  # set as a raised and a lowered number
-        self.tables: list[int] = []  # how long `out` was at each open <table>
+        self.fractions = False  # whether there are fractions of a raised and a lowered number
+        self.tables: list[int] = []  # the length of `out` at each open <table>
         self._finders: dict[str, _Finder] = {}
         self._blank_line = _Finder(_BLANK_LINE, text)
 
@@ -133,7 +133,7 @@ class _Tags:
         return join_fractions(stripped) if self.fractions else stripped
 
     def _tag(self, kind: _Kind, match: re.Match[str]) -> int:
-        """Deal with a tag whose place matters or whose content goes; return where to go on."""
+        """Process a tag that leaves a mark or whose content is removed; return where to go on."""
         closing = bool(match[1])
         if kind in _LAYOUT:
             self.out.append(_LAYOUT[kind])
@@ -156,7 +156,7 @@ class _Tags:
         return match.end()
 
     def _cut_off(self, kind: _Kind, match: re.Match[str]) -> int:
-        """Deal with a known tag that lacks its ">"; return where to go on.
+        """Process a known tag that lacks its ">"; return where to go on.
 
         A start tag without attributes is text, as in "a <b", unless it begins a reference.
         """
@@ -177,11 +177,11 @@ class _Tags:
             close, behind = self._finder("ref", _REF_END).after(end)
             another = self._finder("<ref", r"<ref\b[^<>/]*+>").after(end)[0]
             if close < min(another, self._blank_line.after(end)[0]):
-                return behind  # the end of this one
+                return behind  # the end of this tag
         return attributes.end()
 
     def _comment(self, position: int, start: int) -> int:
-        """Remove a comment, with its line if it is alone there; return where to go on."""
+        """Remove a comment, and its line if nothing else is there; return where to go on."""
         text = self.text
         line = start
         while line > position and text[line - 1] in " \t":
@@ -198,7 +198,7 @@ class _Tags:
                 self.out.append(text[position:line])
                 return blanks.end() + 1
         self.out.append(text[position:start])
-        # Inside a word a comment is nothing; elsewhere blanks may meet around it.
+        # Inside a word a comment leaves nothing; elsewhere there may be blanks on both sides.
         if not (text[start - 1 : start].isalnum() and text[end : end + 1].isalnum()):
             self.out.append(REMOVED)
         return end
@@ -222,7 +222,7 @@ class _Tags:
             self.out.append(BLOCK + REMOVED + BLOCK)
 
     def _extension(self, kind: _Kind, match: re.Match[str]) -> int:
-        """Deal with a tag whose content is not parsed; return where to go on."""
+        """Process a tag whose content is not parsed; return where to go on."""
         name, attributes, start = match[2].lower(), match[3], match.end()
         if attributes.rstrip().endswith("/"):
             self.out.append(EMPTY if kind == "verbatim" else REMOVED)
@@ -237,7 +237,7 @@ class _Tags:
         if kind == "ref":
             blank = self._blank_line.after(start)[0]
             if blank < close and self._finder("<ref", r"<ref\b[^<>/]*+>").after(start)[0] < close:
-                end = blank  # this one was not closed: the closing tag is another's
+                end = blank  # this tag was not closed: the closing tag belongs to another
         if kind in {"drop", "ref"}:
             self.out.append(REMOVED)
         else:
@@ -276,7 +276,7 @@ _LAYOUT: Final[dict[_Kind, str]] = {"break": BREAK, "block": BLOCK, "paragraph":
 
 
 def strip_tags(text: str, math: Math = "latex") -> tuple[str, list[str]]:
-    """Return the text without comments and tags, and the pieces put aside, by number.
+    """Return the text without comments and tags, and the numbered pieces that were put aside.
 
     An extension tag that is never closed ends with its paragraph (docs/rules/sources.md 2.7).
 

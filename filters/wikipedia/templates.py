@@ -1,9 +1,9 @@
-"""Templates that stand for a value in running text: numbers, units, dates, words, characters.
+"""Render templates that are values in running text: numbers, units, dates, words, characters.
 
-Dropping every template takes them out of the sentence: "an area of {{convert|5|km2}} and" became
-"an area of  and". The families of docs/rules/sources.md 2.4, are rendered here without a
-template engine; `filters.wikipedia.sites` knows their names in each language. Infoboxes, citations
-and all others are dropped.
+If every template were dropped, sentences would lose these values: "an area of {{convert|5|km2}}
+and" would become "an area of  and". This module renders the families of docs/rules/sources.md 2.4
+without a template engine; `filters.wikipedia.sites` knows their names in each language. Infoboxes,
+citations and all other templates are dropped.
 """
 
 import re
@@ -32,7 +32,7 @@ from filters.wikipedia.sites import Site
 from filters.wikipedia.wrappers import render_columns, render_original
 
 _DIGIT: Final = re.compile(r"\d")
-# Names of the argument that holds the text of a wrapper or quotation, in all languages.
+# The names, in all languages, of the argument that holds the text of a wrapper or quotation.
 _TEXT_NAMES: Final = (
     *(
         "1",
@@ -50,7 +50,7 @@ _TEXT_NAMES: Final = (
     *("szöveg", "inhoud", "quote", "citat", "citation", "zitat", "Zitat", "cita", "citazione"),
     *("цитата", "citát", "citace", "цитат"),
 )
-# `{{IPAc-en|UK|b|ɜː|r|En-uk.ogg}}` has these and a recording among the sounds.
+# `{{IPAc-en|UK|b|ɜː|r|En-uk.ogg}}` has such labels and a recording among the sounds.
 _IPA_LABELS: Final = frozenset(
     {"also", "alsouk", "alsous", "ipa", "lang", "local", "pron", "uk", "ukalso", "us", "usalso"}
 )
@@ -58,7 +58,7 @@ _IPA_SIGNS: Final = {"'": "ˈ", ",": "ˌ", ",_": ", "}  # noqa: RUF001  (the mar
 _RECORDINGS: Final = (".mp3", ".oga", ".ogg", ".opus", ".wav")
 _SILENT: Final = frozenset({"defaultsort", "displaytitle"})
 _CURRENCIES: Final = frozenset({"€", "$", "£", "¥", "₹", "₽", "₴", "zł", "Kč", "kr", "Ft", "лв."})
-# Templates that are no part of the sentence they stand in: notes, citations, recordings, remarks.
+# These templates are not part of a sentence: notes, citations, recordings, remarks.
 _NOTE: Final = re.compile(
     r"(?:audio|bandier|border|cit[aeo]|drapeau|efn|fact|flagicon|harv|icon|listen|note|nota|pron"
     r"|ref|rp$|r$|sfn|#tag|webarchive|wayback|прапор)|.*(?:[ -]icon|citation|inline|needed)$",
@@ -68,15 +68,15 @@ _REMARK_ARGUMENTS: Final = frozenset(
     {"data", "date", "dato", "datum", "fecha", "reason", "dátum", "title", "titel", "url"}
     | {"дата", "титул"}
 )
-_MAX_NAMED_VALUES: Final = 2  # of a value; citations and boxes have more
-_MAX_CACHED_CHARS: Final = 60  # of a name; longer ones are parser functions with their operands
+_MAX_NAMED_VALUES: Final = 2  # named arguments of a value; citations and boxes have more
+_MAX_CACHED_CHARS: Final = 60  # of a name; longer names are parser functions with their operands
 _MAX_VALUE_ARGUMENTS: Final = 12
 _PARSER_FUNCTION: Final = re.compile(r"(#?[^\W\d][\w-]*|#)\s*:")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The page that a template stands on, for the magic words."""
+    """The page that contains a template, for the magic words."""
 
     title: str  # without the namespace
     full_title: str
@@ -86,16 +86,16 @@ class Page:
 def render_template(
     name: str, arguments: Sequence[tuple[str | None, str]], site: Site, page: Page
 ) -> str | None:
-    """Return what an inline template reads as; None if it is to be dropped.
+    """Return the text of an inline template, or None if it is to be dropped.
 
-    Words of MediaWiki that set the page's title or its place in a category look like templates
-    and show nothing: they read as "", and count as none.
+    MediaWiki's words that set the page's title or its place in a category look like templates and
+    show nothing: their text is "", and they are not counted as dropped.
 
     Args:
-        name: all before the first "|", rendered: "convert", "formatnum:1234", "#if:x".
+        name: the rendered text before the first "|": "convert", "formatnum:1234", "#if:x".
         arguments: (name, or None for a positional one; rendered text), in order.
         site: the Wikipedia that the text is from.
-        page: the page that it is on.
+        page: the page that contains the template.
 
     >>> from filters.wikipedia.sites import load_site
     >>> page = Page("Berlin", "Berlin", "Wikipedia")
@@ -133,7 +133,7 @@ def _render_other(
 
 
 def is_value(name: str, site: Site) -> bool:
-    """Tell whether a template stands for a number of its own, apart from digits beside it."""
+    """Tell whether a template is a number of its own, separate from digits beside it."""
     rule = site.rule(_title(name, site))
     return rule is not None and rule.family in _VALUES
 
@@ -143,14 +143,14 @@ def may_lose(
 ) -> bool:
     """Tell whether a template that was dropped may have been part of a sentence.
 
-    It may where no rule knows it, or where the rule knows nothing of what it was given. Remarks
-    and citations are given nothing, a date and a reason, or a list of named facts.
+    It may if it has no rule, or if its rule uses none of the given arguments. Remarks and citations
+    are given no arguments, a date and a reason, or a list of named facts.
 
     Args:
-        name: the one that it is counted by (`dropped_name`).
-        arguments: as it was given them, rendered.
-        parts: the same as they stand there, with the markers of templates in them that were lost.
-        site: the Wikipedia that it is from.
+        name: the name that it is counted by (`dropped_name`).
+        arguments: the given arguments, rendered.
+        parts: the same arguments with the markers of templates that were lost in them.
+        site: the Wikipedia that the template is from.
     """
     if len(arguments) > _MAX_VALUE_ARGUMENTS:
         return False
@@ -169,7 +169,7 @@ def may_lose(
 
 
 def _title(name: str, site: Site) -> str:
-    """Return the title of a template's page; the same few names stand on most pages."""
+    """Return the title of a template's page, cached since most pages use the same few names."""
     if len(name) > _MAX_CACHED_CHARS:
         return normalise_template_name(name, site.template_names)
     return _cached_title(name, site.template_names)
@@ -211,10 +211,10 @@ def _page_value(word: str, page: Page) -> str | None:
 
 
 def _function(name: str, text: str, options: Sequence[str], site: Site) -> str:
-    """Return what a function of MediaWiki makes of a text.
+    """Return the result of a function of MediaWiki for a text.
 
     ``formatnum`` gives a number the marks of the language; with the option NOSEP it makes no
-    groups, and with R it goes back to the number as programs write it.
+    groups, and with R it returns the number in the form of programs.
     """
     if name in _FUNCTIONS:
         return _FUNCTIONS[name](text)
@@ -225,7 +225,7 @@ def _function(name: str, text: str, options: Sequence[str], site: Site) -> str:
 
 
 def _with_local_numbers(rule: Rule, given: Arguments, site: Site) -> Arguments:
-    """Write the numbers before a unit of the pattern, as in "{1} €", as the language does."""
+    """Write the numbers before a unit of a pattern, as in "{1} €", in the language's form."""
     for part, after in zip(rule.parts, rule.parts[1:], strict=False):
         if isinstance(part, Field) and part.join is None and isinstance(after, str):
             unit = after.strip().partition(" ")[0]
@@ -246,12 +246,12 @@ _FUNCTIONS: Final[Mapping[str, Callable[[str], str]]] = {
 
 
 def _text(given: Arguments, _: Site) -> str:
-    """A wrapper's or a quotation's text: the first positional argument, or a named one."""
+    """Return a wrapper's or quotation's text: the first positional argument, or a named one."""
     return given.get(*_TEXT_NAMES)
 
 
 def _raised(given: Arguments, site: Site) -> str:
-    """What is raised is known when its base is (`filters.wikipedia.scripts`)."""
+    """Return a marked superscript; it is resolved with its base (`filters.wikipedia.scripts`)."""
     text = _text(given, site)
     return f"{SUPERSCRIPT}{text}{SCRIPT_END}" if text else ""
 
@@ -262,9 +262,9 @@ def _lowered(given: Arguments, site: Site) -> str:
 
 
 def _century(given: Arguments, site: Site) -> str:
-    """`{{segle|XIII|s}}` is "segle XIII"; without its "s" the numeral alone.
+    """Return a century: `{{segle|XIII|s}}` is "segle XIII", without its "s" the numeral alone.
 
-    "a" and "d" put it before or after Christ: `{{siglo|V|a|s}}` is "siglo V a. C.".
+    "a" and "d" mean before and after Christ: `{{siglo|V|a|s}}` is "siglo V a. C.".
     """
     numeral = given.get("1")
     marks = set(map(str.lower, given.positional[1:]))
@@ -276,7 +276,7 @@ def _century(given: Arguments, site: Site) -> str:
 
 
 def _ipa(given: Arguments, _: Site) -> str:
-    """The sounds of `{{IPAc-en|b|ɜː|r}}` between slashes, without labels and recordings."""
+    """Return the sounds of `{{IPAc-en|b|ɜː|r}}` between slashes, without labels or recordings."""
     sounds = [
         _IPA_SIGNS.get(sound, sound.replace("_", " "))
         for sound in given.positional
@@ -314,7 +314,7 @@ _FAMILIES: Final[Mapping[str, Callable[[Arguments, Site], str]]] = {
     "val": values.val,
 }
 assert _FAMILIES.keys() == FAMILIES
-# Families of numbers: a digit beside one belongs to another number.
+# These families make numbers: a digit beside one belongs to another number.
 _VALUES: Final = frozenset(
     {"age", "as of", "convert", "date", "fraction", "number", "power", "quantity", "val"}
 )

@@ -1,13 +1,14 @@
-"""MediaWiki's wikitext to plain text (LLaMA, arXiv:2302.13971v1, section 2.1, "Wikipedia").
+"""Turn wikitext into plain text (LLaMA, arXiv:2302.13971v1, section 2.1, "Wikipedia").
 
 The paper removes "hyperlinks, comments and other formatting boilerplate". A page takes four steps
 (the rules are in docs/rules/sources.md 2.3 to 2.7):
 
-1. `strip_tags` removes comments and tags, and puts aside what is not parsed.
-2. `scan` renders templates, links and tables, innermost first. Where their marks can be read in
-   more than one way, `parse_with_mwparserfromhell` decides instead.
-3. `lay_out` makes lines of it: headings, lists, emphasis; it repairs the gaps that removals left.
-4. What was put aside comes back.
+1. `strip_tags` removes comments and tags, and puts aside the pieces that are not parsed.
+2. `scan` renders templates, links and tables, innermost first. If their marks can be read in more
+   than one way, `parse_with_mwparserfromhell` decides instead.
+3. `lay_out` splits the text into lines of headings, lists and paragraphs, removes emphasis, and
+   repairs the gaps that removals left.
+4. The pieces that were put aside are restored.
 """
 
 from collections import Counter
@@ -34,20 +35,20 @@ Parse: TypeAlias = Callable[[str, Renderer], str]
 
 @dataclass(frozen=True)
 class Options:
-    """What the text of a page holds."""
+    """Options for the content of a page's text."""
 
     math: Literal["latex", "drop", "placeholder"] = "latex"
     include_title: bool = True
-    drop_sections: frozenset[str] = frozenset()  # headings, e.g. {"References"}; any case
+    drop_sections: frozenset[str] = frozenset()  # headings, e.g. {"References"}; case is ignored
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A page as text."""
+    """The text of a page, and what was lost or used for it."""
 
-    text: str  # empty where nothing but the title is left
-    dropped: Mapping[str, int]  # templates that became nothing: how often each
-    path: Path  # what read its marks
+    text: str  # empty if nothing but the title is left
+    dropped: Mapping[str, int]  # templates that became nothing -> how often
+    path: Path  # the parser that read its marks
     lost_values: int = 0  # templates that became nothing within a sentence
 
 
@@ -66,9 +67,9 @@ def to_text(
         wikitext: the page's source, decoded.
         site: the namespaces and languages of its wiki.
         title: the page's title, which comes first in the text.
-        options: what the text holds.
-        parse: the parser for pages that the scanner may misread; None to do without.
-        render: the text of a template, or None to drop it.
+        options: the content of the text.
+        parse: the parser for pages that the scanner may misread, or None to use only the scanner.
+        render: returns the text of a template, or None to drop it.
     """
     text, verbatim = strip_tags(clean_input(wikitext), options.math)
     page = Page(title, title, site.words["site name"])
@@ -95,11 +96,11 @@ def to_text(
 
 
 def _parse(parse: Parse | None, text: str, renderer: Renderer) -> tuple[str, Renderer] | None:
-    """Return what the parser made of the text, and what it was rendered by; None if it failed."""
+    """Return the text from the parser and the renderer that it used, or None if it failed."""
     if parse is None:
         return None
     try:
         parsed = parse(text, renderer)
-    except Exception:  # noqa: BLE001  (whatever befalls a parser, the page stays)
+    except Exception:  # noqa: BLE001  (a parser may fail in any way, and the page is kept)
         return None
     return scan(parsed, renderer).text, renderer  # marks that the parser left as text

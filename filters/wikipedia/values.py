@@ -1,9 +1,9 @@
-"""Numbers that templates write: with units, powers, uncertainties, fractions and conversions.
+"""Render templates for numbers with units, powers, uncertainties, fractions and conversions.
 
 Each function is a family of `filters.wikipedia.rules`: it takes the arguments of a template and the
-site, and returns what the template reads as, "" for nothing. No digit that is given as a part of
+site, and returns the text of the template, or "" for nothing. No digit that is given as a part of
 the value is lost, and the marks of a number become those of the language
-(`filters.wikipedia.numerals`). Conversions are left out, for they say the same value again.
+(`filters.wikipedia.numerals`). Conversions are left out, since they repeat the same value.
 """
 
 import re
@@ -18,12 +18,12 @@ from filters.wikipedia.sites import Site
 
 _SCALE: Final = re.compile(r"e(3|6|9|12)(?=[^\W\d]|$)")
 _POWER: Final = re.compile(r"(?<=[^\W\d])(-?[2-4])$")
-_MAX_UNIT_CHARS: Final = 40  # a longer one is no code; parts of a code are looked up recursively
+_MAX_UNIT_CHARS: Final = 40  # a longer text is not a code; parts of a code are resolved recursively
 _DIGIT: Final = re.compile(r"\d")
 _UNIT_POWER: Final = re.compile(r"[-−]?\d{1,2}")  # noqa: RUF001  (a minus sign)
 # An uncertainty of the last digits, as in 1.00794(7).
 _LAST_DIGITS: Final = re.compile(r"\([0-9.,]+\)")
-# Units that `convert` takes with a second, smaller one: `{{convert|5|ft|10|in|cm}}`.
+# Units that `convert` accepts with a second, smaller one: `{{convert|5|ft|10|in|cm}}`.
 _COMPOUNDS: Final = frozenset(
     {("ft", "in"), ("yd", "ft"), ("mi", "yd"), ("mi", "ft"), ("st", "lb"), ("lb", "oz")}
 )
@@ -33,7 +33,7 @@ _UNSPACED: Final = frozenset({"%", "°", "′", "″"})  # noqa: RUF001  (units 
 
 
 def number(given: Arguments, site: Site) -> str:
-    """A number, then its unit: `{{unité|892|km|2}}` is 892 km²."""
+    """Return a number and its unit: `{{unité|892|km|2}}` is 892 km²."""
     if not given.positional or not given.positional[0]:
         return ""
     value, *units = given.positional
@@ -52,9 +52,9 @@ def number(given: Arguments, site: Site) -> str:
 
 
 def val(given: Arguments, site: Site) -> str:
-    """`val`: a number or a span of them, with uncertainties, and the unit by name.
+    """Return a number or a range for `val`, with uncertainties and the unit by name.
 
-    With a power of ten, a number and its uncertainty stand in brackets.
+    With a power of ten, brackets enclose a number and its uncertainty.
     """
     exponent = given.get("e")
     parts = given.positional or [""]
@@ -87,7 +87,7 @@ def _measured(parts: Sequence[str], exponent: str, error: str, site: Site) -> st
 
 
 def _spread(above: str, below: str, site: Site) -> str:
-    """Return an uncertainty: of the last digits in brackets, of both sides, or of each."""
+    """Return an uncertainty: in brackets for the last digits, as ±, or for each side."""
     if _LAST_DIGITS.fullmatch(above):
         return above + (below if _LAST_DIGITS.fullmatch(below) else "")
     above, below = local_number(above, site.lang), local_number(below, site.lang)
@@ -97,7 +97,7 @@ def _spread(above: str, below: str, site: Site) -> str:
 
 
 def quantity(given: Arguments, site: Site) -> str:
-    """A number, the prefix of its unit ("-" for none) and the unit: `{{M|32,7|k|m}}` is 32,7 km."""
+    """Return a number with a prefixed unit: `{{M|32,7|k|m}}` is 32,7 km ("-" is no prefix)."""
     value = local_number(given.get("1"), site.lang)
     prefix = given.get("2")
     unit = ("" if prefix == "-" else prefix) + given.get("3") or given.get("ul", "u", "um")
@@ -107,7 +107,7 @@ def quantity(given: Arguments, site: Site) -> str:
 
 
 def power(given: Arguments, site: Site) -> str:
-    """`{{exp|1,3|-5}}` is 1,3 times 10⁻⁵, `{{exp|6}}` is 10⁶."""
+    """Return a power of ten: `{{exp|1,3|-5}}` is 1,3 times 10⁻⁵, `{{exp|6}}` is 10⁶."""
     match given.positional:
         case [exponent] if exponent:
             return f"10{superscript(exponent)}"
@@ -122,7 +122,7 @@ def _times_ten(exponent: str) -> str:
 
 
 def fraction(given: Arguments, _: Site) -> str:
-    """`{{frac|2}}` is 1/2, `{{frac|3|4}}` 3/4 and `{{frac|1|3|4}}` 1 3/4."""
+    """Return a fraction: `{{frac|2}}` is 1/2, `{{frac|3|4}}` 3/4 and `{{frac|1|3|4}}` 1 3/4."""
     match given.positional:
         case [under] if under:
             return f"1/{under}"
@@ -135,7 +135,7 @@ def fraction(given: Arguments, _: Site) -> str:
 
 
 def convert(given: Arguments, site: Site) -> str:
-    """The value or the span of values, and its unit; the conversion is left out."""
+    """Return the value or the range of values and its unit; the conversion is left out."""
     values = given.positional
     if not values or not _DIGIT.search(values[0]):
         return ""
@@ -160,14 +160,14 @@ def convert(given: Arguments, site: Site) -> str:
 
 
 def _value(text: str, site: Site) -> str:
-    """`1+1/2` is one and a half, `1//2` a half."""
+    """Return a value of `convert`: `1+1/2` is one and a half, `1//2` a half."""
     if "/" in text:
         return text.replace("//", "/").replace("+", " ").strip()
     return local_number(text, site.lang)
 
 
 def unit_text(code: str, site: Site, *, one: bool = False) -> str:
-    """Return a unit as it reads; an unknown code with its powers raised."""
+    """Return the text of a unit; an unknown code gets superscripts for its powers."""
     if (known := site.units.get(code)) is not None:
         singular, _, plural = known.partition("|")
         return singular if one or not plural else plural

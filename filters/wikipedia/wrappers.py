@@ -1,4 +1,4 @@
-"""Templates around a text of the writer's: columns of a list, a word in its own script."""
+"""Render templates around the writer's text: columns of a list, a word in its own script."""
 
 import re
 from typing import Final
@@ -6,9 +6,9 @@ from typing import Final
 from filters.wikipedia.rules import Arguments
 from filters.wikipedia.sites import Site
 
-# How many columns, or how wide: it comes before the list, by position.
+# The number or the width of the columns, a positional argument before the list.
 _WIDTH: Final = re.compile(r"[\d.,]*\s*(?:em|ex|px|%|rem)?")
-# Names of the argument that holds a list, in the languages that have such wrappers.
+# The names of the argument that holds a list, in the languages with such wrappers.
 _LIST_NAMES: Final = (
     *("content", "contents", "contenido", "conteúdo", "inhoud", "Inhalt", "inhalt", "Liste"),
     *("liste", "lista", "list", "texte", "texto", "testo", "Text", "text", "treść", "текст"),
@@ -22,7 +22,7 @@ _COLUMN: Final = re.compile(
 def render_columns(given: Arguments, _: Site) -> str:
     """Return the lists of `{{columns-list|2|* a …}}`, one below the other.
 
-    By position or by name; the number and the width of columns say nothing.
+    The lists are positional or named arguments; the number and width of columns are left out.
     """
     columns = [text for text in given.positional if text and not _WIDTH.fullmatch(text)]
     columns += [text for name in _LIST_NAMES if (text := given.named.get(name))]
@@ -38,7 +38,7 @@ def render_columns(given: Arguments, _: Site) -> str:
 def render_original(given: Arguments, _: Site) -> str:
     """Return a word with its original and reading: `{{nihongo|ninja|忍者|ninja}}`.
 
-    They stand in brackets behind it; where the word itself is not given, the first of them does.
+    These follow the word in brackets; if the word is not given, the first of them replaces it.
     """
     names = ("1", "2", "3", "extra", "4", "extra2", "5")
     parts = [text for name in names if (text := given.get(name).rstrip(",;"))]
