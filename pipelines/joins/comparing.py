@@ -1,6 +1,6 @@
-"""How much documents share, and which of them to keep: exact decisions on nominated pairs.
+"""Count exactly how much nominated pairs of documents share, and decide which documents to keep.
 
-Pure functions from claims to verdicts, for ``overlap``, whose steps bring the claims together.
+These are pure functions from claims to verdicts for ``overlap``, whose steps group the claims.
 """
 
 from collections import Counter
@@ -16,14 +16,16 @@ from pipelines.engine.claim_files import Block
 from pipelines.engine.packing import pack
 from pipelines.joins.pairs import Ints, arrays_of, to_units
 
-# Documents of a component that are compared all with all. A larger one is cut into stars: each
-# document and the smaller ones that it may hold, so that the cost grows with the pairs nominated.
+# Up to this many documents of a component are all compared with each other. A larger component is
+# cut into stars, each of one document and the smaller ones that it may contain, so that the cost
+# grows with the nominated pairs.
 MAX_TOGETHER = 1024
 TOGETHER, RAY, CENTER = range(3)  # the part of a document in a component
-TILE_HASHES = 1 << 12  # of a component that are counted at once: 16 MB for 1,000 documents
+TILE_HASHES = 1 << 12  # hashes of a component counted at once: 16 MB for 1,000 documents
 
 
-# Gathering: claims are nominated pairs, all in one group: a few per cent of the documents.
+# Gathering: the claims are the nominated pairs, all in one group, of a few per cent of the
+# documents.
 
 
 def gather(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
@@ -32,7 +34,8 @@ def gather(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
     Yields:
         to the unit of each document: its ``row``, its ``book`` number, that of its ``component``,
         its ``size``, and its ``part``: compared with all, or a ray of a star, compared with its
-        center alone. A row for each component that it is in: large ones are cut into many stars.
+        center alone. There is one row per component that the document is in, since large ones are
+        cut into many stars.
     """
     sizes: dict[tuple[str, int], int] = {}
     pairs = []
@@ -54,10 +57,10 @@ def gather(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
 
     for one, other in pairs:
         low, high = sorted((find(one), find(other)))
-        root[high] = low  # the smallest stands for all, whatever the order of the pairs
+        root[high] = low  # the smallest represents all, whatever the order of the pairs
     numbers = {book: number for number, book in enumerate(books)}
     together = Counter(map(find, books))
-    # Each member is a book, its component, and its part there.
+    # Each member is a book, its component, and its part in it.
     members = {
         (book, numbers[find(book)], TOGETHER)
         for book in books
@@ -81,7 +84,7 @@ def gather(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
     yield from to_units(units, np.array([places[unit] for (unit, _), _, _ in listed]), table)
 
 
-# Counting: claims are all shingles of the nominated documents.
+# Counting: the claims are all shingles of the nominated documents.
 
 
 def count_shared(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
@@ -122,7 +125,7 @@ def count_shared(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
 
 
 def _shared_in(keys: npt.NDArray[np.uint64], books: Ints) -> tuple[Ints, Ints, Ints]:
-    """Count the keys that each two books of a component share: products of 0 and 1, summed."""
+    """Count the keys that each two books of a component share, by a product of 0-1 matrices."""
     members, place = np.unique(books, return_inverse=True)
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
     number = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(keys)]))
@@ -152,7 +155,7 @@ def _shared_with_center(
     return np.minimum(others, center), np.maximum(others, center), shared.astype(np.int64)
 
 
-# Choosing: claims are the nominated documents, and the counts of their pairs, in one group.
+# Choosing: the claims are the nominated documents and the counts of their pairs, in one group.
 
 
 class Choice(NamedTuple):
@@ -162,22 +165,23 @@ class Choice(NamedTuple):
     row: int
     winner: bytes  # the rank of the winner
     shared: int  # shingles that both have
-    of: int  # shingles of the smaller one, or of both together
+    of: int  # shingles of the smaller document, or of the union of both
 
 
 def choose(
     blocks: Sequence[Block], *, threshold: Fraction, jaccard: bool = False
 ) -> Iterator[tuple[str, bytes]]:
-    """Keep documents, best first, that overlap none that is kept already.
+    """Go through documents, best first, and keep those that overlap none that is already kept.
 
-    The best has the most shingles; of equal ones, the smallest rank. Components are not enough: in
-    a chain A, B, C, where A and C do not overlap, C stays although B goes.
+    The best document has the most shingles, and among equals the smallest rank. One document per
+    component is not enough: in a chain A, B, C in which A and C do not overlap, B is dropped and C
+    is kept.
 
     Args:
         blocks: claims with ``book``, ``size``, ``rank`` and ``row`` for each document, and with
             ``book``, ``other`` and ``shared`` for each pair.
-        threshold: two documents overlap if they share more than this share of the smaller one.
-        jaccard: the share is that of both together.
+        threshold: two documents overlap if they share more than this fraction of the smaller one.
+        jaccard: take the fraction of the union of both instead.
 
     Yields:
         to the unit of each loser: its ``row``, the rank of the ``winner``, ``shared`` and ``of``.

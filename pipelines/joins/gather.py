@@ -1,14 +1,15 @@
-"""Documents that become part of others: answers of the thread of their question.
+"""Gather documents that belong together, such as the answers and the question of a thread.
 
-One of the few places where text moves. A phase :class:`~pipelines.engine.passes.Write` reads the
-units and gives what its stages keep to numbered groups, packed and compressed, one blob for each
-group that a unit has something for. The ledger of the unit counts it as ``sent``. The phase
-:class:`Gather` then makes of each group a unit of its own: it counts what arrives as ``received``,
-writes documents and rejects, and commits them by a sidecar, as any unit does. So the run holds
-nothing that no ledger shows, and one that is cut off goes on with the groups that are missing.
+This is one of the few places where text is shuffled. A phase
+:class:`~pipelines.engine.passes.Write` reads the units and gives the documents that its stages keep
+to numbered groups, packed and compressed, in one blob per unit and group. The ledger of the unit
+counts them as ``sent``. The phase :class:`Gather` then turns each group into a unit of its own: it
+counts the documents as ``received``, writes documents and rejects, and commits them by a sidecar,
+like any unit. So ledgers account for every document, and an interrupted run continues with the
+missing groups.
 
-A group holds the bytes that its source bounds by the number of groups, and everything that belongs
-together has one key, so it meets in one group.
+The source limits the bytes of a group by the number of groups. Documents that belong together have
+one key, so they arrive in one group.
 """
 
 import hashlib
@@ -32,11 +33,11 @@ from pipelines.engine.units import Unit
 from pipelines.engine.workspace import Workspace
 from pipelines.joins.exchange import group_keys
 
-GROUP = "group"  # kind of the units that groups are
+GROUP = "group"  # kind of the units that represent groups
 
 
 def group_unit(topic: str, group: int) -> Unit:
-    """Return the unit that a group of a topic is; it reads no input."""
+    """Return the unit that represents a group of a topic; it reads no input."""
     return Unit(f"{topic}-{group:05d}", GROUP, ())
 
 
@@ -46,7 +47,7 @@ def group_units(topic: str, groups: int) -> list[Unit]:
 
 
 def group_count(size: int, group_bytes: int) -> int:
-    """Return how many groups hold an input, each of so many bytes.
+    """Return how many groups of ``group_bytes`` each an input of ``size`` bytes needs.
 
     >>> group_count(0, 10), group_count(25, 10)
     (1, 3)
@@ -56,20 +57,20 @@ def group_count(size: int, group_bytes: int) -> int:
 
 @dataclass(frozen=True)
 class Gather:
-    """A phase: what units have given to groups becomes the documents of each group.
+    """A phase that turns the records that units gave to each group into documents.
 
     Args:
         topic: name of what is gathered, and of the units of the groups.
-        groups: their number.
-        key: what the documents that belong together have in common.
-        schema: of the records that travel.
-        record: the columns of ``schema`` of a document that is given.
-        write: takes the records of a group, in the order of units and of what each has given, and
-            writes documents and rejects. It accounts for every record: in a document of its own,
-            as a reject, or as ``joined`` to another's.
-        stages: judge the documents of a group; ``write`` is given them.
-        names: of the stages that ``write`` counts by itself, before these.
-        of: which units of the source give.
+        groups: number of groups.
+        key: returns the key that documents that belong together share.
+        schema: schema of the records that are shuffled.
+        record: returns the columns of ``schema`` of a given document.
+        write: takes the records of a group, in the order of units and then of each unit's records,
+            and writes documents and rejects. It accounts for every record: in a document of its
+            own, as a reject, or as ``joined`` to another document.
+        stages: the stages that judge the documents of a group; ``write`` receives them.
+        names: names of the stages that ``write`` counts itself, before these.
+        of: selects the units of the source that give documents.
     """
 
     topic: str
@@ -84,7 +85,7 @@ class Gather:
 
     @property
     def given(self) -> Given:
-        """How the phase before gives its documents."""
+        """The form in which the previous phase gives its documents."""
         return Given(self.topic, partial(_packed, self))
 
     def group_of(self, document: Document) -> int:
@@ -112,7 +113,7 @@ class Gather:
 
 
 def _packed(phase: Gather, documents: Iterable[Document]) -> pa.Table:
-    """Return a row for each group that gets something: its key, and its records, compressed."""
+    """Return a row per group that receives records: its key and its compressed records."""
     by_group: dict[int, list[dict[str, Any]]] = {}
     for document in documents:
         by_group.setdefault(phase.group_of(document), []).append(phase.record(document))
@@ -127,7 +128,7 @@ def _sidecar(topic: str, group: int) -> tuple[str, ...]:
 
 
 def records_of(blocks: Sequence[Block], schema: pa.Schema) -> pa.Table:
-    """Return what all units have given to a group, in the order of units."""
+    """Return the records that all units gave to a group, in the order of units."""
     tables = [
         unpack(packed.as_buffer()).cast(schema)
         for block in sorted(blocks, key=lambda block: block.unit)
@@ -149,7 +150,7 @@ def write_group(
 def write_gathered(
     phase: Gather, terms: Terms, workspace: Workspace, unit: Unit, records: pa.Table
 ) -> None:
-    """Write what the records of a group become, and commit the unit that the group is."""
+    """Write the documents made of a group's records, and commit the unit of the group."""
     ledger = Ledger([*phase.names, *(stage.name for stage in phase.stages)])
     ledger.received = records.num_rows
     with UnitOutput(workspace, unit, ledger, terms) as out, TimeGuard(DOCUMENT_SECONDS) as guard:

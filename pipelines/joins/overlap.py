@@ -1,20 +1,21 @@
-"""A decision on staged documents that share most of their text: the best of them is kept.
+"""Keep the best of the staged documents that share most of their text.
 
-The phase before wrote its documents to ``staged/``, each with a claim on being the only one of its
-text. Then, step by step (docs/rules/sources.md 3.5):
+The previous phase wrote its documents to ``staged/``, each with a claim on its text. This phase
+then takes five steps (docs/rules/sources.md 3.5):
 
-1. of equal normalised texts the smallest rank is kept, so that copies cost nothing below;
-2. ``sketches``: a sample of the shingles of each document (FracMinHash), and bands of minima
-   (MinHash), meet by hash, and the hashes that two documents share are counted;
-3. ``pairs``: the pairs that share enough are gathered, a few per cent of the documents, and the
-   documents in them are numbered;
-4. ``shingles``: all shingles of these documents meet by hash, and what two of them share is
-   counted exactly;
-5. ``overlaps``: of the documents that overlap, best first, those that overlap none already kept are
-   kept; ``staged/`` is copied without the others.
+1. Among equal normalised texts the smallest rank is kept, so that the steps below need not compare
+   copies.
+2. ``sketches`` groups a sample of each document's shingles (FracMinHash) and bands of minima
+   (MinHash) by hash, and counts the hashes that two documents share.
+3. ``pairs`` gathers the pairs that share enough, a few per cent of the documents, and numbers the
+   documents in them.
+4. ``shingles`` groups all shingles of these documents by hash, and counts exactly how many two of
+   them share.
+5. ``overlaps`` goes through the overlapping documents, best first, and keeps those that overlap
+   none already kept; ``staged/`` is copied without the others.
 
-Sketches only nominate: what they nominate in vain costs time and changes nothing. Texts never move,
-and the shingles of a document move once, however many pairs it is in.
+Sketches only nominate pairs: a pair nominated in vain takes time and changes nothing. Texts are
+never shuffled, and the shingles of a document are shuffled once, however many pairs it is in.
 """
 
 import json
@@ -68,16 +69,16 @@ Emit = Callable[[Workspace, Unit, Verdicts], Iterable[pa.Table]]
 
 @dataclass(frozen=True)
 class Overlap:
-    """A phase: of the staged documents that overlap, those that the total order prefers are kept.
+    """A phase that keeps, of the staged documents that overlap, those first in the total order.
 
     Args:
         stage: name of the decision in the ledger.
-        claim: returns ``claim_key`` (of the normalised text), ``claim_rank`` (what orders documents
-            of equally many shingles) and ``claim_count`` (1) of a document.
-        threshold: documents overlap if they share more than this share of the smaller one.
-        jaccard: the share is that of both documents together, instead of the smaller one.
+        claim: returns the ``claim_key`` of a document (of its normalised text), its ``claim_rank``
+            (the order among documents with equally many shingles) and its ``claim_count`` (1).
+        threshold: documents overlap if they share more than this fraction of the smaller one.
+        jaccard: take the fraction of the union of both documents instead of the smaller one.
         hashes: returns the hashed shingles of a text, distinct and sorted.
-        describe: how a reject calls the document of a rank.
+        describe: returns the name that a reject gives to the document of a rank.
     """
 
     stage: str
@@ -89,7 +90,7 @@ class Overlap:
 
     @property
     def staged(self) -> StagedClaim:
-        """How the phase before leaves the claims of its documents."""
+        """The form in which the previous phase writes the claims of its documents."""
         return StagedClaim(SAME_TEXT.name, self.claim, local_winners)
 
     def steps(self, context: Context) -> list[Step]:
@@ -146,7 +147,7 @@ class Overlap:
 def claim_staged(
     topic: str, emit: Emit, workspace: Workspace, unit: Unit, verdicts: Verdicts
 ) -> None:
-    """Write what a unit claims about its staged documents."""
+    """Write the claims of a unit about its staged documents."""
     path = workspace.claims_path(topic, unit.name)
     write_claims(path, unit.name, unit.name, emit(workspace, unit, verdicts))
 
@@ -155,7 +156,7 @@ def copy_without(phase: Overlap, terms: Terms, workspace: Workspace, unit: Unit,
     """Commit a unit that was set aside before it staged a document; refuse to lose staged ones.
 
     Raises:
-        RunError: it has staged documents.
+        RunError: the unit has staged documents.
     """
     if storage.exists(workspace.run.at("staged", f"{unit.name}.parquet")):
         refuse_to_set_aside("its staged documents were copied", workspace, unit, why)
@@ -190,7 +191,7 @@ def copy_unit(
 
 @dataclass(frozen=True)
 class Loss:
-    """Why a staged document is not kept."""
+    """The reason why a staged document is not kept."""
 
     reason: str
     winner: str
@@ -200,7 +201,7 @@ class Loss:
 def losses(
     phase: Overlap, claims: LocalWinners, same: RowVerdicts, overlaps: RowVerdicts
 ) -> dict[int, Loss]:
-    """Return the staged rows that are not kept, and why."""
+    """Return the staged rows that are not kept, each with the reason."""
     lost: dict[int, Loss] = {}
     winners = claims.winner_rows
     for row, keep in enumerate(kept_rows(claims, same)):
@@ -214,7 +215,7 @@ def losses(
 
 
 def _copy(phase: Overlap, staged: pq.ParquetFile, lost: dict[int, Loss], out: UnitOutput) -> None:
-    """Copy row groups as Arrow tables; only losers become Python."""
+    """Copy row groups as Arrow tables; only losers are converted to Python objects."""
     start = 0
     for number in range(staged.num_row_groups):
         rows = staged.read_row_group(number, columns=DOCUMENT_SCHEMA.names, use_threads=False)

@@ -1,6 +1,6 @@
-"""What units claim about their staged documents so that overlaps are found, step by step.
+"""Write the claims of units about their staged documents for each step of the overlap search.
 
-Each function yields the claims of one unit in chunks; ``overlap`` puts them in order.
+Each function yields the claims of one unit in chunks; ``overlap`` calls them in order.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,11 +20,11 @@ from pipelines.joins.pairs import Nominations
 from pipelines.joins.settle import staged_claims
 from pipelines.storage import files as storage
 
-CLAIM_ROWS = 1 << 20  # of a chunk of claims
+CLAIM_ROWS = 1 << 20  # per chunk of claims
 
 
 def read_counts(messages: Sequence[bytes]) -> pa.Table:
-    """Return what the first document of each pair shares with the second, summed over buckets."""
+    """Return how much the two documents of each pair share, summed over buckets."""
     if not messages:
         return _COUNTS.empty_table()
     told = pa.concat_tables(map(unpack, messages)).group_by(["book", "other"], use_threads=False)
@@ -45,7 +45,7 @@ OVERLAPS = Topic("overlaps", RowVerdicts)
 
 
 def staged_texts(workspace: Workspace, unit: Unit, wanted: set[int]) -> Iterator[tuple[int, str]]:
-    """Yield the texts of the rows wanted of a unit's staged documents."""
+    """Yield the texts of the wanted rows of a unit's staged documents."""
     if not wanted:
         return
     with storage.open_input(workspace.run.at("staged", f"{unit.name}.parquet")) as stream:
@@ -62,7 +62,7 @@ def staged_texts(workspace: Workspace, unit: Unit, wanted: set[int]) -> Iterator
 
 
 def kept_rows(claims: LocalWinners, verdicts: RowVerdicts) -> list[bool]:
-    """Tell which staged rows are the ones kept of their text."""
+    """Tell for each staged row whether it is the one that is kept among equal texts."""
     winners = claims.winner_rows
     if not len(winners):
         return []
@@ -73,7 +73,7 @@ def kept_rows(claims: LocalWinners, verdicts: RowVerdicts) -> list[bool]:
 def sketch_claims(
     hashes: Callable[[str], Hashes], workspace: Workspace, unit: Unit, verdicts: Verdicts
 ) -> Iterator[pa.Table]:
-    """Yield the sketches of the documents that were kept of their texts."""
+    """Yield the sketches of the documents that were kept among equal texts."""
     kept = kept_rows(staged_claims(workspace, unit.name), verdicts[SAME_TEXT.name])
     held: list[pa.Table] = []
     rows = 0
@@ -104,7 +104,7 @@ def pair_claims(
 ) -> Iterator[pa.Table]:
     """Yield the pairs of a unit's documents with larger ones that may overlap."""
     nominations: Nominations = verdicts[SKETCHES.name]
-    # A Jaccard similarity above a threshold is an overlap above it too.
+    # If the Jaccard similarity is above a threshold, the overlap is above it too.
     yield nominations.pairs(threshold)
 
 
@@ -127,7 +127,7 @@ def shingle_claims(
 
 
 def overlap_claims(workspace: Workspace, unit: Unit, verdicts: Verdicts) -> Iterator[pa.Table]:
-    """Yield the nominated documents of a unit with their ranks, and what its pairs share."""
+    """Yield a unit's nominated documents with their ranks, and how much its pairs share."""
     nominated: RowVerdicts = verdicts[PAIRS.name]
     counts: pa.Table = verdicts[SHINGLES.name]
     if rows := nominated.rows():

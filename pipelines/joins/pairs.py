@@ -1,7 +1,7 @@
-"""Which pairs of documents to compare: those whose sketches share enough hashes.
+"""Nominate the pairs of documents to compare: those whose sketches share enough hashes.
 
-Pure functions from claims to verdicts, for ``overlap``, whose steps bring the claims together. What
-they nominate is compared exactly (``comparing``).
+These are pure functions from claims to verdicts for ``overlap``, whose steps group the claims. The
+pairs that they nominate are compared exactly (``comparing``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,11 @@ from pipelines.engine.packing import pack, unpack
 
 Ints = npt.NDArray[np.int64]
 
-# A hash that more documents share than these (a licence, a formula) is compared with few of them
-# only, so that the pairs that it makes grow with the documents and not with their square.
+# Documents that share a hash with more documents than this (a licence, a formula) are paired with
+# only a few of them, so that the pairs grow with the documents and not with their square.
 MAX_SHARING = 256
-LARGEST = 32  # documents of such a hash, the largest ones, with which all of it are compared
-# A sample of so many says more than bands, which texts that share a third may have in common too.
+LARGEST = 32  # the largest documents of such a hash, with which all others are paired
+# A sample of this size is more reliable than bands, which texts that share a third may also share.
 FEW_HASHES = 64
 MAX_PAIRS_HELD = 1 << 23  # before equal ones are counted together: 64 MB
 
@@ -42,7 +42,7 @@ def arrays_of(blocks: Sequence[Block]) -> tuple[list[str], dict[str, npt.NDArray
 def to_units(
     names: Sequence[str], units: npt.NDArray[Any], table: pa.Table
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the rows of a table as one message for each unit that they are addressed to."""
+    """Yield the rows of a table as one message per unit that they are addressed to."""
     order = np.argsort(units, kind="stable")
     ends = np.searchsorted(units[order], np.arange(len(names)), side="right")
     for name, rows in zip(names, np.split(order, ends[:-1]), strict=True):
@@ -51,7 +51,7 @@ def to_units(
 
 
 def word_column(names: Sequence[str], at: npt.NDArray[Any]) -> pa.DictionaryArray:
-    """Return a column that repeats a few strings, by their places."""
+    """Return a dictionary column of a few repeated strings, given by their places."""
     return pa.DictionaryArray.from_arrays(
         pa.array(at.astype(np.int32)), pa.array(names, pa.string())
     )
@@ -67,8 +67,8 @@ def nominate(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
     Yields:
         to the unit of the smaller document of each pair: its ``row``, ``size`` and ``sample``, the
         larger one (``other_unit``, ``other_row``, ``other_size``), how many hashes of their samples
-        they ``shared``, and whether they share a ``band``. Where ``other_row`` is -1, ``shared`` is
-        how many hashes of the document are shared by so many that not all pairs were counted.
+        they ``shared``, and whether they share a ``band``. If ``other_row`` is -1, ``shared`` is
+        the number of hashes that so many documents share that not all pairs were counted.
     """
     names, claims = arrays_of(blocks)
     books, number = np.unique(
@@ -117,13 +117,14 @@ def sharing(keys: npt.NDArray[np.uint64], places: Ints, books: int) -> tuple[Int
 
     Args:
         keys: sorted.
-        places: of the documents that have them, ascending where keys are equal.
+        places: the places of the documents with these keys, ascending among equal keys.
         books: number of documents.
 
     Returns:
-        the pairs, as the earlier place times ``books`` plus the later one; how many keys each
-        shares, those apart that more than ``MAX_SHARING`` have; and for each document how many of
-        the latter it has. They make pairs with the first ``LARGEST`` documents, and count for none.
+        the pairs, as the earlier place times ``books`` plus the later one; how many keys each pair
+        shares, without keys that more than ``MAX_SHARING`` documents have; and how many of those
+        keys each document has. Documents with such a key are paired with the first ``LARGEST`` of
+        them, but the key does not count for any pair.
     """
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, int)
     lengths = np.diff(np.r_[starts, len(keys)])
@@ -146,7 +147,7 @@ def sharing(keys: npt.NDArray[np.uint64], places: Ints, books: int) -> tuple[Int
 
 
 class _PairTally:
-    """Counts equal pairs, in bounded memory where many are equal."""
+    """A counter of equal pairs that needs bounded memory if many pairs are equal."""
 
     def __init__(self) -> None:
         self._pairs: list[Ints] = []
@@ -178,7 +179,7 @@ class Nominations:
         self._told = None
         if messages:
             told = pa.concat_tables(map(unpack, messages)).unify_dictionaries().combine_chunks()
-            # One row per pair, whatever the number of buckets that told of it.
+            # One row per pair, whatever the number of buckets that reported it.
             self._told = told.group_by(
                 ["row", "other_unit", "other_row"], use_threads=False
             ).aggregate(
@@ -187,7 +188,7 @@ class Nominations:
             )
 
     def pairs(self, overlap: float) -> pa.Table:
-        """Return the claims of the pairs that may overlap by so much, all of one key."""
+        """Return the claims of the pairs that may overlap by this much; all have one key."""
         told = self._told
         if told is None:
             return _PAIR_CLAIMS.empty_table()
@@ -199,7 +200,7 @@ class Nominations:
         counted = sample - np.array([uncounted.get(at, 0) for at in row], np.int64)
         sizes, place = np.unique(sample, return_inverse=True)
         wanted = np.array([wanted_hits(int(size), overlap) for size in sizes], np.int64)
-        # All that is not counted may be shared; what is counted and not shared is a miss for sure.
+        # All hashes that are not counted may be shared; those counted but not shared are misses.
         misses, allowed = counted - shared, sample - wanted[place]
         by_band = band.astype(bool) & (sample < FEW_HASHES)
         chosen = told.filter(pa.array((other >= 0) & (by_band | (misses <= allowed))))

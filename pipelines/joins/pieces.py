@@ -1,11 +1,11 @@
-"""Archives that do not split, read once into pieces that do.
+"""Unpack archives that cannot be split into pieces that many units can read.
 
 A 7z archive can only be decompressed from its start. One unit of work writes its content to pieces
-in the run's own folder, cut where a row begins; the units that read the pieces were planned from
-the size that the archive's directory tells. The pieces go when the run is complete.
+in the run's own folder, cut where a row begins; the units that read the pieces are planned from
+the size in the archive's directory. The pieces are deleted when the run is complete.
 
-How an archive came out is a claim of its own, which is "decided" as what its pieces are told: that
-they are there, or why they are not. So the pieces wait for their archive on every runner.
+The outcome of an archive is a claim. Its decision reports to each piece that the piece exists, or
+why it does not. So the pieces wait for their archive on every runner.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,14 +31,14 @@ Unpack = Callable[[str, Sequence[str]], None]
 
 @dataclass(frozen=True)
 class Pieces:
-    """A phase: unpack each archive into the pieces that units of kind ``piece`` read.
+    """A phase that unpacks each archive into the pieces that units of kind ``piece`` read.
 
     Args:
-        title: as progress shows it.
-        unpack: writes the pieces (second argument: their paths) of an archive (first argument:
-            its path), all of them; raises UnreadableFile where the archive is broken.
-        of: which units of the source wait for the archives: those that read pieces, and what else
-            the phase that wants ``TOPIC`` reads.
+        title: title of the phase in the progress display.
+        unpack: writes all pieces (second argument: their paths) of an archive (first argument: its
+            path), and raises UnreadableFile if the archive is damaged.
+        of: selects the units of the source that wait for the archives: those that read pieces, and
+            other units of the phase that wants ``TOPIC``.
     """
 
     title: str
@@ -46,7 +46,7 @@ class Pieces:
     of: Callable[[Unit], bool] = every_unit
 
     def steps(self, context: Context) -> list[Step]:
-        """Return the step that unpacks, and the one that tells the pieces."""
+        """Return the step that unpacks, and the one that reports the outcome to the pieces."""
         units = [unit for unit in context.units if self.of(unit)]
         archives = archives_of([unit for unit in units if unit.kind == PIECE])
         if not archives:
@@ -72,7 +72,7 @@ class Pieces:
 
 
 def archives_of(pieces: Sequence[Unit]) -> list[Unit]:
-    """Return a unit for each archive that has pieces, which names them."""
+    """Return a unit per archive that has pieces; the unit names its pieces."""
     names: dict[str, list[str]] = {}
     parts: dict[str, Part] = {}
     for piece in pieces:
@@ -89,7 +89,7 @@ def archives_of(pieces: Sequence[Unit]) -> list[Unit]:
 def unpack_archive(
     unpack: Unpack, workspace: Workspace, archive: Unit, _verdicts: Verdicts
 ) -> None:
-    """Write the pieces of an archive and tell how it came out."""
+    """Write the pieces of an archive, and a claim with the outcome."""
     problem = ""
     try:
         unpack(archive.path, [piece_path(workspace, name) for name in archive.extra["pieces"]])
@@ -99,7 +99,7 @@ def unpack_archive(
 
 
 def set_archive_aside(workspace: Workspace, archive: Unit, why: str) -> None:
-    """Tell the pieces of an archive that killed its workers that they are not there."""
+    """Report to the pieces of an archive that killed its workers that they do not exist."""
     _claim(workspace, archive, f"{archive.path}: {why}")
 
 
@@ -119,7 +119,7 @@ def _claim(workspace: Workspace, archive: Unit, problem: str) -> None:
 def tell(
     _workspace: Workspace, _group: int, blocks: Sequence[Block]
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield for each piece why it is not there; nothing if it is."""
+    """Yield the reason for each piece that does not exist."""
     for block in blocks:
         for table in block.tables:
             yield from zip(table["piece"].to_pylist(), table["problem"].to_pylist(), strict=True)
@@ -131,7 +131,7 @@ def piece_path(workspace: Workspace, unit: str) -> str:
 
 
 def place_of_piece(workspace: Workspace, unit: Unit, part: Part, verdicts: Verdicts) -> Part:
-    """Return what a unit reads: a piece, or the part as it is.
+    """Return the part that a unit reads: its piece, or the given part unchanged.
 
     Raises:
         UnreadableFile: the archive could not be unpacked.
