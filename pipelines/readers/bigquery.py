@@ -39,7 +39,7 @@ def open_export(stream: BinaryIO, name: str, groups: parquet.Groups | None = Non
     if start.startswith(parquet.MAGIC):
         return parquet.ParquetRows(source, name, groups)
     if groups:
-        unreadable(source, name, "was Parquet when the run began: give it back, or begin anew")
+        unreadable(source, name, "was Parquet when the run began: restore it or start a new run")
     if start.startswith(avro.MAGIC):
         return avro.AvroRows(source, name)
     for suffix, magic in SUFFIXES.items():

@@ -56,7 +56,7 @@ def read_pieces(
     if head.startswith(BZ2_MAGIC):
         yield from _bz2_pieces(source, start, end)
     elif start:
-        unreadable(source, name, "has no streams to begin at: it is not bzip2")
+        unreadable(source, name, "is not bzip2, so a range of it cannot be read: fetch it again")
     elif head.startswith(GZIP_MAGIC):
         yield from _gzip_pieces(source)
     elif head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"<", b""):

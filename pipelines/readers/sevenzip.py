@@ -32,7 +32,7 @@ def members(stream: BinaryIO, name: str) -> list[Member]:
     try:
         with py7zr.SevenZipFile(source) as archive:
             if archive.needs_password():
-                unreadable(source, name, "wants a password: take one that is not encrypted")
+                unreadable(source, name, "needs a password: give an archive that is not encrypted")
             return [
                 Member(entry.filename, int(entry.uncompressed or 0))
                 for entry in archive.list()
