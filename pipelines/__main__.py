@@ -24,7 +24,7 @@ from pipelines.recipe import ModelStep
 from pipelines.report import results
 from pipelines.report.inspect import add_inspect, inspect
 from pipelines.samples import github as samples
-from pipelines.samples.arxiv import write_arxiv_bucket
+from pipelines.samples.arxiv import ARXIV_SHARE, write_arxiv_bucket
 from pipelines.samples.books import BOOKS_SHARE, write_books
 from pipelines.samples.c4 import write_c4
 from pipelines.samples.stackexchange import STACKEXCHANGE_SHARE, write_stackexchange_dumps
@@ -190,7 +190,7 @@ def run_command(arguments: argparse.Namespace, beam_flags: Sequence[str]) -> int
         )
         written += write_web_crawl(f"{arguments.out}/commoncrawl", megabytes=size * WEB_SHARE)
         written += write_c4(f"{arguments.out}/c4", f"{arguments.out}/badwords")
-        written += write_arxiv_bucket(f"{arguments.out}/arxiv")
+        written += write_arxiv_bucket(f"{arguments.out}/arxiv", megabytes=size * ARXIV_SHARE)
         written += write_books(f"{arguments.out}/gutenberg", megabytes=size * BOOKS_SHARE)
         print(f"wrote {len(written)} files to {arguments.out}")
     elif name == "results":

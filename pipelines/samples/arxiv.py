@@ -1,19 +1,35 @@
-r"""Sample submissions of arXiv: three small papers of our own, in the bucket's format.
+r"""Sample submissions of arXiv, in the bucket's format: three small papers of our own, and more.
 
-They have what papers have: macros with arguments, a file that is included, conditionals, comments,
-a bibliography, a style file, a file in Latin-1. One of them comes in two versions. The same call
-gives the same bytes.
+The three have what papers have: macros with arguments, a file that is included, conditionals,
+comments, a bibliography, a style file, a file in Latin-1. One of them comes in two versions. The
+others are for a model to train on: each module of the standard library that describes itself
+becomes a paper, with a section on each of its functions and classes. It is read from its source
+and not imported. The same Python gives the same bytes.
 """
 
+import ast
 import gzip
 import hashlib
+import inspect
 import io
 import os
+import re
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
+from pipelines.samples.web import standard_modules
 from tokenizer.files import write_atomically
+
+ARXIV_SHARE: Final = 0.05  # of a sample of all sources, at most
+_MIN_WORDS: Final = 5  # of a description that is worth a section
+_PARAGRAPH_BREAK: Final = re.compile(r"\n[ \t]*\n")
+_SIGNS: Final = {sign: f"\\{sign}" for sign in "{}$&#%_"} | {
+    "\\": r"\textbackslash{}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+}
 
 _TIDES = r"""\documentclass[11pt]{article}
 \usepackage{amsmath}
@@ -144,11 +160,12 @@ def _submission(content: bytes) -> bytes:
     return gzip.compress(content, mtime=0)
 
 
-def write_arxiv_bucket(directory: str | os.PathLike[str]) -> list[Path]:
-    """Write two tar files of submissions and their manifest.
+def write_arxiv_bucket(directory: str | os.PathLike[str], *, megabytes: float = 0.0) -> list[Path]:
+    """Write tar files of submissions and their manifest.
 
     Args:
         directory: made if absent; files of an earlier call are replaced.
+        megabytes: of papers about modules, at most; without any their tar file is left out.
 
     Returns:
         the files written, by name.
@@ -175,6 +192,8 @@ def write_arxiv_bucket(directory: str | os.PathLike[str]) -> list[Path]:
             "2208/2208.90004.gz": _submission(_ORCHARD.encode("latin-1")),
         },
     }
+    if papers := _modules(int(megabytes * 1e6)):
+        tars["arXiv_src_2208_003.tar"] = papers
     written = []
     entries = []
     for number, (name, members) in enumerate(tars.items(), 1):
@@ -193,3 +212,59 @@ def write_arxiv_bucket(directory: str | os.PathLike[str]) -> list[Path]:
     text = f"<?xml version='1.0' standalone='yes'?>\n<arXivSRC>\n{''.join(entries)}</arXivSRC>\n"
     write_atomically(manifest, text.encode())
     return [*written, manifest]
+
+
+def _modules(max_bytes: int) -> dict[str, bytes]:
+    """Return submissions about modules, in the order of the modules' names."""
+    members: dict[str, bytes] = {}
+    for name, path in standard_modules():
+        if max_bytes <= 0:
+            break
+        try:
+            paper = module_paper(name, path.read_text("utf-8")).encode()
+        except (OSError, SyntaxError, ValueError):
+            continue
+        if paper:
+            members[f"2208/2208.{len(members) + 1:05d}.gz"] = _submission(paper)
+            max_bytes -= len(paper)
+    return members
+
+
+def module_paper(name: str, source: str) -> str:
+    """Return a paper on a module, by what its source says of itself; "" where that is nothing.
+
+    Args:
+        name: of the module.
+        source: its text.
+
+    Raises:
+        SyntaxError, ValueError: it is no Python.
+    """
+    tree = ast.parse(source)
+    about = ast.get_docstring(tree)
+    if not about:
+        return ""
+    parts = [
+        "\\documentclass{article}\n\\newcommand{\\code}[1]{\\texttt{#1}}",
+        f"\\title{{The module {_latex(name)}}}\n\\begin{{document}}\n\\maketitle",
+        f"\\section{{What \\code{{{_latex(name)}}} is for}}\n{_latex(about)}",
+    ]
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            description = ast.get_docstring(node) or ""
+            if len(description.split()) >= _MIN_WORDS:
+                title = f"\\code{{{_latex(node.name)}}}"
+                parts.append(f"\\section{{{title}}}\n{_latex(description)}")
+    return "\n\n".join([*parts, "\\end{document}\n"])
+
+
+def _latex(text: str) -> str:
+    """Return a description as LaTeX: paragraphs, and what is indented as it stands."""
+    found = []
+    for paragraph in _PARAGRAPH_BREAK.split(inspect.cleandoc(text)):
+        plain = paragraph.strip("\n")
+        if re.search("^[ \t]|>>>", plain, re.MULTILINE) and "\\end{verbatim}" not in plain:
+            found.append(f"\\begin{{verbatim}}\n{plain}\n\\end{{verbatim}}")
+        else:
+            found.append("".join(_SIGNS.get(sign, sign) for sign in plain))
+    return "\n\n".join(found)
