@@ -13,7 +13,6 @@ interpreter lock; such code needs a process of its own (``child``).
 import ctypes
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
 DOCUMENT_SECONDS = 60.0  # CPU seconds a document may take (docs/rules/sources.md 0.2, rule 5)
@@ -56,12 +55,7 @@ class TimeGuard:
         self._watchdog.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closed.set()
         if self._watchdog:
             self._watchdog.join()

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self
 
 from pipelines.engine.config import to_bytes
@@ -233,12 +232,7 @@ class RunLock:
                 "renewed its lock for too long. Leave the run to it."
             )
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Remove the lock, if it is still this launcher's."""
         if self._mine is None:
             return

@@ -7,7 +7,6 @@ these files. A terminal shows one live bar per step; other outputs get a line ev
 import sys
 import threading
 import time
-from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
@@ -93,12 +92,7 @@ class Progress:
             self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.shown:
             self._stop.set()
             self._thread.join()

@@ -17,7 +17,7 @@ from typing import IO, Any, BinaryIO
 
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage.errors import StorageError, StoreError, refusal
-from pipelines.storage.stores import InputFile, changed
+from pipelines.storage.stores import InputFile, RemoteFile, changed
 
 SCHEME = "gs://"
 PAGE_KEYS = 1000  # of a listing: the most that it gives
@@ -186,32 +186,12 @@ class GcsStore:
                 pass
 
 
-class _GcsFile(io.RawIOBase):
+class _GcsFile(RemoteFile):
     """An object that is read in parts, all of the generation that was opened."""
 
     def __init__(self, path: str, blob: Any) -> None:
-        super().__init__()
-        self._path = path
+        super().__init__(path, blob.size)
         self._blob = blob
-        self._at = 0  # the next byte that a reader gets
-
-    def readable(self) -> bool:
-        """Return True: the object can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True: the object is seekable."""
-        return True
-
-    def tell(self) -> int:
-        """Return the offset of the next byte."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to an offset; the next read starts there."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._blob.size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
 
     def readinto(self, buffer: Any) -> int:
         """Read some bytes; 0 at the end of the object only."""
@@ -221,14 +201,14 @@ class _GcsFile(io.RawIOBase):
 
     def readall(self) -> bytes:
         """Read all that is left, by one request."""
-        return self._part(self._blob.size)
+        return self._part(self._size)
 
     def _part(self, count: int) -> bytes:
-        end = min(self._at + count, self._blob.size)
+        end = min(self._at + count, self._size)
         if self._at >= end:
             return b""
         try:
-            with _telling(self._path):
+            with _telling(self.path):
                 data = self._blob.download_as_bytes(
                     start=self._at,
                     end=end - 1,
@@ -237,9 +217,9 @@ class _GcsFile(io.RawIOBase):
                 )
         except UnreadableFile as error:
             if _status_of(error.__cause__) in (404, 412):
-                raise changed(self._path) from error
+                raise changed(self.path) from error
             raise
         if not data:
-            raise UnreadableFile(f"{self._path}: broke off at byte {self._at}")
+            raise UnreadableFile(f"{self.path}: broke off at byte {self._at}")
         self._at += len(data)
         return bytes(data)

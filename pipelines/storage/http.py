@@ -21,15 +21,20 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import zlib
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Self
 
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage.errors import PASSING_STATUS, refusal, shown
-from pipelines.storage.stores import InputFile, changed, read_to_end
+from pipelines.storage.stores import (
+    TRIES,
+    Broken,
+    InputFile,
+    RangedFile,
+    changed,
+    pause_seconds,
+)
 
-TRIES = 8  # in a row without a byte; six at least (docs/rules/web.md 2.5)
 FIRST_PAUSE_SECONDS = 1.0  # doubles with each try
 LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_RETRY_AFTER_SECONDS = 600.0  # the longest pause that a server may ask for
@@ -115,82 +120,28 @@ def _version_of(response: http.client.HTTPResponse) -> str:
     return response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
 
 
-class _HttpFile(io.RawIOBase):
-    """Reads one file, over one connection after the other."""
+class _HttpFile(RangedFile):
+    """A file on a web server, which may not say its size and may have no ranges."""
 
     def __init__(self, url: str) -> None:
-        super().__init__()
-        self._url = url
-        self._at = 0  # the next byte that a reader gets
-        self._size = -1  # bytes of the file, -1 as long as no answer said it
+        super().__init__(url)
         self._version = ""  # ETag or date of the first answer
-        self._response: http.client.HTTPResponse | None = None
         self._slot: _Slot | None = None
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to an offset; the next read starts there."""
-        if whence == io.SEEK_END and self._size < 0:
-            raise UnreadableFile(f"{self._url}: the server does not say how long the file is")
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        if base + offset != self._at:
-            self._disconnect()
-            self._at = base + offset
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        """Read some bytes; 0 at the end of the file only."""
-        failures = 0
-        while self._size < 0 or self._at < self._size:
-            try:
-                self.connect()
-                assert self._response is not None
-                count = self._response.readinto(buffer)
-                if count or self._size < 0:
-                    self._at += count
-                    return count
-                problem: Exception = ConnectionError("the connection ended early")
-            except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-                problem = error
-            self._disconnect()
-            failures += 1
-            if failures == TRIES:
-                raise UnreadableFile(
-                    f"{shown(self._url)}: broke off at byte {self._at}, {TRIES} times in a row: "
-                    f"{problem!r}"
-                )
-            _pause(self._url, failures)
-        self._disconnect()
-        return 0
-
-    def readall(self) -> bytes:
-        """Read all that is left, in large pieces."""
-        return read_to_end(self)
-
-    def connect(self) -> None:
-        """Request the file from the next byte on, unless a connection is open."""
-        if self._response is not None:
-            return
-        headers = {"Range": f"bytes={self._at}-"} if self._at else {}
-        self._slot = _Slot(self._url)
+    def request(self, start: int) -> tuple[Any, int]:
+        """Request the file from a byte on, in one of the host's slots."""
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        self._slot = _Slot(self.path)
         try:
             self._slot.acquire()
-            self._response = response = _request(self._url, "GET", headers, self._slot)
-            self._check(response)
+            self._answer = _request(self.path, "GET", headers, self._slot)
+            return self._answer, self._check(self._answer, start)
         except BaseException:
-            self._disconnect()
+            self.disconnect()
             raise
 
-    def _check(self, response: http.client.HTTPResponse) -> None:
-        """Check that the answer is of the same file, and skip to the next byte."""
+    def _check(self, response: http.client.HTTPResponse, wanted: int) -> int:
+        """Check that the answer is of the same file, skip to a byte, and return the file's size."""
         version = _version_of(response)
         partial = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range") or "")
         if response.status == http.client.PARTIAL_CONTENT and partial:
@@ -198,28 +149,35 @@ class _HttpFile(io.RawIOBase):
         else:
             start, size = 0, _length(response.headers.get("Content-Length"))
         self._version = self._version or version
-        self._size = size if self._size < 0 else self._size
-        another = (version or self._version) != self._version or size not in (-1, self._size)
-        if another or start > self._at:
-            raise changed(self._url)
-        while start < self._at:  # a server without ranges starts at 0
-            skipped = len(response.read(min(BUFFER_BYTES, self._at - start)))
-            if not skipped:
-                raise ConnectionError("the connection ended early")
-            start += skipped
+        known = size if self._size < 0 else self._size
+        another = (version or self._version) != self._version or size not in (-1, known)
+        if another or start > wanted:
+            raise changed(self.path)
+        skipped = memoryview(bytearray(min(BUFFER_BYTES, wanted - start)))
+        while start < wanted:  # a server without ranges starts at 0
+            count = self.fill(response, skipped[: wanted - start])
+            if not count:
+                raise Broken("the connection ended early")
+            start += count
+        return known
 
-    def _disconnect(self) -> None:
-        if self._response is not None:
-            self._response.close()
-            self._response = None
+    def fill(self, answer: http.client.HTTPResponse, buffer: memoryview) -> int:
+        """Read an answer into a buffer."""
+        try:
+            return answer.readinto(buffer)
+        except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            raise Broken(repr(error)) from error
+
+    def pause(self, attempt: int) -> None:
+        """Wait before another try."""
+        _pause(self.path, attempt)
+
+    def disconnect(self) -> None:
+        """Close the connection and free its slot."""
+        super().disconnect()
         if self._slot is not None:
             self._slot.release()
             self._slot = None
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._disconnect()
-        super().close()
 
 
 def _request(
@@ -255,10 +213,9 @@ def _request(
 
 
 def _pause(url: str, attempt: int, asked: float = 0.0) -> None:
-    """Wait longer after each try, and not as long as other processes that failed too."""
-    spread = zlib.crc32(f"{url} {attempt} {os.getpid()}".encode()) / (1 << 32)  # 0 to 1
-    seconds = min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
-    time.sleep(max(seconds * (0.5 + spread), asked))
+    """Wait before another try, at least as long as the server asked."""
+    seconds = pause_seconds(url, attempt, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+    time.sleep(max(seconds, asked))
 
 
 def _retry_after(value: str | None) -> float:

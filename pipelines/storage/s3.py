@@ -254,12 +254,14 @@ class _S3File(RangedFile):
         size = start + answer["ContentLength"]
         return answer["Body"], size
 
-    def take(self, answer: Any, count: int) -> bytes:
-        """Return up to ``count`` bytes of an answer."""
+    def fill(self, answer: Any, buffer: memoryview) -> int:
+        """Read an answer into a buffer."""
         from botocore.exceptions import BotoCoreError
         from urllib3.exceptions import HTTPError
 
         try:
-            return bytes(answer.read(count))
+            data = answer.read(len(buffer))
         except (BotoCoreError, HTTPError, ConnectionError, TimeoutError) as error:
             raise Broken(" ".join(str(error).split())) from error
+        buffer[: len(data)] = data
+        return len(data)

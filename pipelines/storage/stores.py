@@ -126,10 +126,21 @@ def create_and_read_back(store: Store, path: str, content: bytes) -> bool:
 
 
 def pause(what: str, attempt: int) -> None:
-    """Wait before another try: longer after each one, and for a time that varies."""
+    """Wait before another try, as long as :func:`pause_seconds` says."""
+    time.sleep(pause_seconds(what, attempt, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS))
+
+
+def pause_seconds(what: str, attempt: int, first: float, longest: float) -> float:
+    """Return the seconds before another try: more after each one, and not as many as others wait.
+
+    Args:
+        what: the file that is waited for.
+        attempt: number of the try that failed, from 1.
+        first: seconds after the first try; they double with each.
+        longest: the most that they double to.
+    """
     spread = zlib.crc32(f"{what} {attempt} {time.monotonic_ns()}".encode()) / (1 << 32)  # 0 to 1
-    seconds = min(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
-    time.sleep(seconds * (0.5 + spread))
+    return min(first * 2.0 ** (attempt - 1), longest) * (0.5 + spread)
 
 
 def read_to_end(raw: io.RawIOBase) -> bytes:
@@ -144,61 +155,87 @@ class Broken(Exception):  # noqa: N818 -- an answer that broke off, handled wher
     """A transfer broke off."""
 
 
-class RangedFile(io.RawIOBase):
-    """An object read over a network from any byte on, with retries where a connection broke.
+class RemoteFile(io.RawIOBase):
+    """A file that is read over a network from any byte on; a subclass implements ``readinto``."""
 
-    A subclass implements how to send a request (:meth:`request`) and how to read its answer
-    (:meth:`take`).
-    """
-
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, size: int = -1) -> None:
         super().__init__()
         self.path = path
         self._at = 0  # the next byte that a reader gets
-        self._size = -1  # set by the first answer
-        self._answer: Any = None
-
-    def request(self, start: int) -> tuple[Any, int]:
-        """Request the object from byte ``start`` on; return the answer and the object's size."""
-        raise NotImplementedError
-
-    def take(self, answer: Any, count: int) -> bytes:
-        """Return up to ``count`` bytes of an answer, none at its end.
-
-        Raises:
-            Broken: the connection broke.
-        """
-        raise NotImplementedError
+        self._size = size  # bytes of the file; -1 if it is not known
 
     def readable(self) -> bool:
-        """Return True: the object can be read."""
+        """Return True: the file can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Return True: the object is seekable."""
+        """Return True: the file is seekable."""
         return True
 
     def tell(self) -> int:
         """Return the offset of the next byte."""
         return self._at
 
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to an offset; the next read starts there.
+
+        Raises:
+            UnreadableFile: the offset counts from an end that is not known.
+        """
+        if whence == io.SEEK_END and self._size < 0:
+            raise UnreadableFile(
+                f"{shown(self.path)}: the server does not say how long the file is"
+            )
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readall(self) -> bytes:
+        """Read all that is left, in large pieces."""
+        return read_to_end(self)
+
+
+class RangedFile(RemoteFile):
+    """A file whose rest is requested at once, with retries where the connection broke.
+
+    A subclass implements how to send a request (:meth:`request`) and how to read its answer
+    (:meth:`fill`).
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._answer: Any = None
+
+    def request(self, start: int) -> tuple[Any, int]:
+        """Request the file from byte ``start`` on; return the answer and the file's size or -1."""
+        raise NotImplementedError
+
+    def fill(self, answer: Any, buffer: memoryview) -> int:
+        """Read an answer into a buffer; return the number of bytes, 0 at its end.
+
+        Raises:
+            Broken: the connection broke.
+        """
+        raise NotImplementedError
+
+    def pause(self, attempt: int) -> None:
+        """Wait before another try."""
+        pause(self.path, attempt)
+
     def connect(self) -> None:
-        """Request the rest of the object, unless a connection is open."""
+        """Request the rest of the file, unless a connection is open."""
         if self._answer is None:
             self._answer, self._size = self.request(self._at)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to an offset; the next read starts there."""
-        if self._size < 0:
-            self.connect()
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        if base + offset != self._at:
-            self._disconnect()
-            self._at = max(0, base + offset)
+        """Move to an offset; the next read requests the file from there."""
+        before = self._at
+        if super().seek(offset, whence) != before:
+            self.disconnect()
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        """Read some bytes; 0 at the end of the object only.
+        """Read some bytes; 0 at the end of the file only.
 
         Raises:
             UnreadableFile: it broke off ``TRIES`` times in a row at the same byte.
@@ -207,39 +244,40 @@ class RangedFile(io.RawIOBase):
         while self._size < 0 or self._at < self._size:
             try:
                 self.connect()
-                if self._at >= self._size:
+                if 0 <= self._size <= self._at:
                     break
-                data = self.take(self._answer, min(len(buffer), self._size - self._at))
-                if data:
-                    buffer[: len(data)] = data
-                    self._at += len(data)
-                    return len(data)
+                count = self.fill(self._answer, self._within_file(buffer))
+                if count or self._size < 0:
+                    self._at += count
+                    return count
                 problem = "the connection ended early"
             except Broken as error:
                 problem = str(error)
-            self._disconnect()
+            self.disconnect()
             failures += 1
             if failures == TRIES:
                 raise UnreadableFile(
                     f"{shown(self.path)}: broke off at byte {self._at}, {TRIES} times in a row: "
                     f"{problem}"
                 )
-            pause(self.path, failures)
-        self._disconnect()
+            self.pause(failures)
+        self.disconnect()
         return 0
 
-    def readall(self) -> bytes:
-        """Read all that is left, in large pieces."""
-        return read_to_end(self)
+    def _within_file(self, buffer: Any) -> memoryview:
+        """Return the part of a buffer that the file can fill."""
+        view = memoryview(buffer)
+        return view if self._size < 0 else view[: self._size - self._at]
 
-    def _disconnect(self) -> None:
+    def disconnect(self) -> None:
+        """Close the connection, if one is open."""
         if self._answer is not None:
             self._answer.close()
             self._answer = None
 
     def close(self) -> None:
         """Close the connection."""
-        self._disconnect()
+        self.disconnect()
         super().close()
 
 
