@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import io
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 BUCKET = "corpus"
+_NAME = re.compile(rb'"name": "([^"]+)"')  # of the object that an upload is of
 REASON = "no local gs://: python -m pip install google-cloud-storage gcp-storage-emulator"
 
 
@@ -24,7 +27,6 @@ class GcsServer:
 
     requests: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    created: bool = False  # a file that must not have been there
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def methods(self) -> Counter[str]:
@@ -66,21 +68,30 @@ def serving_gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
                 if told.startswith("cut"):
                     self.wfile = _Cut(self.wfile, int(told.split()[1]))
                     told = "0"
-                failure = int(told)
-                # The emulator does not look at this condition; a test creates one file only.
-                if "ifGenerationMatch=0" in self.path and not failure:
-                    state.created, before = True, state.created
-                    failure = 412 if before else 0
-            return failure
+                return int(told)
+
+        def _exists(self, body: bytes) -> bool:
+            named = _NAME.search(body)
+            assert named, body
+            return named[1].decode() in kept.objects.get(BUCKET, {})
 
         def _answer(self, name: str) -> None:
-            if status := self._refusal():
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            getattr(super(), name)()
+            status, connection = self._refusal(), self.rfile
+            if status or "ifGenerationMatch=0" in self.path:
+                body = connection.read(int(self.headers.get("Content-Length") or 0))
+                # The emulator does not look at this condition.
+                if not status and self._exists(body):
+                    status = 412
+                self.rfile = io.BytesIO(body)
+            try:
+                if not status:
+                    getattr(super(), name)()
+                    return
+            finally:
+                self.rfile = connection
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def __getattribute__(self, name: str) -> Any:
             if name.startswith("do_"):
