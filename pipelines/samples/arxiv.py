@@ -19,11 +19,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pipelines.samples.web import standard_modules
+from pipelines.samples.library import described, standard_modules
 from tokenizer.files import write_atomically
 
 ARXIV_SHARE: Final = 0.05  # of a sample of all sources, at most
-_MIN_WORDS: Final = 5  # of a description that is worth a section
 _PARAGRAPH_BREAK: Final = re.compile(r"\n[ \t]*\n")
 _SIGNS: Final = {sign: f"\\{sign}" for sign in "{}$&#%_"} | {
     "\\": r"\textbackslash{}",
@@ -249,12 +248,9 @@ def module_paper(name: str, source: str) -> str:
         f"\\title{{The module {_latex(name)}}}\n\\begin{{document}}\n\\maketitle",
         f"\\section{{What \\code{{{_latex(name)}}} is for}}\n{_latex(about)}",
     ]
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
-            description = ast.get_docstring(node) or ""
-            if len(description.split()) >= _MIN_WORDS:
-                title = f"\\code{{{_latex(node.name)}}}"
-                parts.append(f"\\section{{{title}}}\n{_latex(description)}")
+    for node, description in described(tree):
+        title = f"\\code{{{_latex(node.name)}}}"
+        parts.append(f"\\section{{{title}}}\n{_latex(description)}")
     return "\n\n".join([*parts, "\\end{document}\n"])
 
 

@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.samples.web import standard_modules
+from pipelines.samples.library import described, standard_modules
 from tokenizer.files import write_atomically
 
 BOOKS_SHARE = 0.1  # of a sample of all sources, at most
@@ -162,11 +162,8 @@ def _chapter(name: str, source: str) -> str:
     if not about:
         return ""
     parts = [f"Module {name}", _wrapped(about)]
-    for node in tree.body:
-        if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
-            continue
-        if told := ast.get_docstring(node):
-            parts += [f"Of {node.name}", _wrapped(told)]
+    for node, told in described(tree, min_words=1):
+        parts += [f"Of {node.name}", _wrapped(told)]
     return "\n\n".join(parts)
 
 

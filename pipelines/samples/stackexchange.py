@@ -17,13 +17,12 @@ from xml.sax.saxutils import escape
 
 import py7zr
 
+from pipelines.samples.library import described, signature, standard_modules
 from pipelines.samples.threads import KETTLES, SamplePost, answer, question
-from pipelines.samples.web import standard_modules
 from tokenizer.files import write_atomically
 
 SITE, MODULES_SITE = "kettles.example.com", "modules.example.com"
 STACKEXCHANGE_SHARE = 0.1  # of a sample of all sources, at most
-MIN_WORDS = 5  # of a description that is worth an answer
 _PARAGRAPH_BREAK = re.compile(r"\n[ \t]*\n")
 _REFERENCES = {"\n": "&#xA;", "\r": "&#xD;", "\t": "&#x9;", '"': "&quot;"}
 
@@ -92,24 +91,10 @@ def module_thread(name: str, source: str, number: int) -> list[SamplePost]:
         ),
         answer(number + 1, number, _html(about), source.count("\n")),
     ]
-    for node in tree.body:
-        told = _told(node)
-        if told:
-            posts.append(answer(number + len(posts), number, told, len(told) % 100 - 5))
+    for node, description in described(tree):
+        told = f"<pre><code>{escape(signature(node))}\n</code></pre>\n\n{_html(description)}"
+        posts.append(answer(number + len(posts), number, told, len(told) % 100 - 5))
     return posts
-
-
-def _told(node: ast.stmt) -> str:
-    """Return what a function or a class says of itself; "" where that is nothing."""
-    if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
-        return ""
-    about = ast.get_docstring(node) or ""
-    if len(about.split()) < MIN_WORDS:
-        return ""
-    signature = f"class {node.name}"
-    if isinstance(node, ast.FunctionDef):
-        signature = f"{node.name}({ast.unparse(node.args)})"
-    return f"<pre><code>{escape(signature)}\n</code></pre>\n\n{_html(about)}"
 
 
 def _html(text: str) -> str:

@@ -20,17 +20,15 @@ from html import escape
 from itertools import islice
 from pathlib import Path
 
+from pipelines.samples.library import MIN_WORDS, module_files, standard_modules
 from tokenizer.files import write_atomically
 
 WEB_SHARE = 0.5  # of a sample of all sources, at most
 WET_FILES = 2
 DATE = "2022-08-01T00:00:00Z"
-MIN_WORDS = 5  # in a description that becomes a paragraph
 SITE = "https://{name}.example/"  # a name that nobody can register (RFC 2606)
 OTHERS_EACH = 8  # pages of other packages per page of the standard library
 MIRROR_EVERY = 12  # one page in 12 has a second address
-# Folders beside the standard library's modules that hold programs or other packages.
-_NO_LIBRARY = {"dist-packages", "idlelib", "lib-dynload", "lib2to3", "site-packages", "turtledemo"}
 _MENU = ("Home | Modules | Index", "Search the documentation", "Previous topic | Next topic")
 _FOOTER = ("Was this page helpful?", "Report a mistake in this page.", "Back to the top")
 # Pages that a crawl has and English text does not want, in our own words.
@@ -106,7 +104,7 @@ def _pages(max_bytes: int) -> Iterator[WebPage]:
         yield WebPage(url, title, (text,))
     folders = sysconfig.get_paths()
     own = _modules(standard_modules())
-    others = _modules(_module_files(Path(folders["purelib"]), "*/**/*.py"))
+    others = _modules(module_files(Path(folders["purelib"]), "*/**/*.py"))
     number = 0
     for module, other in zip(own, _batches(others), strict=False):
         name, about = module
@@ -132,21 +130,6 @@ def _batches(modules: Iterator[Module]) -> Iterator[list[tuple[str, str, tuple[s
         yield [
             (name.partition(".")[0].replace("_", "-").lower(), name, about) for name, about in batch
         ]
-
-
-def standard_modules() -> Iterator[tuple[str, Path]]:
-    """Yield the public modules of the standard library, by name, and their files."""
-    folder = Path(sysconfig.get_path("stdlib"))
-    for name, path in _module_files(folder, "**/*.py"):
-        if name.partition(".")[0] not in _NO_LIBRARY:
-            yield name, path
-
-
-def _module_files(folder: Path, pattern: str) -> Iterator[tuple[str, Path]]:
-    for path in sorted(folder.glob(pattern)):
-        name = ".".join(path.relative_to(folder).with_suffix("").parts)
-        if "._" not in f".{name}" and ".test" not in f".{name}":
-            yield name, path
 
 
 def _modules(files: Iterator[tuple[str, Path]]) -> Iterator[Module]:

@@ -14,14 +14,14 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from pipelines.samples.dumps import WikiPage, multistream
+from pipelines.samples.library import described, signature, standard_modules
 from pipelines.samples.pages import LOCAL_NAMES, PAGES
-from pipelines.samples.web import module_url, standard_modules
+from pipelines.samples.web import module_url
 from tokenizer.files import write_atomically
 
 WIKIPEDIA_SHARE = 0.25  # of a sample of all sources, at most
 DATE = "20220801"
 FIRST_ID = 1000  # of pages about modules
-MIN_WORDS = 5  # in a description that becomes a section
 _PARAGRAPH_BREAK = re.compile(r"\n[ \t]*\n")
 # What wikitext would read as markup, anywhere or at the start of a line.
 _MARKUP = re.compile(r"\[\[|\]\]|\{\{|\}\}|''|__|~~~|^[*#:;=|!{ -]", re.MULTILINE)
@@ -105,18 +105,10 @@ def module_article(name: str, source: str) -> str:
 
 
 def _sections(parent: ast.AST, level: str) -> Iterator[str]:
-    for node in ast.iter_child_nodes(parent):
-        if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
-            continue
-        about = ast.get_docstring(node) or ""
-        if len(about.split()) < MIN_WORDS:
-            continue
-        signature = f"class {node.name}"
-        if isinstance(node, ast.FunctionDef):
-            signature = f"{node.name}({ast.unparse(node.args)})"
+    for node, about in described(parent):
         yield (
             f'{level} {node.name.strip("_")} {level}\n<syntaxhighlight lang="python">\n'
-            f"{signature}\n</syntaxhighlight>\n{_wikitext(about)}"
+            f"{signature(node)}\n</syntaxhighlight>\n{_wikitext(about)}"
         )
         if isinstance(node, ast.ClassDef):
             yield from _sections(node, f"{level}=")
