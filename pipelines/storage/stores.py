@@ -5,6 +5,7 @@ the stores that support its protocol, ``gcs.py`` for Google Cloud Storage, and `
 all others that Beam supports, such as ``hdfs://``.
 """
 
+import abc
 import io
 import re
 import time
@@ -206,17 +207,17 @@ class RangedFile(RemoteFile):
         super().__init__(path)
         self._answer: Any = None
 
+    @abc.abstractmethod
     def request(self, start: int) -> tuple[Any, int]:
         """Request the file from byte ``start`` on; return the answer and the file's size or -1."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def fill(self, answer: Any, buffer: memoryview) -> int:
         """Read an answer into a buffer; return the number of bytes, 0 at its end.
 
         Raises:
             Broken: the connection broke.
         """
-        raise NotImplementedError
 
     def pause(self, attempt: int) -> None:
         """Wait before another try."""
