@@ -21,6 +21,7 @@ from typing import Any, Literal, get_args
 
 from mixtures.order import MAX_SEED, is_source_name
 from mixtures.paper import TABLE_1
+from tokenizer.errors import UserError
 
 Kind = Literal["weight", "epochs", "tokens"]
 OnExhausted = Literal["error", "cap", "repeat"]
@@ -32,7 +33,7 @@ _KEYS = ("name", "tokens", "seed", "max_epochs", "on_exhausted", "extra_sources"
 _SOURCE_KEYS = (*_KINDS, "max_epochs", "paper_epochs")
 
 
-class MixtureError(ValueError):
+class MixtureError(UserError, ValueError):
     """A mixture file is wrong, or does not fit the token shards. The message says what to do."""
 
 

@@ -21,6 +21,8 @@ from numbers import Rational
 from struct import Struct
 from typing import NamedTuple
 
+from tokenizer.errors import UserError
+
 BLOCK_SEQUENCES = 4096  # sequences in a block; the last block takes the remainder as well
 MAX_SEED = 2**63 - 1
 
@@ -32,7 +34,7 @@ _MIX_2 = 0x94D049BB133111EB
 _MAX_CACHED_EPOCHS = 1024  # permutations, about 500 bytes each
 
 
-class OrderError(ValueError):
+class OrderError(UserError, ValueError):
     """The inputs define no training order, or the order has no such sequence."""
 
 

@@ -28,30 +28,31 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pipelines.catalog import MODELS, SOURCES, ModelStep
 from pipelines.engine.config import to_bytes
 from pipelines.engine.errors import RunError
 from pipelines.engine.launch import Launch, run_source
-from pipelines.engine.settings import from_table
+from pipelines.engine.runs import failed_files
+from pipelines.engine.settings import from_table, setting
 from pipelines.engine.source import Source
 from pipelines.storage import files as storage
 from pipelines.tokenize import TokenizeConfig, tokenize
 from tokenizer.corpus import Corpus
-from tokenizer.strict import nearest
-from tokenizer.train import TrainSettings, train
+from tokenizer.settings import nearest
+from tokenizer.train import SAMPLE_BYTES, TrainSettings, train
 
-_SAMPLE_KEYS = {"sample_bytes": 2_000_000_000, "weights": None, "random_seed": 0}
+BUNDLED = ("demo", "llama1")
 
 
 @dataclass(frozen=True)
-class ModelStep:
-    """A command that trains a model for a source, and its place in a recipe."""
+class SampleSettings:
+    """How the tokenizer's training sample is drawn (docs/rules/tokens.md 1.4)."""
 
-    name: str
-    settings: type[Any]
-    train: Callable[[Any, str, Callable[[str], None]], None]  # takes settings, --out, and ``say``
-    out: str  # path below the directory of the recipe
-    before: str  # the source that needs the model
-    help: str
+    sample_bytes: int = setting(SAMPLE_BYTES, at_least=0, help="bytes of text, 0 for all")
+    weights: Mapping[str, float] | None = setting(
+        None, help="share of each source in these bytes; by default as the documents come"
+    )
+    random_seed: int = setting(0, at_least=0, help="chooses the sample")
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,15 @@ class Recipe:
     sources: Sequence[tuple[Source, Any]]  # with settings, in the order of building
     models: Sequence[tuple[ModelStep, Any]]
     tokenizer: TrainSettings
-    sample: Mapping[str, Any]  # how the tokenizer's sample is drawn
-    tokens: Mapping[str, Any]  # settings of the shards
+    sample: SampleSettings
+    tokens: Mapping[str, Any]  # settings of the shards, without runs and tokenizer
 
 
-def read(
-    path: str, sources: Sequence[Source], models: Sequence[ModelStep], *, data: str, out: str
-) -> Recipe:
+def read(path: str, *, data: str, out: str) -> Recipe:
     """Read a recipe by path, or one that comes with the package by name (``demo``).
 
     Args:
         path: path or name of the recipe.
-        sources: the sources that a recipe may build.
-        models: the models that a recipe may train.
         data: the value of ``{data}``.
         out: the value of ``{out}``.
 
@@ -86,36 +83,46 @@ def read(
         text = bundled.read_text("utf-8") if bundled.is_file() else Path(path).read_text("utf-8")
         content = tomllib.loads(text)
     except FileNotFoundError as error:
-        raise RunError(f"{path}: no such recipe. Give a file, or one of: demo, llama1") from error
+        hint = nearest(path, BUNDLED) or f". Give a file, or one of: {', '.join(BUNDLED)}"
+        raise RunError(f"{path}: no such recipe{hint}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: not TOML: {error}") from error
-    steps = {step.name: step for step in models}
+    steps = {step.name: step for step in MODELS}
     known = ("name", "sources", *steps, "tokenizer", "tokens")
     for key in content:
         if key not in known:
             raise RunError(f"{path}: unknown key '{key}'{nearest(key, known)}")
-    by_name = {source.name: source for source in sources}
+    entries = {entry.name: entry for entry in SOURCES}
+    tables = content.get("sources", {})
+    for name in tables:
+        if name not in entries:
+            raise RunError(f"{path}: unknown source '{name}'{nearest(name, entries)}")
+    if not tables:
+        raise RunError(f"{path}: no [sources.NAME]: name at least one of {', '.join(entries)}")
     places = {"data": data, "out": out}
-    settings = {}
-    for name, table in content.get("sources", {}).items():
-        if name not in by_name:
-            raise RunError(f"{path}: unknown source '{name}'{nearest(name, by_name)}")
-        settings[name] = _settings(by_name[name], table, places, f"{path}: sources")
-    if not settings:
-        raise RunError(f"{path}: no [sources.NAME]: name at least one of {', '.join(by_name)}")
+    sources = [entry.load() for name, entry in entries.items() if name in tables]
     table = dict(content.get("tokenizer", {}))
-    sample = {key: table.pop(key, default) for key, default in _SAMPLE_KEYS.items()}
+    drawn = {field.name for field in dataclasses.fields(SampleSettings)}
+    sample = {key: table.pop(key) for key in drawn & table.keys()}
+    tokens = content.get("tokens", {})
+    from_table(TokenizeConfig, {"runs": [], "tokenizer": "", **tokens}, f"{path}: tokens")
     return Recipe(
         name=content.get("name", Path(path).stem),
-        sources=[(source, settings[source.name]) for source in sources if source.name in settings],
+        sources=[
+            (
+                source,
+                _settings(source, tables[source.name], places, f"{path}: sources.{source.name}"),
+            )
+            for source in sources
+        ],
         models=[
-            (step, _settings(step, content[step.name], places, f"{path}: models"))
-            for step in models
-            if step.name in content
+            (step, _settings(step, content[step.name], places, f"{path}: {step.name}"))
+            for name, step in steps.items()
+            if name in content
         ],
         tokenizer=from_table(TrainSettings, table, f"{path}: tokenizer"),
-        sample=sample,
-        tokens=content.get("tokens", {}),
+        sample=from_table(SampleSettings, sample, f"{path}: tokenizer"),
+        tokens=tokens,
     )
 
 
@@ -123,8 +130,7 @@ def _settings(
     of: Source | ModelStep, table: Mapping[str, Any], places: Mapping[str, str], where: str
 ) -> Any:
     """Read a table of a recipe, with ``{data}`` and ``{out}`` replaced in its values."""
-    where = f"{where}.{of.name}"
-    filled = {key: _fill(value, places, f"{where}.{key}") for key, value in table.items()}
+    filled = {key: _fill(value, places, f"{where}: {key}") for key, value in table.items()}
     return from_table(of.settings, filled, where)
 
 
@@ -145,13 +151,21 @@ def build(
     out: str,
     launch: Launch,
     say: Callable[[str], None] = print,
-) -> None:
+) -> dict[str, str]:
     """Build everything below ``out``: ``SOURCE/``, models, ``tokenizer/``, ``tokens/SOURCE/``.
+
+    The inputs of every source are looked up before the first is built.
+
+    Returns:
+        the input files that could not be read, and why.
 
     Raises:
         RunError, StorageError: the message says what went wrong and what to do.
         ValueError: the tokenizer cannot be trained; the message says why.
     """
+    for source, settings in recipe.sources:
+        source.find(settings)
+    failed: dict[str, str] = {}
     for source, settings in recipe.sources:
         for step, step_settings in recipe.models:
             if step.before == source.name:
@@ -162,6 +176,7 @@ def build(
         say(f"{recipe.name}: {source.name}")
         run = storage.join(out, source.name)
         ledger = run_source(source, settings, run, launch)
+        failed |= failed_files(run)
         say(f"  {ledger.documents:,} of {ledger.records_read:,} records kept: {run}")
     model = train_tokenizer(recipe, out, say)
     for name in (source.name for source, _ in recipe.sources):
@@ -172,6 +187,7 @@ def build(
         splits = tokenize(config, tokens, launch).splits
         train_tokens, held_out = splits["train"].tokens, splits["heldout"].tokens
         say(f"  {train_tokens:,} tokens, {held_out:,} held out: {tokens}")
+    return failed
 
 
 def train_tokenizer(recipe: Recipe, out: str, say: Callable[[str], None]) -> str:
@@ -189,7 +205,7 @@ def train_tokenizer(recipe: Recipe, out: str, say: Callable[[str], None]) -> str
     wanted = to_bytes(
         {
             "settings": dataclasses.asdict(recipe.tokenizer),
-            "sample": dict(recipe.sample),
+            "sample": dataclasses.asdict(recipe.sample),
             "runs": [storage.read_bytes(storage.join(run, "COMPLETED")).decode() for run in runs],
         }
     )
@@ -201,7 +217,7 @@ def train_tokenizer(recipe: Recipe, out: str, say: Callable[[str], None]) -> str
             "depend on it. Name another --out, or remove that folder and the tokens/ beside it."
         )
     say(f"{recipe.name}: tokenizer of {recipe.tokenizer.vocab_size:,} pieces")
-    trained = train(Corpus(runs), recipe.tokenizer, **recipe.sample)
+    trained = train(Corpus(runs), recipe.tokenizer, **dataclasses.asdict(recipe.sample))
     storage.make_directory(folder)
     trained.write(Path(folder) / "tokenizer")
     storage.write_bytes(record, wanted)

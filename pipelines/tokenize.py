@@ -38,6 +38,7 @@ from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 from tokenizer.manifest import Manifest, ShardInfo, dtype_for, parse_manifest, shard_name, total
 from tokenizer.model import Tokenizer, TokenizerError
+from tokenizer.settings import build
 from tokenizer.shards import (
     TokenizedDocument,
     encode_shard,
@@ -48,7 +49,6 @@ from tokenizer.shards import (
     shard_count,
     tokenize_document,
 )
-from tokenizer.strict import build
 
 TOKENS_PER_CHUNK = 4_000_000  # that a worker holds in memory before it writes a chunk
 # U+2581, which a tokenizer decodes to a space (docs/rules/tokens.md 1.3, T4).

@@ -18,13 +18,15 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tokenizer.errors import UserError
+
 COLUMNS: Final = ("id", "source", "text")
 BLOCK_BYTES: Final = 65_536  # plain text is sampled in blocks of whole lines of about this size
 BATCH_ROWS: Final = 256  # Parquet rows in memory at a time: a text may be a book
 BAD_RECORDS_KEPT: Final = 100  # to be shown; all are counted
 
 
-class CorpusError(ValueError):
+class CorpusError(UserError, ValueError):
     """An input that is not there, not finished or not readable."""
 
 

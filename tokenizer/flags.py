@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tokenizer.strict import nearest
+from tokenizer.settings import nearest
 
 
 class CommandError(Exception):

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tokenizer.errors import UserError
 from tokenizer.files import write_atomically
-from tokenizer.strict import build, nearest
+from tokenizer.settings import build, nearest
 
 MANIFEST_NAME: Final = "manifest.json"
 FORMAT: Final = "corpusmill-shards"
@@ -29,7 +30,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHARD_NAME = re.compile(r"(shard|heldout)-(\d{5,})-of-(\d{5,})")
 
 
-class ManifestError(ValueError):
+class ManifestError(UserError, ValueError):
     """A manifest that is absent, unreadable or contradicts itself."""
 
 

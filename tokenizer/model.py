@@ -9,6 +9,7 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
+from tokenizer.errors import UserError
 from tokenizer.manifest import dtype_for
 from tokenizer.spec import ModelSpec, PieceKind, parse_model
 
@@ -21,7 +22,7 @@ PART_CHARS: Final = 2048
 Ids = NDArray[np.unsignedinteger[Any]]
 
 
-class TokenizerError(ValueError):
+class TokenizerError(UserError, ValueError):
     """A model that cannot be loaded, or a text or ids that it cannot take."""
 
 

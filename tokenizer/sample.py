@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from tokenizer.corpus import Text
-from tokenizer.strict import nearest
+from tokenizer.errors import UserError
+from tokenizer.settings import nearest
 
 LINE_BYTES: Final = 4000  # below SentencePiece's 4192, with room to find a space
 RESERVED: Final = "\u2585"  # SentencePiece's own mark for unknown characters
 
 
-class SampleError(ValueError):
+class SampleError(UserError, ValueError):
     """A sample that cannot be drawn as asked."""
 
 

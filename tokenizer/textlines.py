@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tokenizer.model import Tokenizer, TokenizerError
-from tokenizer.strict import nearest
+from tokenizer.settings import nearest
 
 OUTPUT_FORMATS: Final = ("piece", "id", "sample_piece", "sample_id", "nbest_piece", "nbest_id")
 INPUT_FORMATS: Final = ("piece", "id")

@@ -11,6 +11,7 @@ from typing import Any, Final
 import sentencepiece
 
 from tokenizer.corpus import Corpus
+from tokenizer.errors import UserError
 from tokenizer.files import write_atomically
 from tokenizer.sample import LINE_BYTES, SourceSample, draw_sample
 from tokenizer.spec import parse_model, vocab_text
@@ -19,7 +20,7 @@ SAMPLE_BYTES: Final = 2_000_000_000  # 1 to 10 GB are enough for 32,000 pieces
 DEPRECATED: Final = ("train_extremely_large_corpus", "self_test_sample_size")
 
 
-class TrainError(ValueError):
+class TrainError(UserError, ValueError):
     """A vocabulary that cannot be made, from these settings or from this text."""
 
 

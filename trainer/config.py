@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tokenizer.strict import build, nearest
+from tokenizer.errors import UserError
+from tokenizer.settings import build, nearest
 
 CONFIGS = Path(__file__).parent / "configs"
 _RULES = tomllib.loads(Path(__file__).with_name("rules.toml").read_text("utf-8"))
 CHOICES: dict[str, list[str]] = _RULES["choices"]
 
 
-class TrainerError(ValueError):
+class TrainerError(UserError, ValueError):
     """What a user can put right; commands print the message without a traceback."""
 
 

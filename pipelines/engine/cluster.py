@@ -17,7 +17,7 @@ from pipelines.engine.graph import Worker, build
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.twins import TwinCheck
 from pipelines.storage.files import StorageError, is_local
-from tokenizer.strict import nearest
+from tokenizer.settings import nearest
 
 _OUR_ERROR = re.compile(
     r"(?:RunError|MachineError|StorageError|UnreadableFile): (.*?)(?= \[while running|\n|$)"

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import platform
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -39,12 +40,33 @@ def versions() -> dict[str, str]:
     return {**found, "python": f"{major}.{minor}", "unicode": unicodedata.unidata_version}
 
 
+INPUTS = "config.input"  # where a run's config.json holds the facts of its inputs, by path
+
+
 def _differences(old: Any, new: Any, path: str = "") -> Iterable[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+    if path == INPUTS and old != new and (moved := _moved(old, new)):
+        yield moved
+    elif isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in sorted({*old, *new}):
             yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
     elif old != new:
         yield f"{path}: {_short(old)} there, {_short(new)} here"
+
+
+def _moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Return what to say of the same inputs under another folder, or "" if they differ."""
+    folders = []
+    for inputs in (old, new):
+        if not inputs:
+            return ""
+        folders.append(os.path.commonpath(inputs) if len(inputs) > 1 else os.path.dirname(*inputs))
+    kept = [
+        {path.removeprefix(folder): facts for path, facts in inputs.items()}
+        for folder, inputs in zip(folders, (old, new), strict=True)
+    ]
+    if kept[0] != kept[1]:
+        return ""
+    return f"its inputs are the same files, but under {folders[0]}, not {folders[1]}"
 
 
 def tell_differences(old: Any, new: Any) -> str:

@@ -12,8 +12,10 @@
 import errno
 import sys
 
+from tokenizer.errors import UserError
 
-class RunError(Exception):
+
+class RunError(UserError):
     """The run cannot continue; the message is one line and says what to do."""
 
 

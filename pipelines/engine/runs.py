@@ -218,3 +218,9 @@ def open_completed(path: str) -> Run:
         f"{path} is not complete. Finish it first: run the command that began it again "
         f"(`python -m pipelines {command['source']} --input ... --run {path}`); it resumes."
     )
+
+
+def failed_files(path: str) -> dict[str, str]:
+    """Return the input files that a complete run could not read, and why."""
+    found: dict[str, str] = Run(storage.absolute(path)).stats()["failed_files"]
+    return found

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, BinaryIO, NoReturn, Protocol, TypeVar
 
+from tokenizer.errors import UserError
+
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 REPLACEMENT = "\ufffd"
 REPLACEMENT_UTF8 = REPLACEMENT.encode()
@@ -29,7 +31,7 @@ MAX_ROW_BYTES = 8 << 20
 DETAIL_CHARS = 80  # of a line or a value: enough to recognise it in the rejects
 
 
-class UnreadableFile(Exception):  # noqa: N818 -- named for what it says of the file
+class UnreadableFile(UserError):  # noqa: N818 -- named for what it says of the file
     """A file as a whole cannot be read; the message names it, what is wrong, and what to do."""
 
 

@@ -1,10 +1,10 @@
 """Print the documents of a run: kept ones, or rejected ones with their reasons."""
 
-import argparse
 import json
 import sys
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -12,37 +12,53 @@ from pipelines.engine.documents import read_rows
 from pipelines.engine.errors import RunError
 from pipelines.engine.runs import Run
 from pipelines.storage import files as storage
+from tokenizer.settings import nearest
 
 PREVIEW_CHARACTERS = 1200  # of a document's text that are printed without --full
 
 
-def add_inspect(commands: Any) -> None:
-    """Add the command and its flags."""
-    parser = commands.add_parser("inspect", help="print kept or rejected documents of a run")
-    parser.add_argument("run", help="run directory")
-    parser.add_argument("--stage", help="only rejects of this stage, e.g. github.quality")
-    parser.add_argument("--reason", help="only rejects with this reason, e.g. max_line_length")
-    parser.add_argument("--kept", action="store_true", help="kept documents instead of rejects")
-    parser.add_argument("--id", help="only the document with this id")
-    parser.add_argument("-n", type=int, default=10, help="documents to print (default: 10)")
-    parser.add_argument(
-        "--full", action="store_true", help="print whole texts, not their beginnings"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+@dataclass(frozen=True)
+class Wanted:
+    """Which documents of a run to print; an empty word means any."""
+
+    stage: str = ""
+    reason: str = ""
+    kept: bool = False
+    id: str = ""
+
+    def check(self, run: Run) -> None:
+        """Refuse what no document of the run can have.
+
+        Raises:
+            RunError: the message names the nearest stage or reason.
+        """
+        if self.kept and (self.stage or self.reason):
+            raise RunError("--kept: kept documents have no --stage and no --reason. Leave one out.")
+        if not run.completed:
+            return
+        stages = {stage["stage"]: stage["rejected"] for stage in run.stats()["stages"]}
+        if self.stage and self.stage not in stages:
+            hint = nearest(self.stage, stages) or f": it is one of {', '.join(stages)}"
+            raise RunError(f"--stage {self.stage}: this run has no such stage{hint}")
+        here = [stages[self.stage]] if self.stage else list(stages.values())
+        reasons = {reason for rejected in here for reason in rejected}
+        if self.reason and self.reason not in reasons:
+            hint = nearest(self.reason, reasons) or f": it is one of {', '.join(sorted(reasons))}"
+            raise RunError(f"--reason {self.reason}: nothing was rejected for it{hint}")
 
 
-def rows_of(run: Run, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield the documents that the flags select, in the order of the files."""
-    folder = "documents" if arguments.kept else "rejects"
+def rows_of(run: Run, wanted: Wanted) -> Iterator[dict[str, Any]]:
+    """Yield the documents that are wanted, in the order of the files."""
+    folder = "documents" if wanted.kept else "rejects"
     for file in storage.list_directory(run.at(folder)):  # the run need not be complete
         if not file.path.endswith(".parquet") or storage.TEMPORARY in storage.basename(file.path):
             continue
         with storage.open_input(file.path) as stream:
             for row in read_rows(stream):
                 if (
-                    (arguments.stage and row.get("stage") != arguments.stage)
-                    or (arguments.reason and row.get("reason") != arguments.reason)
-                    or (arguments.id and row["id"] != arguments.id)
+                    (wanted.stage and row.get("stage") != wanted.stage)
+                    or (wanted.reason and row.get("reason") != wanted.reason)
+                    or (wanted.id and row["id"] != wanted.id)
                 ):
                     continue
                 yield row
@@ -66,33 +82,40 @@ def show(row: dict[str, Any], *, full: bool) -> str:
     return "\n".join(head) + "\n\n" + (text or "[no text]") + "\n"
 
 
-def inspect(arguments: argparse.Namespace) -> int:
-    """Print the selected documents; those of an unfinished run as far as it has come."""
-    run = Run(arguments.run)
+def inspect(path: str, wanted: Wanted, count: int, *, full: bool, as_json: bool) -> int:
+    """Print documents of a run; those of an unfinished run as far as it has come.
+
+    Returns:
+        the exit code: 1 if there is nothing to print.
+
+    Raises:
+        RunError: ``path`` is no run directory, or no document can be as wanted.
+    """
+    run = Run(path)
     if not storage.exists(run.at("config.json")):
-        raise RunError(f"{arguments.run} is not a run directory: it has no config.json.")
+        raise RunError(f"{path} is not a run directory: it has no config.json.")
+    wanted.check(run)
     found = 0
-    for row in islice(rows_of(run, arguments), arguments.n):
+    for row in islice(rows_of(run, wanted), count):
         found += 1
-        if arguments.json:
+        if as_json:
             print(json.dumps({**row, "meta": json.loads(row["meta"])}, ensure_ascii=False))
         else:
-            print(show(row, full=arguments.full))
+            print(show(row, full=full))
     if not found:
-        print(_nothing(run, arguments), file=sys.stderr)
+        print(_nothing(run, wanted), file=sys.stderr)
         return 1
     return 0
 
 
-def _nothing(run: Run, arguments: argparse.Namespace) -> str:
-    rejects = run.read_json("config.json")["config"]["rejects"]
+def _nothing(run: Run, wanted: Wanted) -> str:
+    """Return why there is nothing to print."""
     if not run.completed:
         return "nothing to show yet: the run is not complete"
-    if not arguments.kept and rejects != "all":
+    rejects = run.read_json("config.json")["config"]["rejects"]
+    if not wanted.kept and rejects != "all":
         return f"no such document; this run keeps rejects as --rejects={rejects}"
-    reasons = {
-        f"{stage['stage']}: {', '.join(stage['rejected'])}"
-        for stage in run.stats()["stages"]
-        if stage["rejected"]
-    }
-    return "no such document. Stages and reasons of this run:\n  " + "\n  ".join(sorted(reasons))
+    kind = "kept" if wanted.kept else "rejected"
+    if wanted.id:
+        return f"--id {wanted.id}: no {kind} document has this id"
+    return f"this run has no {kind} documents"

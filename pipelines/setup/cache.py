@@ -14,8 +14,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tokenizer.errors import UserError
 
-class SetupError(Exception):
+
+class SetupError(UserError):
     """Something that is needed is missing; the message is one line and says what to do."""
 
 

@@ -21,7 +21,7 @@ from pipelines.readers.sevenzip import read_member
 from pipelines.setup.cache import cache_folder
 from pipelines.stackexchange.dumps import STREAM, Dump, open_pieces
 from pipelines.storage import files as storage
-from tokenizer.strict import nearest
+from tokenizer.settings import nearest
 
 # What is in every row of the kind, and in no body, where quotes and "<" are references.
 QUESTION_OR_ANSWER = (b' PostTypeId="1"', b' PostTypeId="2"')

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 
 from pipelines.readers.rows import UnreadableFile
+from tokenizer.errors import UserError
 
 FAULTS_OF_A_FILE = frozenset(
     {
@@ -19,12 +20,13 @@ FAULTS_OF_A_FILE = frozenset(
         *(errno.EACCES, errno.EPERM, errno.EIO, errno.ENXIO, errno.ENODEV, errno.EINVAL),
     }
 )
+
 MISSING_STATUS = frozenset({404, 410})
 # Statuses that another try may change: the server is busy, or a proxy is broken.
 PASSING_STATUS = frozenset({408, 421, 423, 425, 429})
 
 
-class StorageError(Exception):
+class StorageError(UserError):
     """A path that cannot be read or written; the message says what to do."""
 
 

@@ -123,8 +123,16 @@ def test_tokens_of_an_incomplete_run_are_refused(
         ("nmae = 'x'", "unknown key 'nmae'. Did you mean 'name'?"),
         ("[sources.githb]\ninput = []", "unknown source 'githb'. Did you mean 'github'?"),
         ("[sources.github]\ninputs = []", "unknown key 'inputs'. Did you mean 'input'?"),
-        ("[sources.github]\nrejects = 'all'", "'input' is missing"),
-        ("[sources.github]\ninput = ['x']\nmax_line_length = 'a'", "'a' is not of type int"),
+        ("[sources.github]\nrejects = 'all'", "key 'input' is missing (BigQuery exports"),
+        (
+            "[sources.github]\ninput = ['x']\nmax_line_length = 'a'",
+            'max_line_length: expected int, found "a"',
+        ),
+        ("[sources.github]\ninput = 'x'\n[tokens]\nsead = 1", "tokens: unknown key 'sead'"),
+        (
+            "[sources.github]\ninput = 'x'\n[tokenizer]\nsample_bytes = 'lots'",
+            'sample_bytes: expected int, found "lots"',
+        ),
         ("[sources.github]\ninput = ['{data}/x']", "needs --data DIR"),
         ("[sources", "not TOML"),
         ("", "no [sources.NAME]"),
@@ -145,9 +153,24 @@ def test_a_wrong_recipe_is_one_clear_line(
 def test_a_recipe_that_is_not_there_names_those_that_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Recipes that come along are named."""
+    """The nearest recipe that comes along, or all of them."""
     assert main(["build", "dmo", "--out", str(tmp_path)]) == 1
+    assert "dmo: no such recipe. Did you mean 'demo'?" in capsys.readouterr().err
+    assert main(["build", "mine.toml", "--out", str(tmp_path)]) == 1
     assert "one of: demo, llama1" in capsys.readouterr().err
+
+
+def test_the_inputs_of_every_source_are_looked_up_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dump that is missing is told before the hours that the other sources take."""
+    write_github_export(tmp_path / "github", megabytes=0.2)
+    recipe = tmp_path / "two.toml"
+    dumps = "[sources.wikipedia]\ninput = 'gone.xml.bz2'\n"
+    recipe.write_text(f"[sources.github]\ninput = '{tmp_path}/github'\n{dumps}")
+    assert main(["build", str(recipe), "--out", str(tmp_path / "out")]) == 1
+    assert "gone.xml.bz2" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_page_of_results_shows_counts_and_loss(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.__main__ import main
+from pipelines.commands.flags import COMPLETE_WITH_LOSSES
 from pipelines.engine import documents
 from tests.pipelines.github.github_export import content, curate, texts, write_tables
 from tests.pipelines.readers.exports import export
@@ -19,11 +20,8 @@ LOCAL = "--runner=DirectRunner"
 
 def _error(capsys: pytest.CaptureFixture[str], run: Path, inputs: list[str], *flags: str) -> str:
     """Give a command that must fail; return its one line."""
-    try:
-        code = curate(run, inputs, *flags)
-        message = capsys.readouterr().err.rstrip("\n")
-    except SystemExit as stop:  # argparse's way out; a text is printed and gives exit code 1
-        message, code = str(stop.code), 1
+    code = curate(run, inputs, *flags)
+    message = capsys.readouterr().err.rstrip("\n")
     assert code == 1
     assert message.startswith("error: ")
     assert "\n" not in message
@@ -57,13 +55,34 @@ def test_a_missing_table_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "no licenses table" in _error(capsys, tmp_path / "run", inputs)
 
 
-def test_one_truncated_file_is_borne_and_named(tmp_path: Path, inputs: list[str]) -> None:
-    """The default budget is one file; the statistics say which and why."""
+def test_one_truncated_file_is_borne_and_named(
+    tmp_path: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The default budget is one file; the exit code says that one is lost, the last lines which.
+
+    A budget that the user gives makes it a success.
+    """
     damaged = Path(inputs[1])  # the second shard of contents
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    assert curate(tmp_path / "run", inputs) == 0
+    assert curate(tmp_path / "run", inputs) == COMPLETE_WITH_LOSSES
     assert texts(tmp_path / "run")
     assert damaged.name in (tmp_path / "run" / "stats.json").read_text()
+    told = capsys.readouterr().err.splitlines()
+    assert told[-2].startswith(f"not read: {damaged.name}: the Parquet footer is damaged")
+    assert told[-1] == "1 input file is missing from the run"
+    assert curate(tmp_path / "run", inputs, "--max-failed-files", "1") == 0
+
+
+def test_inputs_of_which_none_can_be_read_are_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever the budget."""
+    wet = tmp_path / "plain.warc.wet.gz"
+    wet.write_text("no record\n")
+    arguments = ["c4", "--wet", str(wet), "--variant", "en.noclean", "--run", str(tmp_path / "run")]
+    assert main([*arguments, "--max-failed-files", "9"]) == 1
+    assert f"no input can be read: {wet}" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "COMPLETED").exists()
 
 
 def test_more_unreadable_files_than_the_budget_end_the_run(
@@ -206,7 +225,9 @@ def test_no_worker_is_refused(
     tmp_path: Path, inputs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """There is at least one."""
-    assert "--workers=0" in _error(capsys, tmp_path / "run", inputs, "--workers", "0")
+    assert "--workers 0: give a number from 1 on" in _error(
+        capsys, tmp_path / "run", inputs, "--workers", "0"
+    )
 
 
 def test_a_run_directory_that_cannot_be_made_is_named(

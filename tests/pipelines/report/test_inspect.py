@@ -57,12 +57,23 @@ def test_long_texts_are_cut_unless_asked_for(run: str, capsys: pytest.CaptureFix
     assert "y" * 1500 in capsys.readouterr().out
 
 
-def test_where_nothing_is_found_the_reasons_are_listed(
-    run: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--reason binry", "--reason binry: nothing was rejected for it. Did you mean 'binary'?"),
+        ("--stage github.blob --reason x", "it is one of binary, duplicate_blob, no_content"),
+        ("--stage github.qality", "has no such stage. Did you mean 'github.quality'?"),
+        ("--kept --stage github.blob", "kept documents have no --stage and no --reason"),
+        ("--id NOSUCH", "--id NOSUCH: no rejected document has this id"),
+        ("-n -3", 'Invalid value "-3" for -n. Must be >= 1.'),
+    ],
+)
+def test_what_no_document_has_is_told_with_what_there_is(
+    run: str, flags: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A misspelt reason shows what there is."""
-    assert main(["inspect", run, "--reason", "binry"]) == 1
-    assert "github.blob: binary, duplicate_blob, no_content" in capsys.readouterr().err
+    """The nearest stage or reason, or all of them."""
+    assert main(["inspect", run, *flags.split()]) == 1
+    assert message in capsys.readouterr().err
 
 
 def test_a_run_without_rejects_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
