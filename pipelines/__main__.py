@@ -1,12 +1,21 @@
 """The command line of the pipelines: curate a source, build a recipe, look at a run."""
 
+import importlib
 import sys
 from collections.abc import Sequence
+
+from cyclopts import App
 
 from pipelines.catalog import MODELS, SOURCES
 from pipelines.engine.errors import one_line
 from tokenizer.commandline import add, command_line, run
 
+PACKAGES = {
+    "tokenizer": "train, encode, decode and inspect tokenizers, verify token shards",
+    "mixtures": "check a mixture, see what it comes to, trace a run's sequences",
+    "trainer": "train a LLaMA on token shards, and use it",
+}
+PROGRAM = "corpusmill"  # that an installation brings
 # What to say of flags that are Beam's, where they do not follow --.
 BEAM_HINTS = dict.fromkeys(
     (
@@ -18,13 +27,9 @@ BEAM_HINTS = dict.fromkeys(
     ": flags of Beam follow --, as in `-- --runner=DataflowRunner`",
 )
 
-app = command_line("python -m pipelines", __doc__)
-for _entry in SOURCES:
-    _flags = f"{_entry.example} --run runs/{_entry.name}"
-    add(app, f"pipelines.commands.curate:{_entry.name}", _entry.help, _flags)
-for _step in MODELS:
-    add(app, f"pipelines.commands.train:{_step.name}", _step.help, _step.example)
-for _place, _help, _flags in (
+
+# Commands besides those of the catalog: their place, what they do, and arguments as an example.
+_OTHERS = (
     (
         "train:templates",
         "read rules for templates from Wikipedia dumps",
@@ -52,20 +57,49 @@ for _place, _help, _flags in (
         "write the HTML page of a recipe's results",
         "corpus --trained runs/train",
     ),
-):
-    add(app, f"pipelines.commands.{_place}", _help, _flags)
+)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def make_app(name: str) -> App:
+    """Return the application under the name that the user calls it by."""
+    app = command_line(name, __doc__)
+    for entry in SOURCES:
+        flags = f"{entry.example} --run runs/{entry.name}"
+        add(app, f"pipelines.commands.curate:{entry.name}", entry.help, flags)
+    for step in MODELS:
+        add(app, f"pipelines.commands.train:{step.name}", step.help, step.example)
+    for place, help_text, flags in _OTHERS:
+        add(app, f"pipelines.commands.{place}", help_text, flags)
+    if name == PROGRAM:
+        for package, help_text in PACKAGES.items():
+            app.command(f"{package}.__main__:main", name=package, help=f"Commands to {help_text}.")
+    return app
+
+
+def main(argv: Sequence[str] | None = None, name: str = "python -m pipelines") -> int:
     """Run a command and return the exit code."""
     try:
-        return run(app, argv, hints=BEAM_HINTS)
+        return run(make_app(name), argv, hints=BEAM_HINTS)
     except OSError as error:  # such as a full disk or a missing permission
         print(f"error: {one_line(error, '')}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; run the same command again to resume", file=sys.stderr)
         return 130
+
+
+def corpusmill() -> int:
+    """Run a command of any package; this is the program that an installation brings.
+
+    ``corpusmill github`` is ``python -m pipelines github``, and ``corpusmill tokenizer train`` is
+    ``python -m tokenizer train``.
+    """
+    words = sys.argv[1:]
+    if words and words[0] in PACKAGES:
+        package = importlib.import_module(f"{words[0]}.__main__")
+        code: int = package.main(words[1:])
+        return code
+    return main(words, PROGRAM)
 
 
 if __name__ == "__main__":

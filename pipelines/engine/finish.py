@@ -4,6 +4,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 
+from pipelines.engine.card import write_card
 from pipelines.engine.errors import RunError
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.manifest import Manifest, RunFile, differences, listing, told
@@ -100,6 +101,7 @@ def finish(
     run.write_json(stats, "stats.json")
     run.write_json(timings, "timings.json")
     storage.remove([run.at("staged")])
+    write_card(run, total, rejects=any(file.path.startswith("rejects/") for file in files))
     run.seal(Manifest(total.documents, total.characters, tuple(files)))
     return total
 

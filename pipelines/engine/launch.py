@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -14,7 +14,8 @@ from pipelines.engine.lock import RunLock
 from pipelines.engine.plan import Plan
 from pipelines.engine.pool import run_locally
 from pipelines.engine.progress import Progress
-from pipelines.engine.runs import Run
+from pipelines.engine.runlog import RunLog
+from pipelines.engine.runs import Run, failed_files
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.settings import values_of
 from pipelines.engine.source import Source, plan
@@ -59,18 +60,23 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     with RunLock(run, note=source.name) as lock:
         if run.start(config):
             return Ledger.from_json(run.stats())
-        files = file_count(planned.units) + len(planned.unreadable)
-        check_failed_files(planned.unreadable, files, launch.max_failed_files)
-        execute(planned, run, launch, TwinCheck(settings, planned.facts, source.check_worker))
-        lock.check()
-        ledger = finish(
-            run,
-            planned.units,
-            planned.unreadable,
-            planned.stages,
-            allow_empty=launch.allow_empty,
-            max_failed_files=launch.max_failed_files,
-        )
+        with RunLog(run) as log:
+            files = file_count(planned.units) + len(planned.unreadable)
+            check_failed_files(planned.unreadable, files, launch.max_failed_files)
+            twins = TwinCheck(settings, planned.facts, source.check_worker)
+            execute(planned, run, launch, twins, log.say)
+            lock.check()
+            ledger = finish(
+                run,
+                planned.units,
+                planned.unreadable,
+                planned.stages,
+                allow_empty=launch.allow_empty,
+                max_failed_files=launch.max_failed_files,
+            )
+            for why in failed_files(run.path).values():
+                log.say(f"not read: {why}")
+            log.say(f"{ledger.documents:,} of {ledger.records_read:,} records kept")
         Workspace.beside(run).clear()
         return ledger
 
@@ -89,8 +95,21 @@ def input_facts(units: Iterable[Unit]) -> dict[str, dict[str, int | str]]:
     return facts
 
 
-def execute(planned: Plan, run: Run, launch: Launch, twins: TwinCheck) -> None:
+def execute(
+    planned: Plan,
+    run: Run,
+    launch: Launch,
+    twins: TwinCheck,
+    log: Callable[[str], None] = lambda _line: None,
+) -> None:
     """Run the steps of a plan to their end, on this machine or as a Beam pipeline.
+
+    Args:
+        planned: the plan.
+        run: the run directory.
+        launch: where and how to run.
+        twins: what workers elsewhere have to agree on with this process.
+        log: takes a line about each worker that died.
 
     Raises:
         RunError: the message is one line that says what went wrong and what to do.
@@ -103,7 +122,12 @@ def execute(planned: Plan, run: Run, launch: Launch, twins: TwinCheck) -> None:
         if launch.beam_flags:
             _run_on_beam(schedule, launch, twins)
         else:
-            run_locally(schedule, launch.workers, progress.say)
+
+            def say(line: str) -> None:
+                log(line)
+                progress.say(line)
+
+            run_locally(schedule, launch.workers, say)
 
 
 @contextmanager

@@ -12,7 +12,9 @@
                      what lies between steps (``workspace.py``); gone likewise
     stats.json       the conservation table, and what stages counted besides
     manifest.json    documents, bytes and SHA-256 of every file
+    README.md        dataset card (``card.py``)
     timings.json     seconds per stage; differs from run to run
+    log.txt          what every launch had to say (``runlog.py``)
     COMPLETED        SHA-256 of manifest.json, written last of all
 """
 
