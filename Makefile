@@ -56,7 +56,7 @@ lint: env
 	@$(BIN)/mypy
 
 bench: env tools
-	@$(BIN)/python -m pytest -m benchmark tests/benchmarks -s
+	@CORPUSMILL_FIGURES=docs/figures.md $(BIN)/python -m pytest -m benchmark tests/benchmarks -s
 
 clean:
 	rm -rf build .venv

@@ -1,5 +1,6 @@
 """Time a command as its user would, from start to exit, and watch the memory of its processes."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,8 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 POLL_SECONDS = 0.05
+BUSY = 1.5  # a load above which a figure says it
+REPORTED: list[tuple[str, str]] = []  # the test, and its figure
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ def _watch(root: int, peaks: dict[int, int], done: threading.Event) -> None:
 
 
 def report(figure: str) -> None:
-    """Print a line, with what else the machine is doing."""
+    """Print a figure, as ``what: value``, with the machine's load, and keep it for the page."""
     load = psutil.getloadavg()[0]
+    test = os.environ.get("PYTEST_CURRENT_TEST", "")
+    REPORTED.append((test, f"{figure} (load {load:.1f})" if load > BUSY else figure))
     print(f"\n{figure} [{psutil.cpu_count()} cores, load {load:.1f}]")
