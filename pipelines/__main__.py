@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cyclopts import App
 
 from pipelines.catalog import MODELS, SOURCES
-from pipelines.engine.errors import one_line
+from pipelines.engine.errors import JobNotRun, one_line
 from tokenizer.commandline import add, command_line, run
 
 PACKAGES = {
@@ -80,6 +80,9 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m pipelines") -
     """Run a command and return the exit code."""
     try:
         return run(make_app(name), argv, hints=BEAM_HINTS)
+    except JobNotRun as told:  # --check found nothing, or a job was written to a file
+        print(told)
+        return 0
     except OSError as error:  # such as a full disk or a missing permission
         print(f"error: {one_line(error, '')}", file=sys.stderr)
         return 1

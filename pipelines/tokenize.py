@@ -21,12 +21,12 @@ from pipelines.engine.claim_files import Block
 from pipelines.engine.config import to_bytes
 from pipelines.engine.documents import read_rows
 from pipelines.engine.errors import MachineError, RunError
-from pipelines.engine.launch import Launch, check_flags, execute
+from pipelines.engine.launch import Launch, check, check_flags, check_places, check_run, execute
 from pipelines.engine.lock import RunLock
 from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.plan import Inputs
 from pipelines.engine.runs import Run, open_completed
-from pipelines.engine.settings import setting
+from pipelines.engine.settings import local_worker_paths, setting
 from pipelines.engine.source import plan_of
 from pipelines.engine.steps import Verdicts
 from pipelines.engine.twins import TwinCheck
@@ -60,7 +60,7 @@ class TokenizeConfig:
     """Settings of the command, as flags."""
 
     runs: tuple[str, ...] = setting(help="complete run directories of one source")
-    tokenizer: str = setting(help="SentencePiece model")
+    tokenizer: str = setting(help="SentencePiece model", on_workers=True)
     seed: int = setting(0, help="seed of the shuffle")
     add_bos: bool = setting(True, help="begin every document with <s>")
     add_eos: bool = setting(True, help="end every document with </s>")
@@ -202,6 +202,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
 
     Raises:
         RunError, StorageError: the message says what went wrong and what to do.
+        JobNotRun: the job was only checked, or written to a file.
     """
     check_flags(launch)  # a wrong flag is reported before any work
     runs = [open_completed(storage.absolute(path)) for path in sorted(config.runs)]
@@ -233,9 +234,6 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         "add_eos": config.add_eos,
     }
     run = Run(storage.absolute(out))
-    if storage.exists(run.at("manifest.json")):
-        run.start(resolved)
-        return parse_manifest(storage.read_bytes(run.at("manifest.json")).decode(), where=out)
     phase = Exchange(
         "tokenize",
         "tokens",
@@ -245,10 +243,17 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         layout.shards,
     )
     planned = plan_of(Terms(sources[0], RejectPolicy()), Inputs(units), [phase])
+    if launch.check:
+        check(launch, run, local_worker_paths(config), lambda: planned)
+    if storage.exists(run.at("manifest.json")):
+        run.start(resolved)
+        return parse_manifest(storage.read_bytes(run.at("manifest.json")).decode(), where=out)
+    check_places(launch, run, units, local_worker_paths(config))
     with RunLock(run, note="tokenize") as lock:
         run.start(resolved)
         execute(planned, run, launch, TwinCheck(config, resolved, check_worker))
         lock.check()
+        check_run(launch)
         manifest = _commit(run, resolved, tokenizer, config, fraction)
         Workspace.beside(run).clear()
         return manifest

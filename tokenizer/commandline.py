@@ -26,7 +26,7 @@ from cyclopts import (
 )
 
 from tokenizer.errors import UserError
-from tokenizer.settings import nearest, out_of_range
+from tokenizer.settings import flag_of, nearest, out_of_range
 
 _NOTHING = (None, False, "", ())  # defaults that help does not show
 # Words that the user types after a flag that takes a list belong to it: --input a b.
@@ -101,15 +101,6 @@ def take_settings(command: Callable[..., Any], settings: type[Any]) -> None:
     required = [f for f in dataclasses.fields(settings) if f.default is dataclasses.MISSING]
     if not required:  # cyclopts wants a default where no flag has to be given
         command.__kwdefaults__ = {**(command.__kwdefaults__ or {}), "settings": settings()}
-
-
-def flag_of(name: str, *, underscores: bool = False) -> str:
-    """Return the flag of a field.
-
-    >>> flag_of("max_line_length")
-    '--max-line-length'
-    """
-    return "--" + (name if underscores else name.replace("_", "-"))
 
 
 def run(

@@ -23,6 +23,7 @@ def setting(
     at_most: float | None = None,
     choices: Sequence[str] | None = None,
     place: bool = False,
+    on_workers: bool = False,
 ) -> Any:
     """Declare a field of a dataclass of settings; one without a default must be given.
 
@@ -34,9 +35,20 @@ def setting(
         choices: the words that are accepted, where a `Literal` cannot list them.
         place: whether the field is only a path, of which a run's configuration holds the content
             (such as the hash of a model). A run can be resumed after such a path has changed.
+        on_workers: whether the field names files that workers open, besides the inputs.
     """
     limits = {"at_least": at_least, "at_most": at_most, "choices": choices}
-    return dataclasses.field(default=default, metadata={"help": help, "place": place, **limits})
+    more = {"help": help, "place": place, "on_workers": on_workers}
+    return dataclasses.field(default=default, metadata={**more, **limits})
+
+
+def flag_of(name: str, *, underscores: bool = False) -> str:
+    """Return the flag of a field; those of SentencePiece keep their underscores.
+
+    >>> flag_of("max_line_length")
+    '--max-line-length'
+    """
+    return "--" + (name if underscores else name.replace("_", "-"))
 
 
 def build(cls: Any, value: Any, where: str) -> Any:

@@ -29,7 +29,10 @@ class ArxivConfig:
     )
     min_chars: int = setting(200, help="characters of a text that are no blanks, at least")
     langid: str = setting(
-        "", help="fastText model of languages, for the column lang; off without one", place=True
+        "",
+        help="fastText model of languages, for the column lang; off without one",
+        place=True,
+        on_workers=True,
     )
     rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
 

@@ -44,12 +44,19 @@ class C4Config:
         help="folder or address of the lists of bad words, a file per language; {commit} in it "
         "stands for the pinned commit of a list",
         place=True,
+        on_workers=True,
     )
     domains: str = setting(
-        "", help="realnewslike: JSON of domains, each with its sub-domains or null", place=True
+        "",
+        help="realnewslike: JSON of domains, each with its sub-domains or null",
+        place=True,
+        on_workers=True,
     )
     urls: tuple[str, ...] = setting(
-        (), help="webtextlike: files of urls, one per line, .gz or plain", place=True
+        (),
+        help="webtextlike: files of urls, one per line, .gz or plain",
+        place=True,
+        on_workers=True,
     )
     languages: tuple[str, ...] = setting(
         ("all",), help="multilingual: languages that are kept, besides und; all: every one"

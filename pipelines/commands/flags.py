@@ -13,6 +13,8 @@ from tokenizer.errors import UserError
 from tokenizer.settings import setting
 
 COMPLETE_WITH_LOSSES = 3  # exit code: some input files could not be read, and no budget was given
+# Among Beam's flags these mean --check: Beam itself would upload the job's files.
+DRY_RUN = ("--dry_run", "--dry_run=True", "--dry_run=true")
 _SHOWN_FILES = 10  # failed files that are named
 
 
@@ -29,6 +31,10 @@ class LaunchFlags:
         "the exit code is 3",
     )
     quiet: bool = setting(False, help="show neither progress nor the closing table")
+    check: bool = setting(
+        False,
+        help="build the job for the runner named after --, say what it would fail of, and stop",
+    )
 
     def launch(self, beam_flags: Sequence[str]) -> Launch:
         """Return how to run the command, with the words after ``--``."""
@@ -37,12 +43,14 @@ class LaunchFlags:
                 f"unexpected word {beam_flags[0]!r}. --help shows what is expected; flags of Beam "
                 "follow --"
             )
+        flags = tuple(flag for flag in beam_flags if flag not in DRY_RUN)
         return Launch(
             workers=self.workers,
-            beam_flags=tuple(beam_flags),
+            beam_flags=flags,
             allow_empty=self.allow_empty,
             max_failed_files=self.max_failed_files,
             progress=not self.quiet,
+            check=self.check or len(flags) < len(beam_flags),
         )
 
 

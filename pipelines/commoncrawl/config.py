@@ -32,12 +32,19 @@ class CommonCrawlConfig:
         "",
         help="fastText model that identifies languages (default: lid.176.ftz of set-up)",
         place=True,
+        on_workers=True,
     )
     models: str = setting(
-        "", help="folder of {lang}.sp.model, {lang}.arpa.bin and cutoffs.csv", place=True
+        "",
+        help="folder of {lang}.sp.model, {lang}.arpa.bin and cutoffs.csv",
+        place=True,
+        on_workers=True,
     )
     wikiref: str = setting(
-        "", help="fastText model of Wikipedia's references (default: none)", place=True
+        "",
+        help="fastText model of Wikipedia's references (default: none)",
+        place=True,
+        on_workers=True,
     )
     min_chars: int = setting(300, help="characters of a page, at least, before any other step")
     min_chars_after_dedup: int = setting(0, help="characters that deduplication leaves, at least")
@@ -53,7 +60,10 @@ class CommonCrawlConfig:
     langid_chars: int = setting(0, help="characters that are looked at; 0: the whole page")
     per_line: bool = setting(False, help="score lines, not pages; needs cutoffs made with it")
     cutoffs: str = setting(
-        "", help="table of cutoffs, or published (default: the one in --models)", place=True
+        "",
+        help="table of cutoffs, or published (default: the one in --models)",
+        place=True,
+        on_workers=True,
     )
     buckets: tuple[str, ...] = setting(
         ("head", "middle"),
@@ -64,6 +74,7 @@ class CommonCrawlConfig:
         (),
         help="earlier runs (other dumps), whose pages win over equal pages of this run",
         place=True,
+        on_workers=True,
     )
     exact_duplicates: bool = setting(True, help="keep one of the pages with equal digests")
     wikiref_decision: Literal["threshold", "pareto"] = setting(

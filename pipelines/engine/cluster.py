@@ -4,7 +4,7 @@ import logging
 import re
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,9 +14,10 @@ from apache_beam.runners.runner import PipelineState
 
 from pipelines.engine.errors import RunError
 from pipelines.engine.graph import Worker, build
+from pipelines.engine.preflight import graph_of, is_dataflow, refused_graph
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.twins import TwinCheck
-from pipelines.storage.files import StorageError, is_local
+from pipelines.storage.files import StorageError
 from tokenizer.settings import nearest
 
 _OUR_ERROR = re.compile(
@@ -61,6 +62,8 @@ def options_of(beam_flags: Sequence[str], workers: int) -> PipelineOptions:
         if flag not in given:
             many = workers > 1 and flag == "--sdk_worker_parallelism"
             flags.append(f"{flag}={workers if many else value}")
+    if "--save_main_session" not in given:  # a job's functions are in modules, not in __main__
+        flags.append("--no_save_main_session")
     options = PipelineOptions(flags)
     known = options.get_all_options()
     unknown = sorted(options.get_all_options(retain_unknown_options=True).keys() - known.keys())
@@ -69,27 +72,9 @@ def options_of(beam_flags: Sequence[str], workers: int) -> PipelineOptions:
     return options
 
 
-def check_paths(beam_flags: Sequence[str], run: str, inputs: Iterable[str]) -> None:
-    """Refuse local paths for machines that cannot see them.
-
-    Workers of Dataflow see no disk of this machine. Those of Spark and Flink may share one, so a
-    path that they do not see is found out when a worker first looks at the run directory.
-
-    Raises:
-        RunError: a path is local; the message says which.
-    """
-    if "Dataflow" not in _value_of(beam_flags, "--runner"):
-        return
-    if is_local(run):
-        raise RunError(
-            f"--run={run}: workers of Dataflow do not see this machine's disk. Name a directory on "
-            "a store, such as gs://BUCKET/runs/NAME."
-        )
-    if local := next((path for path in inputs if is_local(path)), ""):
-        raise RunError(
-            f"--input {local}: workers of Dataflow do not see this machine's disk. Copy the inputs "
-            "to a store, and name them there."
-        )
+def executable_of(beam_flags: Sequence[str]) -> str:
+    """Return the file that a job is written to instead of being run, or ""."""
+    return _value_of(beam_flags, "--output_executable_path")
 
 
 def _value_of(flags: Sequence[str], name: str) -> str:
@@ -125,6 +110,7 @@ def run_on_beam(
         try:
             pipeline = beam.Pipeline(options=options_of(beam_flags, workers))
             build(pipeline, schedule, Worker(workspace, twins))
+            check_graph(pipeline)
             with _threads_that_log(logger):
                 result = pipeline.run()
                 state = result.wait_until_finish()
@@ -150,6 +136,17 @@ def run_on_beam(
             f"the runner ended as {state} (its log: {log.name}). Run the same command again to "
             "resume."
         )
+
+
+def check_graph(pipeline: beam.Pipeline) -> None:
+    """Refuse a graph that its runner would not take.
+
+    Raises:
+        RunError: the message says what is wrong with it.
+    """
+    graph = graph_of(pipeline)
+    if refused := next(refused_graph(graph, dataflow=is_dataflow(pipeline.options)), ""):
+        raise RunError(refused)
 
 
 @contextmanager

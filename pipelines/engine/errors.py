@@ -19,6 +19,10 @@ class RunError(UserError):
     """The run cannot continue; the message is one line and says what to do."""
 
 
+class JobNotRun(Exception):  # noqa: N818 - it is no error
+    """The command has done its part without running a job; the message says how it goes on."""
+
+
 class MachineError(RunError):
     """This machine lacks what the work needs, such as a model; the message is one line."""
 

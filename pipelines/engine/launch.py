@@ -2,12 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
+from pipelines.engine.errors import JobNotRun, RunError
 from pipelines.engine.finish import check_failed_files, file_count, finish
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.lock import RunLock
@@ -17,7 +19,7 @@ from pipelines.engine.progress import Progress
 from pipelines.engine.runlog import RunLog
 from pipelines.engine.runs import Run, failed_files
 from pipelines.engine.schedule import Schedule
-from pipelines.engine.settings import values_of
+from pipelines.engine.settings import local_worker_paths, values_of
 from pipelines.engine.source import Source, plan
 from pipelines.engine.twins import TwinCheck
 from pipelines.engine.units import Unit
@@ -34,6 +36,7 @@ class Launch:
     allow_empty: bool = False
     max_failed_files: int | None = None
     progress: bool = True
+    check: bool = False  # build the job and tell what it would fail of, and run nothing
 
 
 def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledger:
@@ -44,9 +47,12 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
 
     Raises:
         RunError, StorageError: the message is one line that says what went wrong and what to do.
+        JobNotRun: the job was only checked, or written to a file.
     """
     check_flags(launch)  # a wrong flag is reported before any work
     run = Run(storage.absolute(path))
+    if launch.check:
+        check(launch, run, local_worker_paths(settings), partial(plan, source, settings))
     source.prepare(settings)
     planned = plan(source, settings)
     config = {
@@ -56,7 +62,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         # The inputs as they were found: a run is not resumed with others.
         "input": input_facts(planned.units),
     }
-    check_places(launch, run, planned.units)
+    check_places(launch, run, planned.units, local_worker_paths(settings))
     with RunLock(run, note=source.name) as lock:
         if run.start(config):
             return Ledger.from_json(run.stats())
@@ -66,6 +72,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
             twins = TwinCheck(settings, planned.facts, source.check_worker)
             execute(planned, run, launch, twins, log.say)
             lock.check()
+            check_run(launch)
             ledger = finish(
                 run,
                 planned.units,
@@ -151,25 +158,80 @@ def check_flags(launch: Launch) -> None:
     """Refuse wrong Beam flags before any work; without flags Beam is not imported.
 
     Raises:
-        RunError: a flag is unknown or the runner is missing.
+        RunError: a flag is unknown, or the job would fail with these flags.
     """
     if launch.beam_flags:
-        from pipelines.engine.cluster import options_of  # noqa: PLC0415 - Beam takes a second to import
+        # Beam takes a second to import.
+        from pipelines.engine.cluster import options_of  # noqa: PLC0415
+        from pipelines.engine.preflight import refused_options  # noqa: PLC0415
 
-        options_of(launch.beam_flags, launch.workers)
+        options = options_of(launch.beam_flags, launch.workers)
+        if not launch.check:  # which prints all reasons
+            _refuse(refused_options(options))
+    elif launch.check:
+        raise RunError("--check builds a job for a cluster: name its runner after `--`.")
 
 
-def check_places(launch: Launch, run: Run, units: Iterable[Unit]) -> None:
+def check_places(
+    launch: Launch, run: Run, units: Iterable[Unit], models: Mapping[str, str]
+) -> None:
     """Refuse paths that the workers of a cluster cannot see.
 
+    Args:
+        launch: how the run is executed.
+        run: the run directory.
+        units: the units, with their inputs.
+        models: paths of this machine that workers read besides, by flag.
+
     Raises:
-        RunError: the run directory or an input is local, and the workers are elsewhere.
+        RunError: a path is local, and the workers are elsewhere.
     """
     if launch.beam_flags:
-        from pipelines.engine.cluster import check_paths  # noqa: PLC0415 - as above
+        from pipelines.engine.cluster import options_of  # noqa: PLC0415 - as above
+        from pipelines.engine.preflight import refused_paths  # noqa: PLC0415
 
+        options = options_of(launch.beam_flags, launch.workers)
         inputs = (part.path for unit in units for part in unit.parts)
-        check_paths(launch.beam_flags, run.path, inputs)
+        _refuse(refused_paths(options, run.path, inputs, models))
+
+
+def _refuse(reasons: Iterable[str]) -> None:
+    """Raise RunError with the first reason, if there is one."""
+    if refused := list(reasons):
+        more = f" ({len(refused) - 1} more: add --check to see them all)" if refused[1:] else ""
+        raise RunError(refused[0] + more)
+
+
+def check(
+    launch: Launch, run: Run, models: Mapping[str, str], make_plan: Callable[[], Plan]
+) -> NoReturn:
+    """Build a job without running it, and print what it consists of and would fail of.
+
+    Raises:
+        RunError: the job would fail.
+        JobNotRun: it can be submitted.
+    """
+    from pipelines.engine.check import check_job  # noqa: PLC0415 - as above
+    from pipelines.engine.cluster import options_of  # noqa: PLC0415
+
+    check_job(options_of(launch.beam_flags, launch.workers), run, models, make_plan)
+    raise JobNotRun("the job can be submitted: run the same command without the check")
+
+
+def check_run(launch: Launch) -> None:
+    """Return if the job was run.
+
+    Raises:
+        JobNotRun: it was only written to a file, which the user submits.
+    """
+    if launch.beam_flags:
+        from pipelines.engine.cluster import executable_of  # noqa: PLC0415 - as above
+
+        if written := executable_of(launch.beam_flags):
+            raise JobNotRun(
+                f"wrote the job to {written}. Submit it; when it has ended, run the same command "
+                "again without --output_executable_path to complete the run."
+            )
 
 
 def _run_on_beam(schedule: Schedule, launch: Launch, twins: TwinCheck) -> None:

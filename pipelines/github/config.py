@@ -35,6 +35,7 @@ class GithubConfig:
         "",
         help="SentencePiece model for redpajama's rule on letters per token (default: no rule)",
         place=True,
+        on_workers=True,
     )
     rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.engine.cluster import check_paths, options_of
+from pipelines.engine.cluster import options_of
 from pipelines.engine.errors import RunError
 
 SPARK = ("--runner=PortableRunner", "--job_endpoint=localhost:8099")
@@ -31,18 +31,6 @@ def test_an_unknown_flag_of_another_runner_is_refused() -> None:
         options_of(("--runner=DirectRunner", "--num_wrkers=3"), workers=1)
 
 
-@pytest.mark.parametrize(
-    ("run", "inputs", "message"),
-    [
-        ("/data/run", ["gs://b/in"], "--run=/data/run: workers of Dataflow do not see"),
-        ("gs://b/run", ["gs://b/in", "/data/in"], "--input /data/in: workers of Dataflow"),
-    ],
-)
-def test_local_paths_are_refused_where_workers_cannot_see_them(
-    run: str, inputs: list[str], message: str
-) -> None:
-    """Before the job begins, not an hour later."""
-    with pytest.raises(RunError, match=message):
-        check_paths(["--runner=DataflowRunner"], run, inputs)
-    check_paths(SPARK, run, inputs)  # a disk may be shared there
-    check_paths(["--runner", "DataflowRunner"], "gs://b/run", ["s3://b/in"])
+def test_the_session_of_the_command_line_is_not_sent() -> None:
+    """Beam would pickle it, and each worker would have to load it first."""
+    assert options_of(SPARK, workers=1).get_all_options()["save_main_session"] is False
