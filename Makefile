@@ -54,6 +54,7 @@ lint: env
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/hadolint docker/*.Dockerfile
 
 bench: env tools
 	@CORPUSMILL_FIGURES=docs/figures.md $(BIN)/python -m pytest -m benchmark tests/benchmarks -s
