@@ -48,12 +48,12 @@ check_wheels() {
 tools() {
     cd "$project"
     # The folder takes the place of ~/.cache; CORPUSMILL_KENLM would name programs made elsewhere.
-    # A folder without programs on the PATH, so that the machine's own lmplz is not taken.
     env -u CORPUSMILL_KENLM XDG_CACHE_HOME="$out/cache" python -c '
 from pipelines.setup import kenlm, langid
 kenlm.build_tools()
 langid.fetch_langid()'
-    refuse_avx "$out"/cache/corpusmill/kenlm-*/bin/*
+    mapfile -t programs < <(find "$out"/cache/corpusmill/kenlm-* -type f)
+    refuse_avx "${programs[@]}"
 }
 
 packages() {

@@ -23,19 +23,23 @@ RUN python3 -m venv /opt/corpusmill/venv
 ENV PATH=/opt/corpusmill/venv/bin:$PATH \
     PIP_NO_CACHE_DIR=1
 RUN pip install --index-url "${TORCH_INDEX}" "torch==${TORCH}"
-RUN pip install ninja==1.13.0 packaging==25.0 setuptools==80.9.0 wheel==0.45.1
+RUN pip install ninja==1.13.2 packaging==25.0 setuptools==80.9.0 wheel==0.45.1
 RUN FLASH_ATTENTION_FORCE_BUILD=TRUE FLASH_ATTN_CUDA_ARCHS="${FLASH_ATTN_CUDA_ARCHS}" \
     MAX_JOBS="${MAX_JOBS}" \
     pip install --no-build-isolation --no-deps "flash-attn==${FLASH_ATTN}"
 WORKDIR /src
+# What the trainer, the tokenizer and the mixtures import. The pipelines' own packages are left out:
+# not all of them are published for this Python.
+COPY docker/versions.txt docker/
+RUN pip install --constraint docker/versions.txt einops==0.8.2 numpy pyarrow safetensors==0.8.0 \
+    sentencepiece
 COPY pyproject.toml README.md LICENSE ./
 COPY filters filters
 COPY mixtures mixtures
 COPY pipelines pipelines
 COPY tokenizer tokenizer
 COPY trainer trainer
-COPY docker/versions.txt docker/
-RUN pip install --constraint docker/versions.txt "einops==0.8.1" ".[trainer]"
+RUN pip install --no-deps .
 
 # Stage 2: the image, without the CUDA compiler. PyTorch brings CUDA's libraries; the C compiler and
 # Python's headers are for Triton, which compiles kernels when training begins.

@@ -4,10 +4,12 @@ No container engine is needed. `make lint` runs hadolint over the same Dockerfil
 test_worker_image.py runs the steps that they run.
 """
 
+import ast
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,6 +152,33 @@ def test_pytorch_and_cuda_belong_together() -> None:
     assert Version(arguments["TORCH"]) in requirements(EXTRAS["trainer"])["torch"].specifier
     major, minor, _ = arguments["CUDA"].split(".")
     assert arguments["TORCH_INDEX"].endswith(f"/cu{major}{minor}")
+
+
+def test_the_trainer_image_holds_what_the_trainer_imports() -> None:
+    """It installs the project without its dependencies, which are mostly the pipelines'."""
+    installed = {
+        re.split(r"[=<>~]", word)[0].strip('"').replace("-", "_")
+        for name, rest in instructions(DOCKER / "trainer.Dockerfile")
+        if name == "RUN" and "pip install" in rest
+        for word in rest.split()
+    }
+    imported = {
+        alias.name.partition(".")[0]
+        for package in ("trainer", "tokenizer", "mixtures")
+        for path in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for alias in (
+            node.names
+            if isinstance(node, ast.Import)
+            else [ast.alias(node.module or "")]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    optional = {"flash_attn_interface", "pynvml", "wandb", "xformers"}
+    known = {*sys.stdlib_module_names, "trainer", "tokenizer", "mixtures", ""}
+    assert imported - known - optional - installed == set()
+    assert {"torch", "flash_attn", "numpy"} <= installed
 
 
 def test_every_needed_package_is_locked_in_a_version_that_the_project_takes() -> None:

@@ -3,6 +3,7 @@
 All of it runs on this machine, on ports that are free when the tests begin, and ends with them.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from pipelines.samples.books import write_books
 from pipelines.samples.github import write_github_export
 from pipelines.samples.stackexchange import write_stackexchange_dumps
 from pipelines.samples.wikipedia import write_wikipedia_dumps
-from tests.faults.spark_cluster import SparkCluster
+from tests.faults.spark_cluster import HOST, SparkCluster
 from tests.pipelines.c4 import pages as c4
 from tests.pipelines.commoncrawl.crawl import files as crawl_files
 from tests.pipelines.commoncrawl.crawl import write_crawl, write_models
@@ -98,3 +99,35 @@ def test_spark_writes_what_the_local_runner_writes(
     there = _curate(words, tmp_path / "there", spark.flags)
     assert there["manifest.json"] == here["manifest.json"]
     assert there == here
+
+
+def test_a_job_that_is_written_to_a_file_is_submitted_by_the_user(
+    tmp_path: Path, spark: SparkCluster
+) -> None:
+    """As Kubernetes' operator does it: a jar, `spark-submit`, and the same command to complete."""
+    words = _github(tmp_path / "inputs")
+    here = _curate(words, tmp_path / "here", [])
+    run, jar = tmp_path / "there", tmp_path / "job.jar"
+    command = [sys.executable, "-m", "pipelines", *words, "--quiet", "--run", str(run), "--"]
+    written = subprocess.run(
+        [*command, *spark.flags, f"--output_executable_path={jar}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+    assert written.returncode == 0, written.stderr[-3000:]
+    assert written.stdout.startswith(f"wrote the job to {jar}. Submit it")
+    assert not (run / "COMPLETED").exists()
+    home = spark._installation.home
+    master = ["--master", f"spark://{HOST}:{spark._master}"]
+    main = ["--class", "org.apache.beam.runners.spark.SparkPipelineRunner"]
+    subprocess.run(
+        [home / "bin" / "spark-submit", *master, *main, jar],
+        env=os.environ | {"SPARK_LOCAL_IP": HOST, "SPARK_HOME": str(home)},
+        timeout=RUN_SECONDS,
+        check=True,
+    )
+    assert len(list(run.glob("units/*.json"))) > 0
+    assert _curate(words, run, spark.flags) == here
