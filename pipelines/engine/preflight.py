@@ -191,9 +191,9 @@ def refused_paths(
         return
     unseen = "workers of Dataflow do not see this machine's disk"
     if is_local(run):
-        yield f"--run={run}: {unseen}. Name a directory on a store, such as gs://BUCKET/runs/NAME."
+        yield f"the output {run}: {unseen}. Name a directory on a store, such as gs://BUCKET/NAME."
     if local := next((path for path in inputs if is_local(path)), ""):
-        yield f"--input {local}: {unseen}. Copy the inputs to a store, and name them there."
+        yield f"the input {local}: {unseen}. Copy the inputs to a store, and name them there."
     for flag, path in models.items():
         if not _in_image(path):
             yield (

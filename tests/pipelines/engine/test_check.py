@@ -23,6 +23,7 @@ from pipelines.engine.source import plan
 from pipelines.engine.workspace import Workspace
 from pipelines.github.source import GITHUB, GithubConfig
 from pipelines.storage import files as storage
+from tests.faults.subjects import SUBJECTS
 from tests.pipelines.engine.test_preflight import DATAFLOW
 from tests.pipelines.github.github_export import write_joined
 from tests.pipelines.storage.s3_server import BUCKET, S3Server, serving_s3
@@ -83,7 +84,7 @@ def test_every_reason_is_printed_and_nothing_is_made(
     said = capsys.readouterr()
     reasons = [line for line in said.out.splitlines() if line.startswith("refused: ")]
     told = ("--project", "--region", "--temp_location", "--sdk_container_image", "--streaming")
-    for flag in (*told, "--run=", "--input "):
+    for flag in (*told, "the output ", "the input "):
         assert sum(line.startswith(f"refused: {flag}") for line in reasons) == 1
     assert re.search(r"^graph: \d+ transforms, [\d,]+ bytes$", said.out, re.MULTILINE)
     assert "step: write, 1 of 1 units to run" in said.out
@@ -99,7 +100,7 @@ def test_inputs_that_cannot_be_listed_are_one_of_the_reasons(
     assert main([*command, "--check", "--", "--runner=DataflowRunner"]) == 1
     out = capsys.readouterr().out
     assert "refused: --project is missing" in out
-    assert "refused: --run=" in out
+    assert "refused: the output " in out
     assert re.search(r"^refused: the graph could not be built: .*absent", out, re.MULTILINE)
 
 
@@ -117,6 +118,21 @@ def test_a_job_for_spark_passes(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert not run.exists()
 
 
+def test_token_shards_are_checked_like_sources(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their inputs are runs, and their model is the tokenizer."""
+    subject = SUBJECTS["tokenize"](tmp_path / "in", None, small=True)
+    out = tmp_path / "tokens"
+    command = [*subject.words, "--out", str(out), "--check", "--", *DATAFLOW]
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert "step: tokenize" in said
+    for start in ("the output ", "the input ", "--tokenizer "):
+        assert sum(line.startswith(f"refused: {start}") for line in said.splitlines()) == 1
+    assert not out.exists()
+
+
 def test_a_launch_is_refused_before_any_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +143,7 @@ def test_a_launch_is_refused_before_any_work(
     assert main([*command, "--runner=DataflowRunner"]) == 1
     assert "error: --project is missing" in capsys.readouterr().err
     assert main([*command, *DATAFLOW]) == 1
-    assert f"error: --run={run}: workers of Dataflow" in capsys.readouterr().err
+    assert f"error: the output {run}: workers of Dataflow" in capsys.readouterr().err
     assert not run.exists()
 
 

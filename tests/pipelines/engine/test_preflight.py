@@ -190,8 +190,8 @@ class _Settings:
 @pytest.mark.parametrize(
     ("run", "inputs", "message"),
     [
-        ("/data/run", ["gs://b/in"], "--run=/data/run: workers of Dataflow do not see"),
-        ("gs://b/run", ["gs://b/in", "/data/in"], "--input /data/in: workers of Dataflow"),
+        ("/data/run", ["gs://b/in"], "the output /data/run: workers of Dataflow do not"),
+        ("gs://b/run", ["gs://b/in", "/data/in"], "the input /data/in: workers of Dataflow"),
     ],
 )
 def test_local_paths_are_refused_where_workers_cannot_see_them(
