@@ -6,7 +6,7 @@ The text has no comments, its macros are expanded, and its verbatim parts are se
 import re
 from typing import NamedTuple
 
-from filters.latex.tokens import Reader
+from filters.latex.tokens import Reader, join
 
 _SECTION = re.compile(
     r"\\(?:part|chapter|section|subsection|subsubsection|paragraph|subparagraph)(?![A-Za-z@])"
@@ -139,7 +139,7 @@ def cut_bibliography(text: str) -> tuple[str, int]:
         out.append(kept)
         done = at = end
     out.append(text[done:])
-    return "".join(out), count
+    return join(out), count
 
 
 def _arguments_end(reader: Reader, at: int, *, braces: bool) -> int:

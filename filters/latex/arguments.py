@@ -7,7 +7,7 @@ delimited.
 import re
 
 from filters.latex.macros import Parameter
-from filters.latex.tokens import Reader, ends_in_word, skip_blanks
+from filters.latex.tokens import Reader, ends_in_word, near_closing, skip_blanks
 
 # What ends a group or a paragraph: a call before it has no argument.
 _NO_ARGUMENTS = frozenset({"\\end", "\\par", "\\else", "\\fi", "\\item"})
@@ -21,9 +21,11 @@ def read_argument(parameter: Parameter, reader: Reader) -> str | None:
     """
     kind = parameter.kind
     if kind == "mandatory":
-        bare = reader.text.startswith("\\", skip_blanks(reader.text, reader.pos))
+        reader.pos = at = skip_blanks(reader.text, reader.pos)
+        if reader.text[at : at + 1] == "{":
+            return reader.group()
         value = reader.token()
-        return None if bare and value in _NO_ARGUMENTS else value
+        return None if value in _NO_ARGUMENTS else value
     if kind == "optional":
         value = reader.option()
         return parameter.text if value is None else value
@@ -71,3 +73,16 @@ def _literal(text: str, reader: Reader) -> str | None:
         return None
     reader.pos = at + len(text)
     return ""
+
+
+def read_groups(reader: Reader, count: int) -> list[str] | None:
+    """Read so many short groups that follow one another at once; None, and stay, without them."""
+    text, at = reader.text, reader.pos
+    found = []
+    for _ in range(count):
+        if text[at : at + 1] != "{" or (end := near_closing(text, at)) < 0:
+            return None
+        found.append(text[at + 1 : end])
+        at = end + 1
+    reader.pos = at
+    return found

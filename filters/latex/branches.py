@@ -14,6 +14,7 @@ DEEPEST_BRANCH = 50  # branches within branches
 
 def declare(expander: Expander, name: str) -> None:
     """Learn a conditional of the paper; its value is unknown until it is set."""
+    expander.memory.forget()
     expander.flags.setdefault(name, None)
     expander.meanings[name] = _flag
     stem = name.removeprefix("\\if")
@@ -38,6 +39,7 @@ def _newif(expander: Expander, _level: Level, _name: str, _start: int) -> bool:
 def _set_flag(expander: Expander, level: Level, name: str, start: int) -> bool:
     value = name.endswith("true")
     flag = "\\if" + name[1 : -4 if value else -5]
+    expander.memory.forget()
     expander.flags[flag] = None if level.is_in_doubt(start) else value
     return False
 
@@ -111,7 +113,7 @@ def _choice(expander: Expander, level: Level, name: str, start: int) -> bool:
 def _lay_branch(expander: Expander, text: str, level: Level, start: int) -> None:
     """Read a branch next; what a limit goes back to is the command that chose it."""
     if not level.depth:
-        level.mark = (len(expander.out), expander.size, start, level.pos, 0)
+        level.mark = (len(expander.out), expander.size, start, level.pos)
     expander.push(
         Level(
             text,
@@ -129,6 +131,7 @@ def _set_toggle(expander: Expander, level: Level, name: str, _start: int) -> boo
     toggle = level.group()
     if toggle is None:
         return False
+    expander.memory.forget()
     expander.toggles[toggle.strip()] = name == "\\toggletrue"
     if not expander.silent:
         level.pos = pos

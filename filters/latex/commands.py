@@ -18,8 +18,17 @@ from filters.latex.tokens import Reader, control_at, skip_blanks
 
 _NO_MEANINGS = frozenset({"\\undefined", "\\@undefined", "\\@@undefined"})
 _PREFIXES = frozenset({"\\long", "\\outer", "\\global", "\\protected"})
-# After these \xspace gives no space even where blanks were skipped (its documentation).
-_NO_SPACE_BEFORE = set(".,'/?;:!~-)\\{} \n")
+# Before these \xspace gives no space (its documentation); before the others that stand here, a
+# space is nothing on a page: they end a line, a paragraph, a formula, an item.
+_NO_SPACE_BEFORE = frozenset(".,'/?;:!~-){} \t\n_^&")
+_NO_SPACE_BEFORE_WORD = frozenset(
+    [
+        *("\\ ", "\\\n", "\\/", "\\\\", "\\)", "\\]", "\\space", "\\bgroup", "\\egroup"),
+        *("\\footnote", "\\footnotemark", "\\par", "\\begin", "\\end", "\\item"),
+    ]
+)
+_PARAGRAPH = 5_000  # characters in which a paragraph begins
+_MAX_LOOKS = 5  # at what macros begin with
 
 
 def _defining(read: Callable[[Reader], Macro | None], *, only_new: bool = False) -> Command:
@@ -36,7 +45,8 @@ def _defining(read: Callable[[Reader], Macro | None], *, only_new: bool = False)
             macro = _expanded(expander, macro, reader)
         known = macro.name in expander.meanings
         if macro.name in PROTECTED or macro.name in expander.commands:
-            expander.counts.left[macro.name, "protected"] += 1
+            expander.leave(macro.name, "protected")
+            expander.distrust(macro)
         elif not (only_new and known):
             expander.define(macro)
         if reader is level:
@@ -70,9 +80,10 @@ def _let(expander: Expander, level: Level, _name: str, start: int) -> bool:
         declare(expander, new)
         expander.flags[new] = old == "\\iftrue"
     elif new in PROTECTED or new in expander.commands:
-        expander.counts.left[new, "protected"] += 1
+        expander.leave(new, "protected")
     elif old in _NO_MEANINGS:
         expander.meanings.pop(new, None)
+        expander.memory.forget()
     elif new != old:
         if isinstance(meaning, Macro):
             macro = Macro(
@@ -111,17 +122,19 @@ def _environment(expander: Expander, level: Level, name: str, start: int) -> boo
         return False
     defined, environment = read
     if defined in PROTECTED_ENVIRONMENTS or environment is None:
-        expander.counts.left[f"\\begin{{{defined}}}", "protected"] += 1
+        expander.leave(f"\\begin{{{defined}}}", "protected")
     elif not (name.startswith("\\Provide") and defined in expander.environments):
         expander.counts.definitions += 1
         expander.environments[defined] = environment
+        expander.memory.forget()
     if reader is level:
         level.forget_line(start)
     return True
 
 
-def _letter(_expander: Expander, level: Level, name: str, start: int) -> bool:
+def _letter(expander: Expander, level: Level, name: str, start: int) -> bool:
     r"""``\makeatletter`` and ``\makeatother``: they go with the definitions that they surround."""
+    expander.memory.forget()
     if not level.style:
         level.at_is_letter = name == "\\makeatletter"
     level.forget_line(start)
@@ -156,18 +169,44 @@ def _keyed(expander: Expander, _level: Level, name: str, _start: int) -> bool:
 
 
 def _xspace(expander: Expander, level: Level, _name: str, _start: int) -> bool:
-    """Put the space that was skipped before a letter, and nothing before punctuation (rule 7)."""
-    if not level.depth:
+    """Put a space unless what follows is one of the exceptions of the package xspace (rule 7)."""
+    if expander.silent:
         return False
-    gobbled = expander.gobbled
     reader = expander.settle()
-    if reader is level and skip_blanks(level.text, level.pos) > level.pos:
+    if reader is level:
         level.skip()
-        gobbled = True
-    following = reader.peek()
-    if (following.isalpha()) or (gobbled and following and following not in _NO_SPACE_BEFORE):
+    following = reader.control() or reader.peek()
+    if following[:1] == "\\":
+        reader.pos -= len(following)
+        following = _first_of(expander, following)
+    if following[:1] == "\\":
+        space = following not in _NO_SPACE_BEFORE_WORD
+    else:
+        space = bool(following) and following not in _NO_SPACE_BEFORE
+    if space and not following.isalpha() and _in_formula(reader):
+        space = False
+    if space:
         expander.emit(" ")
     return True
+
+
+def _in_formula(reader: Reader) -> bool:
+    """Tell whether a dollar sign is open in the paragraph before a place."""
+    text, at = reader.text, reader.pos
+    start = max(text.rfind("\n\n", max(at - _PARAGRAPH, 0), at), at - _PARAGRAPH, 0)
+    return (text.count("$", start, at) - text.count("\\$", start, at)) % 2 == 1
+
+
+def _first_of(expander: Expander, name: str) -> str:
+    """Return what the expansion of a control sequence begins with."""
+    for _ in range(_MAX_LOOKS):
+        meaning = expander.meanings.get(name)
+        if not isinstance(meaning, Macro):
+            break
+        first = meaning.alias or (meaning.pieces[0] if meaning.pieces else "")
+        reader = Reader(first.lstrip() if isinstance(first, str) else "")
+        name = reader.control() or reader.peek()
+    return name
 
 
 _newcommand = _defining(definitions.read_newcommand)

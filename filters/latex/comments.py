@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from filters.latex.sealed import Sealed
+from filters.latex.tokens import join
 
 VERBATIM = frozenset(
     [
@@ -90,7 +91,7 @@ def strip_comments(
     """
     reading = _Reading(text, sealed, verbatim, excluded)
     reading.run()
-    return Stripped("".join(reading.out), reading.comments, reading.files)
+    return Stripped(join(reading.out), reading.comments, reading.files)
 
 
 class _Reading:

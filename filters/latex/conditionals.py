@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from filters.latex.names import NO_FI
-from filters.latex.tokens import skip_blanks
+from filters.latex.tokens import join, skip_blanks
 
 _TOKENS = re.compile(
     r"\\(?:(if[A-Za-z@]*|else|fi)(?![A-Za-z@])"
@@ -142,4 +142,4 @@ def _without(text: str, cuts: list[tuple[int, int]]) -> str:
             out.append(text[done:start])
         done = max(done, end)
     out.append(text[done:])
-    return "".join(out)
+    return join(out)

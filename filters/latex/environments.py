@@ -67,6 +67,7 @@ def begin(  # noqa: PLR0911 - a way out for each reason to leave it
     name, reader, after = named
     if name == "document":
         if not expander.document and not level.style:
+            expander.memory.forget()
             expander.document = True
             expander.silent = False
             reader.pos = after
@@ -76,23 +77,24 @@ def begin(  # noqa: PLR0911 - a way out for each reason to leave it
     key = f"begin {name}"
     if environment is None or expander.silent or key in level.active:
         return False
+    expander.memory.changes += 1  # what this \\end will become
     opened = expander.opened.setdefault(name, [])
     opened.append(False)
     if not is_expanded(environment, expander) or level.depth >= _MAX_DEPTH:
-        expander.counts.left[f"\\begin{{{name}}}", "environment"] += 1
+        expander.leave(f"\\begin{{{name}}}", "environment")
         return False
     pos = reader.pos
     reader.pos = after
     if not level.depth:
-        level.mark = (len(expander.out), expander.size, start, level.pos, 0)
+        level.mark = (len(expander.out), expander.size, start, level.pos)
     arguments = expander.arguments(environment.begin, reader)
     if arguments is None:
         reader.pos = pos
-        expander.counts.left[f"\\begin{{{name}}}", "arguments"] += 1
+        expander.leave(f"\\begin{{{name}}}", "arguments")
         return False
     opened[-1] = True
     expander.counts.expansions += 1
-    expander.lay(environment.begin, arguments, level, key=key)
+    expander.lay(environment.begin, arguments, level, name=key)
     return True
 
 
@@ -116,11 +118,12 @@ def end(  # noqa: PLR0911 - as above
     key = f"begin {name}"
     if environment is None or expander.silent or key in level.active:
         return False
+    expander.memory.changes += 1
     opened = expander.opened.get(name)
     if not (opened and opened.pop()):
         return False  # its \begin stands in the text, so its \end does
     if not level.depth:
-        level.mark = (len(expander.out), expander.size, start, level.pos, 0)
+        level.mark = (len(expander.out), expander.size, start, level.pos)
     reader.pos = after
-    expander.lay(environment.end, [], level, key=key)
+    expander.lay(environment.end, [], level, name=key)
     return True

@@ -17,6 +17,7 @@ _WORD = re.compile(r"[ \t]*([^\s{}\\%]+)[ ]?")
 
 
 def _missing(expander: Expander, level: Level, start: int) -> bool:
+    expander.memory.changes += 1
     expander.counts.missing_inputs += 1
     level.forget_line(start)
     return True
@@ -41,14 +42,15 @@ def _include(
     expander: Expander, path: str, level: Level, *, around: str = "", folder: str | None = None
 ) -> bool:
     """Lay a file on the stack, unless it is being read already or the limits are reached."""
+    expander.memory.changes += 1
     files = [each for each in expander.stack if each.path and not each.depth]
     if any(each.path == path for each in files) or len(files) > MAX_DEPTH:
-        expander.counts.guards["input_loop"] += 1
+        expander.guard("input_loop")
         return True
     text = expander.files.text(path)
     expander.included_size += len(text)
     if expander.included_size > MAX_CHARACTERS:
-        expander.counts.guards["input_size"] += 1
+        expander.guard("input_size")
         return True
     if expander.document and "document}" in text:
         text = body_of(text)

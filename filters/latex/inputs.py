@@ -5,7 +5,7 @@ The rules are docs/rules/sources.md 4.5.
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from filters.latex.distributed import DISTRIBUTED
 
@@ -40,6 +40,9 @@ class Files:
 
     def __contains__(self, path: str) -> bool:
         return path in self._texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
 
     def text(self, path: str) -> str:
         """Return the text of a file that is there."""

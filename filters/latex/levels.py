@@ -5,6 +5,7 @@ from bisect import bisect_left
 from operator import attrgetter
 
 from filters.latex.conditionals import Conditional, find_conditionals
+from filters.latex.memory import Started
 from filters.latex.tokens import Reader
 
 _START = attrgetter("start")
@@ -16,7 +17,10 @@ _NEAR = 200  # characters before a command in which the start of its line is loo
 class Level(Reader):
     """A text on the stack: a file, or what a call became."""
 
-    __slots__ = ("active", "conditionals", "depth", "folder", "jumps", "mark", "path", "style")
+    __slots__ = (
+        *("active", "conditionals", "depth", "folder", "jumps", "mark", "path", "started"),
+        "style",
+    )
 
     def __init__(
         self,
@@ -29,7 +33,10 @@ class Level(Reader):
         folder: str = "",
         style: bool = False,
     ) -> None:
-        super().__init__(text, at_is_letter=at_is_letter)
+        self.text = text  # what Reader sets is set here: a level is made for each call
+        self.pos = 0
+        self.at_is_letter = at_is_letter
+        self._groups = None
         self.depth = depth  # 0: a file
         self.active = active  # macros whose expansion this is
         self.path = path
@@ -37,7 +44,8 @@ class Level(Reader):
         self.style = style
         self.jumps: dict[int, int] = {}  # \else and \fi of conditionals that are decided
         self.conditionals: list[Conditional] | None = None
-        self.mark = (0, 0, 0, 0, 0)  # what a guard goes back to: see _call
+        self.started: Started | None = None  # the call, if it is to be remembered
+        self.mark = (0, 0, 0, 0)  # what a guard goes back to: see _call
 
     def _find(self) -> list[Conditional]:
         if self.conditionals is None:

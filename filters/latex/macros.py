@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from filters.latex.tokens import CONTROL_AT, ends_in_word
+from filters.latex.tokens import CONTROL, CONTROL_AT, join
 
 Kind = Literal["mandatory", "optional", "star", "delimited", "literal"]
 _HASHES = re.compile(r"\\[\s\S]|#(#|[1-9])")
@@ -34,6 +34,10 @@ class Macro:
     alias: str = ""  # \let to something that the paper does not define
     unsupported: str = ""  # why calls are left alone
     words: frozenset[str] = field(default_factory=frozenset)  # control sequences of the body
+    programs: bool = False  # it works on tokens, as with \expandafter
+    redefines: bool = False  # a call gives a name of LaTeX a new meaning
+    grouped: bool = False  # all its arguments are undelimited and mandatory
+    stores: bool = False  # a call puts its argument into a macro with "@" in its name
 
 
 def cut_body(body: str) -> tuple[str | int, ...]:
@@ -69,26 +73,8 @@ def make_macro(
     count = sum(parameter.kind != "literal" for parameter in parameters)
     if any(isinstance(piece, int) and piece > count for piece in pieces):
         return None
-    words = frozenset(CONTROL_AT.findall(body))
+    words = frozenset((CONTROL_AT if at_is_letter else CONTROL).findall(body))
     return Macro(name, pieces, tuple(parameters), at_is_letter, words=words)
-
-
-def join(pieces: Sequence[str]) -> str:
-    r"""Join texts of tokens: a space keeps a control word from a letter after it.
-
-    >>> join([r"\alpha", "b"])
-    '\\alpha b'
-    """
-    out: list[str] = []
-    word = False
-    for piece in pieces:
-        if not piece:
-            continue
-        if word and (piece[0].isalpha() and piece[0].isascii()):
-            out.append(" ")
-        out.append(piece)
-        word = ends_in_word(piece)
-    return "".join(out)
 
 
 def substitute(macro: Macro, arguments: Sequence[str]) -> str:

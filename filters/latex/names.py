@@ -23,6 +23,7 @@ PROTECTED = _names(
     newcommand renewcommand providecommand def gdef edef xdef let newenvironment renewenvironment
     if else fi newif csname endcsname expandafter relax makeatletter makeatother
     usepackage documentclass documentstyle RequirePackage
+    @author @title @date @thanks @maketitle
     ' ` ^ " ~ = . \ { } [ ] ( ) $ & # % _
     """
 )
@@ -75,6 +76,11 @@ KEYED = _names(
     onlinecite citetalias citepalias shortcite citeN bibitem
     url nolinkurl path href includegraphics includesvg bibliography bibliographystyle
     """
+)
+# Commands that work on the tokens after them before these are expanded: where one of them stands in
+# the body of a macro, the body with its arguments put in is not what TeX reads.
+PROGRAMMING = _names(
+    r"csname expandafter futurelet aftergroup afterassignment catcode noexpand scantokens"
 )
 # What begins with \if and has no \fi (4.4): a relation, and commands whose branches are groups.
 NO_FI = _names(

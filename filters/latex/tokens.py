@@ -6,6 +6,7 @@ verbatim parts are sealed (``sealed``), so a brace is a brace unless a backslash
 """
 
 import re
+from collections.abc import Sequence
 from string import ascii_letters
 
 # A control sequence: a backslash with letters, or with one other character (docs/rules/sources.md
@@ -16,7 +17,7 @@ CONTROL_AT = re.compile(r"\\(?:[A-Za-z@]+|[\s\S])")
 BLANKS = re.compile(r"[ \t]*(?:\n(?![ \t]*(?:\n|\Z))[ \t]*)?")
 SEAL_START, SEAL_END = "\x02", "\x03"  # around the number of a sealed part
 FROZEN = "\x01"  # in place of the backslash of a control sequence that must not be expanded again
-_NEAR = 200  # characters within which most arguments end: no table of braces is made for them
+_NEAR = 300  # characters within which most arguments end: no table of braces is made for them
 _DELIMITERS = re.compile(r"\\[\\{}\[\]]|[{}\[\]]")
 _WORD_CHARACTERS = ascii_letters + "@"
 
@@ -33,6 +34,8 @@ def control_at(text: str, at: int, *, at_is_letter: bool = False) -> str:
 
 def skip_blanks(text: str, at: int) -> int:
     """Return the place after blanks and at most one line end; a blank line is not passed."""
+    if text[at : at + 1] > " ":
+        return at
     match = BLANKS.match(text, at)
     return match.end() if match else at
 
@@ -43,13 +46,55 @@ def ends_in_word(text: str) -> bool:
     >>> ends_in_word(r"x\alpha"), ends_in_word(r"\\alpha"), ends_in_word("alpha")
     (True, False, False)
     """
+    if not text or text[-1] not in _WORD_CHARACTERS:
+        return False
     stem = text.rstrip(_WORD_CHARACTERS)
-    if len(stem) == len(text) or not stem:
+    if not stem:
         return False
     if stem[-1] == FROZEN:
         return True
     slashes = len(stem) - len(stem.rstrip("\\"))
     return slashes % 2 == 1
+
+
+def join(pieces: Sequence[str]) -> str:
+    r"""Join texts of tokens: a space keeps a control word from a letter after it.
+
+    >>> join([r"\alpha", "b"])
+    '\\alpha b'
+    """
+    out: list[str] = []
+    last = ""
+    for piece in pieces:
+        if not piece:
+            continue
+        if piece[0] in ascii_letters and ends_in_word(last):
+            out.append(" ")
+        out.append(piece)
+        last = piece
+    return "".join(out)
+
+
+def near_closing(text: str, at: int) -> int:
+    """Return where the brace that opens at a place is closed, -1 if it is not nearby."""
+    limit = at + _NEAR
+    end = text.find("}", at, limit)
+    open_braces = text.count("{", at, end) if end > 0 else 0
+    while end > 0 and open_braces > 1:
+        following = text.find("}", end + 1, limit)
+        open_braces += text.count("{", end, following) - 1
+        end = following
+    if text.find("\\{", at, end + 1) < 0 and text.find("\\}", at, end + 1) < 0:
+        return end
+    open_braces = 0
+    for match in _DELIMITERS.finditer(text, at, limit):
+        if match[0] == "{":
+            open_braces += 1
+        elif match[0] == "}":
+            open_braces -= 1
+            if not open_braces:
+                return match.start()
+    return -1
 
 
 class Groups:
@@ -112,12 +157,12 @@ class Reader:
 
     def group(self) -> str | None:
         """Return what a balanced ``{...}`` holds and go past it; None, and stay, without one."""
-        at = skip_blanks(self.text, self.pos)
-        if self.text[at : at + 1] != "{":
-            return None
         text = self.text
-        end = text.find("}", at + 1, at + _NEAR)
-        if end < 0 or text[end - 1] == "\\" or text.find("{", at + 1, end) >= 0:
+        at = skip_blanks(text, self.pos)
+        if text[at : at + 1] != "{":
+            return None
+        end = near_closing(text, at)
+        if end < 0:
             far = self.groups.braces.get(at)
             if far is None:
                 return None

@@ -50,6 +50,7 @@ def test_heads_of_plain_tex_count(head: str) -> None:
         ("a\\bibliographystyle{plain}\\bibliography{refs}b", "ab"),
         ("a\\printbibliography[title={X}]b\\printbibliography", "ab"),
         ("a\\nocite{*}b", "ab"),
+        ("\\x\\nocite{*}b", "\\x b"),
         ("a\n\\nocite{*}\nb", "a\nb"),
         ("a\\Refs x\\endRefs b", "a b"),
         ("a\n\\section*{References}\n\\bibliography{refs}b", "a\nb"),

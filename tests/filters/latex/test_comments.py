@@ -32,6 +32,11 @@ def strip(text: str) -> str:
         ("%\n%\n%", ""),
         ("\\%% c\nx", "\\%x"),
         ("{%\n  x%\n}", "{x}"),
+        ("\\vfill% c\nby", "\\vfill by"),
+        ("\\vfill% c\n  by", "\\vfill by"),
+        ("\\vfill% c\n\\by", "\\vfill\\by"),
+        ("\\\\% c\nby", "\\\\by"),
+        ("\\vfill % c\nby", "\\vfill by"),
     ],
 )
 def test_a_comment_takes_its_line_end_along(text: str, expected: str) -> None:
@@ -62,6 +67,7 @@ def test_what_is_verbatim_is_none(text: str) -> None:
 
 def test_a_comment_environment_goes() -> None:
     """With its lines; one that is never closed stays."""
+    assert strip("\\x\\begin{comment}b\\end{comment}c") == "\\x c"
     assert strip("a\n\\begin{comment}\nb % c\n\\end{comment}\nd") == "a\nd"
     assert strip("a \\begin{comment} b") == "a \\begin{comment} b"
 

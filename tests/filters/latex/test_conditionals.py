@@ -12,6 +12,7 @@ from tests.filters.latex.papers import body_of
         ("a\\iffalse b\\fi c", "ac"),
         ("a \\iffalse b\\else c\\fi d", "a cd"),
         ("\\iftrue a\\else b\\fi", "a"),
+        ("\\x\\iffalse b\\fi c", "\\x c"),
         ("\\iffalse a \\iffalse b\\fi c\\fi d", "d"),
         ("\\iffalse a \\ifx\\b\\c d\\else e\\fi f\\fi g", "g"),
         ("\\iftrue a \\iffalse b\\fi c\\fi d", "a cd"),

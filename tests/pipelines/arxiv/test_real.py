@@ -22,7 +22,10 @@ _NEVER = {
     "input": re.compile(r"\\(?:input|include|subfile)\{"),
 }
 # Calls that stay, by the rules (4.6).
-_EXCEPTIONS = {"arguments", "argument_type", "parameter_text", "recursive", "depth", "limit"}
+_EXCEPTIONS = {
+    *("arguments", "argument_type", "parameter_text", "recursive", "depth", "limit"),
+    *("internal", "redefines"),
+}
 
 
 def _papers(data: Path) -> list[tuple[str, dict[str, bytes]]]:
