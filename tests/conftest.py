@@ -1,6 +1,10 @@
-"""What tests find beside the project: real inputs (marker ``data``), a Spark (marker ``spark``)."""
+"""What tests find beside the project: real inputs (marker ``data``), a Spark (marker ``spark``).
+
+Tests with the marker ``tex`` typeset papers, which takes minutes: they run with ``--typeset``.
+"""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +13,21 @@ import pytest
 from tests.faults.spark_cluster import Installation, NoSparkError, SparkCluster
 
 _BESIDE = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of this project's tests."""
+    parser.addoption("--typeset", action="store_true", help="typeset papers with pdflatex")
+
+
+@pytest.fixture(scope="session")
+def tex(request: pytest.FixtureRequest) -> None:
+    """Skip the test, and say why, unless TeX is wanted and installed."""
+    if not request.config.getoption("--typeset"):
+        pytest.skip("typesetting takes minutes: give --typeset to run it")
+    for program in ("pdflatex", "pdftotext"):
+        if not shutil.which(program):
+            pytest.skip(f"no {program}: install Debian's texlive-latex-extra and poppler-utils")
 
 
 @pytest.fixture(scope="session")
