@@ -5,12 +5,14 @@ delimited.
 """
 
 import re
+from collections.abc import Callable
 
-from filters.latex.macros import Parameter
+from filters.latex.macros import Macro, Parameter
 from filters.latex.tokens import Reader, ends_in_word, near_closing, skip_blanks
 
 # What ends a group or a paragraph: a call before it has no argument.
 _NO_ARGUMENTS = frozenset({"\\end", "\\par", "\\else", "\\fi", "\\item"})
+_MAX_FAILURES = 200  # of delimited arguments in a paper: each costs a search
 _MAX_DELIMITED = 5_000  # characters of a delimited argument
 
 
@@ -75,7 +77,7 @@ def _literal(text: str, reader: Reader) -> str | None:
     return ""
 
 
-def read_groups(reader: Reader, count: int) -> list[str] | None:
+def _groups(reader: Reader, count: int) -> list[str] | None:
     """Read so many short groups that follow one another at once; None, and stay, without them."""
     text, at = reader.text, reader.pos
     found = []
@@ -86,3 +88,44 @@ def read_groups(reader: Reader, count: int) -> list[str] | None:
         at = end + 1
     reader.pos = at
     return found
+
+
+class Arguments:
+    """The arguments of the calls of one paper.
+
+    Args:
+        settle: returns the text from which the next argument is read; texts read up are left.
+    """
+
+    def __init__(self, settle: Callable[[], Reader]) -> None:
+        self._settle = settle
+        self._failures = 0
+
+    def read(self, macro: Macro, reader: Reader) -> list[str] | None:
+        """Read the arguments of a call; None, and all is as it was, where they are not there."""
+        if not macro.parameters:
+            return []
+        groups = _groups(reader, len(macro.parameters)) if macro.grouped else None
+        return self._read_any(macro, reader) if groups is None else groups
+
+    def _read_any(self, macro: Macro, reader: Reader) -> list[str] | None:
+        """Read arguments of any kind, also from the texts below."""
+        places = [(reader, reader.pos)]
+        found: list[str] = []
+        for parameter in macro.parameters:
+            reader = self._settle()
+            if parameter.kind == "delimited" and not found and macro.name[-1].isalpha():
+                reader.skip()
+            if reader is not places[-1][0]:
+                places.append((reader, reader.pos))
+            value = None
+            if parameter.kind != "delimited" or self._failures <= _MAX_FAILURES:
+                value = read_argument(parameter, reader)
+            if value is None:
+                self._failures += parameter.kind == "delimited"
+                for other, pos in places:
+                    other.pos = pos
+                return None
+            if parameter.kind != "literal":
+                found.append(value)
+        return found

@@ -161,9 +161,16 @@ def _next_character(expander: Expander, level: Level, name: str, start: int) -> 
         level.pos = pos
         return False
     reader = expander.settle()
-    found = reader.take("{" if wanted == "\\bgroup" else wanted)
-    if found and name != "\\@ifstar":
-        reader.pos -= 1
+    reader.skip()  # TeX drops the blanks that it looks past, whatever follows them
+    place = reader.pos
+    if wanted[0] == "\\" and wanted != "\\bgroup":
+        found = reader.control() == wanted
+        reader.pos -= len(wanted) if found else 0
+    else:
+        found = reader.take("{" if wanted == "\\bgroup" else wanted)
+        reader.pos -= found and name != "\\@ifstar"
+    if not found:
+        reader.pos = place
     _lay_branch(expander, true if found else false, level, start)
     return True
 

@@ -7,44 +7,33 @@ writes nothing and only learns definitions. The rules are docs/rules/sources.md 
 the commands do that it knows is in ``commands``.
 """
 
-import re
 from collections.abc import Callable
 from string import ascii_letters
 from typing import TypeAlias
 
-from filters.latex.arguments import read_argument, read_groups
-from filters.latex.counts import Counts, LimitReached
-from filters.latex.definitions import Environment
+from filters.latex.arguments import Arguments
+from filters.latex.counts import LimitReached
 from filters.latex.inputs import Files
 from filters.latex.levels import Level
 from filters.latex.macros import Macro, substitute
+from filters.latex.meanings import Meanings
 from filters.latex.memory import Key, Known, Memory, Started
-from filters.latex.reach import Reach, defined_by, freeze
+from filters.latex.reach import freeze
 from filters.latex.sealed import Sealed
-from filters.latex.tokens import (
-    CONTROL,
-    CONTROL_AT,
-    FROZEN,
-    ends_in_word,
-    skip_blanks,
-)
+from filters.latex.tokens import CONTROL, CONTROL_AT, FROZEN, ends_in_word, skip_blanks
 
 MAX_DEPTH = 50  # of a call within calls (rule 4)
 MAX_EXPANSIONS = 100_000  # of a paper (rule 4)
 MAX_EXPANSIONS_PER_CALL = 50_000  # so that one bad macro leaves some to the others
 GROWTH, SPARE = 10, 1_000_000  # output is at most so many times the input, and so much more
-_MAX_FAILURES = 200  # of delimited arguments in a paper: each costs a search
-_ENDS_ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[^{}]*\}(?:\[[^\]]*\])?\s*\Z")
-_BREAKS = ("\\begin", "\\end", "\\[", "\\]", "\\item", "$$", "\\section", "\\subsection")
 _FAR = 2_000  # characters that a command may read before a reading begins anew after it
 _XSPACE = "\\xspace"
-_TAIL = 200  # characters that the end of an expansion is looked for in
 
 
-Command: TypeAlias = "Callable[[Expander, Level, str, int], bool]"
+Command: TypeAlias = Callable[["Expander", Level, str, int], bool]
 
 
-class Expander:
+class Expander(Meanings[Command]):
     """Everything that is known while one paper is read; nothing outlives it.
 
     Args:
@@ -60,31 +49,18 @@ class Expander:
         commands: dict[str, Command],
         definers: frozenset[str] = frozenset(),
     ) -> None:
+        super().__init__(commands, definers)
         self.files = files
         self.sealed = sealed
-        self.commands = commands
-        self.meanings: dict[str, Macro | Command] = dict(commands)
-        self.definers = set(definers)  # what defines or includes: followed in preambles as well
-        self.environments: dict[str, Environment] = {}
-        self.opened: dict[str, list[bool]] = {}  # of each environment, whether \begin was expanded
-        self.flags: dict[str, bool | None] = {}  # \ifdraft -> its value, None where it is unknown
-        self.toggles: dict[str, bool] = {}  # of etoolbox
         self.included: frozenset[str] | None = None  # \includeonly
-        self.counts = Counts()
-        self.memory = Memory()
-        self._left: list[tuple[str, str]] = []  # calls that stay, in order
-        self.silent = True
         self.document = False  # \begin{document} was met
         self.stack: list[Level] = []
         self.out: list[str] = []
         self.size = 0
         self.included_size = 0  # characters of the files that were included
-        self.late: set[str] = set()  # macros that were first defined in the body
         self.loaded: set[str] = set()  # styles
-        self.reach = Reach(self.meanings)
-        self._unsteady: set[str] = set()  # names whose meaning is set where nobody follows
+        self._arguments = Arguments(self.settle)
         self._work = 0
-        self._failures = 0
         self._limit = GROWTH * files.size() + SPARE
         self._call_end = MAX_EXPANSIONS
         self._floor = 0
@@ -155,40 +131,12 @@ class Expander:
                 return level
             self.stack.pop()
 
-    def leave(self, name: str, why: str) -> None:
-        """Count a call that stays."""
-        self.counts.left[name, why] += 1
-        self._left.append((name, why))
-
-    def guard(self, name: str) -> None:
-        """Count a limit that was reached; what is being expanded is not remembered."""
-        self.counts.guards[name] += 1
-        self.memory.changes += 1
-
-    def distrust(self, macro: Macro) -> None:
-        """Forget what the calls of a macro define, since they are not followed."""
-        for name in defined_by(macro):
-            if "@" in name:
-                self._unsteady.add(name)
-                self.meanings.pop(name, None)
-        self.reach.forget()
-        self.memory.forget()
-
-    def define(self, macro: Macro) -> None:
-        """Learn a macro."""
-        self.memory.forget()
-        if macro.name in self._unsteady:
-            return
-        self.counts.definitions += 1
-        self.reach.learn(macro)
-        if not self.silent and macro.name not in self.meanings:
-            self.late.add(macro.name)
-        self.meanings[macro.name] = macro
-        if macro.alias:
-            defines = macro.alias in self.commands
-        else:
-            defines = not macro.words.isdisjoint(self.definers)
-        (self.definers.add if defines else self.definers.discard)(macro.name)
+    def arguments(self, macro: Macro, level: Level) -> list[str] | None:
+        """Read the arguments of a call; None, and all is as it was, where they are not there."""
+        found = self._arguments.read(macro, level)
+        if found is None and level not in self.stack:  # it was read up: nothing of it is left
+            level.pos = len(level.text)
+        return found
 
     def _run(self, floor: int) -> None:
         stack = self.stack
@@ -251,13 +199,16 @@ class Expander:
         self.emit(level.text[start:end])
         level.pos = max(end, start)
 
+    def _call_alias(self, alias: str, level: Level, start: int) -> None:
+        command = self.commands.get(alias)
+        if not (command and command(self, level, alias, start)):
+            self.emit(alias)
+            if not alias[-1].isalpha():
+                level.skip()
+
     def _call(self, macro: Macro, name: str, level: Level, start: int) -> None:
         if macro.alias:
-            command = self.commands.get(macro.alias)
-            if not (command and command(self, level, macro.alias, start)):
-                self.emit(macro.alias)
-                if not macro.alias[-1].isalpha():
-                    level.skip()
+            self._call_alias(macro.alias, level, start)
             return
         why = self._refusal(macro, level)
         if not level.depth:
@@ -265,6 +216,9 @@ class Expander:
             level.mark = (*outputs, start, level.pos)
             self._call_end = min(MAX_EXPANSIONS, self.counts.expansions + MAX_EXPANSIONS_PER_CALL)
         arguments = None if why else self.arguments(macro, level)
+        if arguments is None and macro.earlier and not why:
+            self._call(macro.earlier, name, level, start)  # the group of the definition has ended
+            return
         if arguments is None:
             self.leave(name, why or "arguments")
             self.emit(name)
@@ -292,7 +246,7 @@ class Expander:
     def _recall(self, known: Known, name: str, macro: Macro, level: Level) -> None:
         """Write what a call became before."""
         if not macro.parameters:
-            self._gobble(name, known.text)
+            self.stack[-1].gobble(name, known.text)
         if self.size + known.size > self._limit:
             raise LimitReached("output")
         self._count(known.expansions)
@@ -301,19 +255,23 @@ class Expander:
         self.emit(known.output)
         self.size += known.size - len(known.output)
         if known.text.endswith(_XSPACE):
-            self._lay_xspace(level)
+            self.push(Level(_XSPACE, depth=level.depth + 1))
+
+    def _state(self) -> tuple[int, int, int, int]:
+        """Return what a call adds to: pieces and size of the output, expansions, calls left."""
+        return len(self.out), self.size, self.counts.expansions, len(self.memory.left)
 
     def _remember(self, started: Started) -> None:
         """Remember a call that was read to its end."""
-        out = self.out
-        if len(out) > started.pieces and out[started.pieces] == " ":
+        pieces, size, expansions, left = started.before
+        if self.out[pieces : pieces + 1] == [" "]:
             return  # perhaps the space that what stood before it asked for
         known = Known(
             started.text,
-            "".join(out[started.pieces :]),
-            self.size - started.size,
-            self.counts.expansions - started.expansions,
-            tuple(self._left[started.left :]),
+            "".join(self.out[pieces:]),
+            self.size - size,
+            self.counts.expansions - expansions,
+            tuple(self.memory.left[left:]),
             started.depth,
         )
         self.memory.keep(started, known)
@@ -347,7 +305,7 @@ class Expander:
             name: of the call, which it must not reach again.
             key: under which what it becomes is remembered, if it may be.
         """
-        changes = self.memory.changes
+        changes, before = self.memory.changes, self._state()
         if name in macro.words or not macro.words.isdisjoint(level.active):
             frozen = self.reach.cycles(macro, name, level.active)
             if frozen:
@@ -357,28 +315,19 @@ class Expander:
                 macro = freeze(macro, frozen)
         text = substitute(macro, arguments)
         if not macro.parameters:
-            self._gobble(name, text)
+            self.stack[-1].gobble(name, text)
         size = self.size + self.sealed.size(text)
         if size + len(text) > self._limit:
             raise LimitReached("output")
         started = None
         if key is not None:
-            started = Started(
-                key,
-                text,
-                len(self.out),
-                self.size,
-                self.counts.expansions,
-                len(self._left),
-                changes,
-                level.depth,
-            )
+            started = Started(key, text, before, changes, level.depth)
         self.size = size
         at_is_letter = macro.at_is_letter or level.at_is_letter
         body = text
         if text.endswith(_XSPACE):  # it looks at what follows, which is not to be remembered
             body = text[: -len(_XSPACE)]
-            self._lay_xspace(level)
+            self.push(Level(_XSPACE, depth=level.depth + 1))
         if self.is_inert(body, at_is_letter=at_is_letter):
             self.emit(body)
             if started is not None:
@@ -395,58 +344,3 @@ class Expander:
         laid.started = started
         self.push(laid)
         return text
-
-    def _lay_xspace(self, level: Level) -> None:
-        self.push(Level(_XSPACE, depth=level.depth + 1, path=level.path, folder=level.folder))
-
-    def is_inert(self, text: str, *, at_is_letter: bool) -> bool:
-        """Tell whether nothing in a text is to be expanded or done."""
-        if "\\" not in text:
-            return True
-        names = (CONTROL_AT if at_is_letter else CONTROL).findall(text)
-        return self.meanings.keys().isdisjoint(names)
-
-    def _gobble(self, name: str, text: str) -> None:
-        """Skip the blanks after a control word, as TeX does (rule 1)."""
-        if name[0] != "\\" or not name[-1].isalpha():
-            return
-        level = self.stack[-1]
-        at = skip_blanks(level.text, level.pos)
-        if (
-            at > level.pos
-            and "\n" in level.text[level.pos : at]
-            and (_ENDS_ENVIRONMENT.search(text[-_TAIL:]) or level.text.startswith(_BREAKS, at))
-        ):
-            return  # after \begin{...}, and before it, a line end sets nothing: it stays
-        level.pos = at
-
-    def arguments(self, macro: Macro, level: Level) -> list[str] | None:
-        """Read the arguments of a call; None, and all is as it was, where they are not there."""
-        if not macro.parameters:
-            return []
-        groups = read_groups(level, len(macro.parameters)) if macro.grouped else None
-        return self._searched_arguments(macro, level) if groups is None else groups
-
-    def _searched_arguments(self, macro: Macro, level: Level) -> list[str] | None:
-        """Read arguments of any kind, also from the texts below."""
-        places = [(level, level.pos)]
-        found: list[str] = []
-        for parameter in macro.parameters:
-            reader = self.settle()
-            if parameter.kind == "delimited" and not found and macro.name[-1].isalpha():
-                reader.skip()
-            if reader is not places[-1][0]:
-                places.append((reader, reader.pos))
-            value = None
-            if parameter.kind != "delimited" or self._failures <= _MAX_FAILURES:
-                value = read_argument(parameter, reader)
-            if value is None:
-                self._failures += parameter.kind == "delimited"
-                for other, pos in places:
-                    other.pos = pos
-                if level not in self.stack:  # it was read up: nothing of it is left to read
-                    level.pos = len(level.text)
-                return None
-            if parameter.kind != "literal":
-                found.append(value)
-        return found

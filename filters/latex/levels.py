@@ -6,12 +6,14 @@ from operator import attrgetter
 
 from filters.latex.conditionals import Conditional, find_conditionals
 from filters.latex.memory import Started
-from filters.latex.tokens import Reader
+from filters.latex.tokens import Reader, skip_blanks
 
 _START = attrgetter("start")
 _MAX_NESTING = 100  # conditionals around a place that are looked at
 _LINE_END = re.compile(r"[ \t]*\n")
-_NEAR = 200  # characters before a command in which the start of its line is looked for
+_NEAR = 200  # characters in which the start of a line or the end of an expansion is looked for
+_ENDS_ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[^{}]*\}(?:\[[^\]]*\])?\s*\Z")
+_BREAKS = ("\\begin", "\\end", "\\[", "\\]", "\\item", "$$", "\\section", "\\subsection")
 
 
 class Level(Reader):
@@ -70,6 +72,24 @@ class Level(Reader):
                 return True
             number = around.parent
         return True
+
+    def gobble(self, name: str, text: str) -> None:
+        """Skip the blanks after a control word, as TeX does (docs/rules/sources.md 4.6, rule 1).
+
+        Args:
+            name: of the call that stands before the place.
+            text: what it became.
+        """
+        if name[0] != "\\" or not name[-1].isalpha():
+            return
+        at = skip_blanks(self.text, self.pos)
+        if (
+            at > self.pos
+            and "\n" in self.text[self.pos : at]
+            and (_ENDS_ENVIRONMENT.search(text[-_NEAR:]) or self.text.startswith(_BREAKS, at))
+        ):
+            return  # after \begin{...}, and before it, a line end sets nothing: it stays
+        self.pos = at
 
     def forget_line(self, start: int) -> None:
         """Go past the line end of a command that began at a place and had a line to itself."""

@@ -34,6 +34,7 @@ class Macro:
     alias: str = ""  # \let to something that the paper does not define
     unsupported: str = ""  # why calls are left alone
     words: frozenset[str] = field(default_factory=frozenset)  # control sequences of the body
+    earlier: "Macro | None" = None  # what the name meant before, with other arguments
     programs: bool = False  # it works on tokens, as with \expandafter
     redefines: bool = False  # a call gives a name of LaTeX a new meaning
     grouped: bool = False  # all its arguments are undelimited and mandatory

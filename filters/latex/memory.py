@@ -32,10 +32,7 @@ class Started:
 
     key: Key
     text: str
-    pieces: int  # of the output
-    size: int
-    expansions: int
-    left: int
+    before: tuple[int, int, int, int]  # pieces and size of the output, expansions, calls left
     changes: int
     depth: int
 
@@ -45,6 +42,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.changes = 0  # what has another meaning since the paper began, and limits reached
+        self.left: list[tuple[str, str]] = []  # calls that stay, in order, and why
         self._known: dict[Key, Known] = {}
         self._characters = 0
 

@@ -59,6 +59,8 @@ from tests.filters.latex.papers import body_of, counts_of
         # looking ahead, and whether an argument is empty
         ("\\makeatletter\\def\\p{\\@ifnextchar[{\\q}{\\q[d]}}\\def\\q[#1]{<#1>}\\makeatother",
          "\\p[a]\\p b", "<a><d>b"),
+        ("\\makeatletter\\def\\p#1{\\@ifnextchar\\q{(#1)\\r}{#1}}\\def\\r\\q{Q}\\makeatother",
+         "\\p a\\q\\p b c\\p d\\e", "(a)Qbcd\\e"),
         ("\\makeatletter\\def\\p{\\@ifstar{S}{N}}\\makeatother", "\\p*\\p a", "SNa"),
         ("\\def\\x#1{\\if\\relax\\detokenize{#1}\\relax e\\else(#1)\\fi}", "\\x{}\\x{a}", "e(a)"),
         ("\\def\\x#1{\\ifx\\relax#1\\relax e\\else(#1)\\fi}", "\\x{}\\x{a}", "e(a)"),
@@ -157,6 +159,12 @@ def test_a_call_that_is_remembered_counts_like_the_first() -> None:
     counts = counts_of("\\x\\x\\x", preamble).counts
     assert counts.expansions == 9
     assert counts.left == {("\\z", "arguments"): 3}
+
+
+def test_a_call_that_does_not_fit_has_the_meaning_before() -> None:
+    """The group in which the last definition holds has ended."""
+    preamble = "\\newcommand{\\x}{A}"
+    assert body_of("{\\def\\x(#1){<#1>}\\x(a)} \\x b", preamble) == "{<a>} Ab"
 
 
 def test_what_is_left_alone_comes_out_as_it_was_written() -> None:
