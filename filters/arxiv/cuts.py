@@ -33,6 +33,10 @@ _BEFORE_LIST = re.compile(
     r"|cleardoublepage|small|footnotesize|bigskip|medskip|smallskip|noindent|par)(?![A-Za-z])"
     r"(?:[ \t\n]|\{[^{}]*\})*+)+\Z"
 )
+_OPENS = re.compile(r"\\begin[ \t]*\{([A-Za-z]+\*?)\}(?:\{[^{}]*\}|\[[^\]]*\])*+\s*\Z")
+_CONTENTS_LINE = re.compile(
+    r"(?:\\phantomsection\s*)?\\addcontentsline\{toc\}\{[a-z]+\}\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\s*\Z"
+)
 _TITLES = frozenset(  # without blanks and commands
     [
         "references",
@@ -134,6 +138,7 @@ def cut_bibliography(text: str) -> tuple[str, int]:
         if name or match[2].lower() in {"bibliography", "printbibliography", "putbib", "refs"}:
             kept = _without_heading(kept)
             count += 1
+            kept, end = _without_wrapping(kept, text, end)
         if (line_end := _LINE_END.match(text, end)) and kept.rstrip(" \t")[-1:] == "\n":
             end = line_end.end()  # it had a line to itself
         out.append(kept)
@@ -162,6 +167,23 @@ def _without_heading(text: str) -> str:
         if match and _LETTERS.sub("", match[1]).lower() in _TITLES:
             return text[: len(text) - len(tail) + match.start()]
     return text
+
+
+def _without_wrapping(kept: str, text: str, end: int) -> tuple[str, int]:
+    r"""Drop environments that held a bibliography alone, and its line in the table of contents.
+
+    Returns:
+        the text before the bibliography, and where the text goes on after it.
+    """
+    while (begin := _OPENS.search(kept[-_HEADING_CHARACTERS:])) and (
+        closing := re.compile(rf"\s*\\end[ \t]*\{{{re.escape(begin[1])}\}}").match(text, end)
+    ):
+        kept = kept[: len(kept) - len(begin[0])]
+        end = closing.end()
+    line = _CONTENTS_LINE.search(kept[-_HEADING_CHARACTERS:])
+    if line and _LETTERS.sub("", line[1]).lower() in _TITLES:
+        kept = kept[: len(kept) - len(line[0])]
+    return kept, end
 
 
 def cut_appendix(text: str) -> str:

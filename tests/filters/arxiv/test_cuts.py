@@ -57,6 +57,15 @@ def test_heads_of_plain_tex_count(head: str) -> None:
         ("a\n\\chapter*{Bibliography}\n\\begin{thebibliography}{1}\\end{thebibliography}b", "a\nb"),
         ("a\n\\section*{\\bf References}\\small\\bibliography{refs}b", "a\nb"),
         ("a\n\\section{Results}\\bibliography{refs}b", "a\n\\section{Results}b"),
+        ("a\\begin{small}\n\\bibliography{r}\n\\end{small}b", "ab"),
+        ("a\\begin{small}b\\bibliography{r}\\end{small}c", "a\\begin{small}b\\end{small}c"),
+        (
+            (
+                "a\n\\addcontentsline{toc}{chapter}{Bibliography}\n\\begin{spacing}{0.9}\n"
+                "\\bibliography{r}\n\\end{spacing}\nb"
+            ),
+            "a\nb",
+        ),
         ("a\\begin{thebibliography}{9}\\bibitem x", "a"),
         ("a\\begin{references}b", "a\\begin{references}b"),
         ("a\\bibliography{r}\\appendix\\section{B}c", "a\\appendix\\section{B}c"),
