@@ -49,6 +49,7 @@ from tests.filters.latex.papers import body_of, counts_of
         # environments
         ("\\newenvironment{e}{\\begin{equation}}{\\end{equation}}", "\\begin{e}x\\end{e}",
          "\\begin{equation}x\\end{equation}"),
+        ("\\newenvironment{e}{a}{b}\\renewenvironment{e}{<}{>}", "\\begin{e}x\\end{e}", "<x>"),
         ("\\newenvironment{e}[1]{\\textbf{#1}: }{ end}", "\\begin{e}{a}x\\end{e}",
          "\\textbf{a}: x end"),
         ("\\newenvironment{e}[2][d]{#1#2 }{}", "\\begin{e}{a}x\\end{e}", "da x"),
