@@ -14,7 +14,7 @@ from filters.latex.files import FILE_COMMANDS
 from filters.latex.levels import Level
 from filters.latex.macros import Macro, make_macro
 from filters.latex.names import KEYED, NO_FI, PROTECTED, PROTECTED_ENVIRONMENTS
-from filters.latex.tokens import Reader, control_at, skip_blanks
+from filters.latex.tokens import CONTROL, Reader, control_at, skip_blanks
 
 _NO_MEANINGS = frozenset({"\\undefined", "\\@undefined", "\\@@undefined"})
 _PREFIXES = frozenset({"\\long", "\\outer", "\\global", "\\protected"})
@@ -164,6 +164,10 @@ def _keyed(expander: Expander, _level: Level, name: str, _start: int) -> bool:
         expander.meanings.get(control_at(stripped, 0, at_is_letter=reader.at_is_letter)), Macro
     ):
         key = expander.fragment(key, reader)
+    else:
+        for each in CONTROL.findall(key):
+            if isinstance(expander.meanings.get(each), Macro):
+                expander.leave(each, "key")
     expander.emit("".join([*out, blanks, "{", key, "}"]))
     return True
 
@@ -217,6 +221,9 @@ _DEFINITIONS: dict[str, Command] = {
     "\\renewcommand": _newcommand,
     "\\providecommand": _defining(definitions.read_newcommand, only_new=True),
     "\\DeclareRobustCommand": _newcommand,
+    "\\newrobustcmd": _newcommand,
+    "\\renewrobustcmd": _newcommand,
+    "\\providerobustcmd": _defining(definitions.read_newcommand, only_new=True),
     "\\def": _def,
     "\\gdef": _def,
     "\\edef": _def,

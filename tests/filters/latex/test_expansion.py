@@ -173,6 +173,12 @@ def test_what_is_left_alone_comes_out_as_it_was_written() -> None:
     assert body_of(body, "\\newcommand{\\x}{A}") == body
 
 
+def test_calls_in_keys_are_told_with_the_reason() -> None:
+    """They stay by rule 5."""
+    counts = counts_of("\\url{a/\\x} \\ref{\\x}", "\\newcommand\\x{b}").counts
+    assert counts.left == {("\\x", "key"): 1}
+
+
 def test_calls_that_stay_are_told_with_the_reason() -> None:
     """For the table of the ledger."""
     counts = counts_of("{\\x}\\y(a)", "\\newcommand\\x[1]{#1}\\def\\y[#1]{#1}").counts

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.arxiv import cuts
+from filters.latex.memory import Memory
 from tests.filters.latex.papers import MAIN, read
 
 _PIECES = st.sampled_from(
@@ -54,6 +55,20 @@ def test_nothing_raises(pieces: list[str], more: list[str]) -> None:
     _, text = read({MAIN: main, "f.tex": "".join(more)})
     text = cuts.tidy(cuts.cut_bibliography(cuts.cut_start(text).text or "")[0])
     assert not set(text) & set("\x00\x01\x02\x03")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(_PIECES, max_size=40), st.lists(_PIECES, max_size=60))
+def test_what_is_remembered_changes_nothing(preamble: list[str], body: list[str]) -> None:
+    """The text is what it would be if every call were expanded anew."""
+    main = "\\documentclass{a}" + "".join(preamble) + "\\begin{document}" + "".join(body * 2)
+    files = {MAIN: main, "f.tex": "F"}
+    remembered, text = read(files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Memory, "find", lambda *_: None)
+        anew, expected = read(files)
+    assert text == expected
+    assert remembered.counts.left == anew.counts.left
 
 
 @pytest.mark.parametrize(

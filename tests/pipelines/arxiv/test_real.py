@@ -24,7 +24,7 @@ _NEVER = {
 # Calls that stay, by the rules (4.6).
 _EXCEPTIONS = {
     *("arguments", "argument_type", "parameter_text", "recursive", "depth", "limit"),
-    *("internal", "redefines"),
+    *("internal", "redefines", "key"),
 }
 
 
