@@ -51,6 +51,10 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b\x0e-\x1f]")
 _SPACES = re.compile(r"[ \t\f]{2,}|[\t\f]")
 _AFTER_MARKER = re.compile(f"{_MARKER}[{_SPACE}]*+")
 _BREAKS = re.compile(f" ?[{_SPACE[1:]}{_ITEM}][{_SPACE}{_ITEM}]*+")
+# Spaces that HTML does not collapse, such as the no-break space; among them, they keep their number,
+# but a line does not end in them, and one of nothing else is blank.
+_WIDE = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_WIDE_AT_END = re.compile(f"(?<![ {_WIDE}])[ {_WIDE}]++(?=[{_SPACE[1:]}{_ITEM}]|\\Z)")
 
 
 @dataclass(frozen=True)
@@ -283,6 +287,8 @@ def _breaks(found: re.Match[str]) -> str:
 def _lay_out(text: str) -> str:
     """Return text outside ``pre`` with single spaces and at most one blank line."""
     text = _SPACES.sub(" ", text)
+    if not text.isascii():
+        text = _WIDE_AT_END.sub("", text)
     if _MARKER in text:
         text = _AFTER_MARKER.sub("", text)
     return _BREAKS.sub(_breaks, text).strip(f"{_SPACE}{_ITEM}")

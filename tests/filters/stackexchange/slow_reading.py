@@ -9,6 +9,10 @@ BLOCKS = {
 }
 LINES = {"tr", "dt", "dd", "caption"}
 HIDDEN = {"script", "style", "iframe", "object"}
+# White space that HTML does not collapse (Unicode's Zs without the space).
+WIDE = (
+    "\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
 
 
 class SlowReader(HTMLParser):
@@ -20,6 +24,7 @@ class SlowReader(HTMLParser):
         self.wanted: set[str] = set()  # breaks before the next character: block, line, cell, space
         self.newlines = 0  # of the text, before the next character
         self.marker = ""  # of a list's item that has no text yet
+        self.wide = ""  # white space that is written if a character follows in its line
         self.lists: list[int | None] = []
         self.hidden = 0
         self.pre = 0
@@ -44,7 +49,7 @@ class SlowReader(HTMLParser):
         elif tag == "li":
             self.after_br = False
             self.item_without_text()
-            self.wanted.add("line")
+            self.want("line")
             number = self.lists[-1] if self.lists else None
             self.marker = "* " if number is None else f"{number}. "
             if number is not None:
@@ -61,6 +66,7 @@ class SlowReader(HTMLParser):
         if self.pre:
             self.code += "\n"
         else:
+            self.wide = ""
             self.newlines += 1
             self.after_br = True
 
@@ -85,7 +91,7 @@ class SlowReader(HTMLParser):
         elif tag == "li":
             self.after_br = False
             self.item_without_text()
-            self.wanted.add("line")
+            self.want("line")
         else:
             self.ask(tag)
             if tag in ("ul", "ol") and self.lists:
@@ -98,11 +104,18 @@ class SlowReader(HTMLParser):
         if not kind:
             return
         self.after_br = False
+        self.wide = ""
         if not self.marker:
             self.wanted.add(kind)
 
+    def want(self, kind: str) -> None:
+        """Note a break that ends the line."""
+        self.wide = ""
+        self.wanted.add(kind)
+
     def item_without_text(self) -> None:
         """Write the marker of an item that stays empty."""
+        self.wide = ""
         if self.marker:
             self.write(self.marker.strip(), with_marker=False)
             self.marker = ""
@@ -111,7 +124,7 @@ class SlowReader(HTMLParser):
 
     def end_code(self) -> None:
         """Write code as it is, a blank line around it."""
-        self.wanted, self.newlines = {"block"}, 0
+        self.wanted, self.newlines, self.wide = {"block"}, 0, ""
         if self.code:
             if self.out:
                 self.out += "\n" * (2 - min(2, self.trailing()))
@@ -136,11 +149,18 @@ class SlowReader(HTMLParser):
         self.after_br = False
         for character in data:
             if character in " \t\f":
-                self.wanted.add("space")
+                if self.wide:
+                    self.wide = f"{self.wide.removesuffix(' ')} "
+                else:
+                    self.wanted.add("space")
             elif character == "\n":
+                self.wide = ""
                 self.newlines += 1
+            elif character in WIDE:
+                self.wide += character
             else:
-                self.write(character)
+                wide, self.wide = self.wide, ""
+                self.write(wide + character)
 
     def write(self, text: str, *, with_marker: bool = True) -> None:
         """Write text behind the breaks that were asked for."""

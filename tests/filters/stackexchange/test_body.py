@@ -73,6 +73,13 @@ def test_a_block_has_a_blank_line_around(name: str) -> None:
         ("  a \t b  \n  c  ", "a b\nc"),
         ("<p>a</p>\n\n\n\n<p> </p>\n<p>b</p>", "a\n\nb"),
         ("a\r\nb\rc", "a\nb\nc"),
+        # No-break spaces keep their number, but end no line and make no line of their own.
+        ("<p>a&nbsp;&nbsp; b</p>", "a\xa0\xa0 b"),
+        ("<p>a &nbsp; </p><p>&nbsp; b&#x3000;\nc</p>", "a\n\n\xa0 b\nc"),
+        ('<p>a</p><p>&nbsp;&nbsp;<img src="x.png"></p><p>b</p>', "a\n\nb"),
+        ("<tr><td>a</td><td>&nbsp;</td></tr><tr><td>&nbsp;</td><td>b</td></tr>", "a\nb"),
+        ("<ul><li>&nbsp;</li><li>&nbsp;b&nbsp;</li></ul>", "*\n* \xa0b"),
+        ("<p>&nbsp;</p>", ""),
         ("a\x00\x1fb", "ab"),
         ("", ""),
         ("<p> </p>\n<hr>", ""),
@@ -155,7 +162,7 @@ def test_broken_html_is_read_as_browsers_do(html: str, text: str) -> None:
     [
         *("<", "<a", "<a ", '<a b="', "<a b='", "<!--", "<!", "</", "<p", "<pre>", "<object>"),
         *("<script>", "<ul><li>", "&", "&amp", " ", " \n", "<br>", '"<a x=', "<td>", "</pre>"),
-        *("<a b=c/ ", "<script></script", "&#", "&#x1", "<img alt='"),
+        *("<a b=c/ ", "<script></script", "&#", "&#x1", "<img alt='", "&nbsp;", "&nbsp; ", "\xa0a"),
     ],
 )
 def test_the_time_is_linear(piece: str) -> None:
@@ -166,7 +173,7 @@ def test_the_time_is_linear(piece: str) -> None:
 
 
 PIECES = (
-    *("a", " ", "\n", "b c", "  ", "\t", "&lt;", "&amp;amp;", "x\ny", "\n\n"),
+    *("a", " ", "\n", "b c", "  ", "\t", "&lt;", "&amp;amp;", "x\ny", "\n\n", "&nbsp;", "\u3000"),
     *(f"<{slash}{name}>" for slash in ("", "/") for name in ("p", "pre", "li", "ul", "ol", "td")),
     *("<tr>", "</tr>", "<br>", "<br />", "<em>", "</em>", "<hr>", "<code>", "</code>", "<h1>"),
 )
