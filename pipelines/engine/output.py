@@ -38,7 +38,9 @@ CLAIM_SCHEMA = pa.schema(
 STAGED_SCHEMA = pa.schema([*DOCUMENT_SCHEMA, *CLAIM_SCHEMA])
 
 
-GIVEN_CHARACTERS = 32_000_000  # of documents that a unit holds before it gives them to groups
+# What a unit holds before it gives it to groups: characters, or documents if these are short. A
+# document of a few words takes 2 kB here.
+GIVEN_CHARACTERS, GIVEN_DOCUMENTS = 32_000_000, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,8 @@ class UnitOutput:
         if self._given:
             self._held.append(document)
             self._held_characters += len(document.text)
-            if self._held_characters >= GIVEN_CHARACTERS:
+            enough = len(self._held) >= GIVEN_DOCUMENTS
+            if enough or self._held_characters >= GIVEN_CHARACTERS:
                 self._give(self._given)
 
     def _give(self, given: Given) -> ClaimsWriter:

@@ -128,14 +128,17 @@ def _sidecar(topic: str, group: int) -> tuple[str, ...]:
 
 
 def records_of(blocks: Sequence[Block], schema: pa.Schema) -> pa.Table:
-    """Return the records that all units gave to a group, in the order of units."""
+    """Return the records that all units gave to a group, in the order of units.
+
+    They are in one piece, since Arrow copies all pieces of a table whenever rows are taken from it.
+    """
     tables = [
         unpack(packed.as_buffer()).cast(schema)
         for block in sorted(blocks, key=lambda block: block.unit)
         for table in block.tables
         for packed in table["records"]
     ]
-    return pa.concat_tables(tables) if tables else schema.empty_table()
+    return pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
 
 
 def write_group(

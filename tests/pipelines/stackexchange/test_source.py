@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.__main__ import main
-from pipelines.engine import passes
+from pipelines.engine import output, passes
 from pipelines.engine.documents import read_rows
 from pipelines.joins import gather, pieces
 from pipelines.samples.stackexchange import SITE, archive, posts_xml, write_stackexchange_dumps
@@ -205,6 +205,18 @@ def test_the_bytes_do_not_depend_on_who_works(
     run = tmp_path / "run"
     assert curate(run, *write_sites(tmp_path)[::-1], flags=(*SMALL, *flags), beam=beam) == 0
     assert content(run) == content(sites_run)
+
+
+def test_how_many_posts_a_unit_holds_does_not_show(
+    tmp_path: Path, sites_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives them to their groups whenever it holds enough characters, or enough posts."""
+    for name in ("GIVEN_DOCUMENTS", "GIVEN_CHARACTERS"):
+        with monkeypatch.context() as patch:
+            patch.setattr(output, name, 3)
+            run = tmp_path / name
+            assert curate(run, *write_sites(tmp_path), flags=(*SMALL, "--workers", "1")) == 0
+        assert content(run) == content(sites_run)
 
 
 def _zstd(data: bytes) -> bytes:
