@@ -51,8 +51,8 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b\x0e-\x1f]")
 _SPACES = re.compile(r"[ \t\f]{2,}|[\t\f]")
 _AFTER_MARKER = re.compile(f"{_MARKER}[{_SPACE}]*+")
 _BREAKS = re.compile(f" ?[{_SPACE[1:]}{_ITEM}][{_SPACE}{_ITEM}]*+")
-# Spaces that HTML does not collapse, such as the no-break space; among them, they keep their number,
-# but a line does not end in them, and one of nothing else is blank.
+# White space that HTML does not collapse, such as the no-break space. It stays in a line, but no
+# line ends in it, and a line of nothing else is blank.
 _WIDE = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _WIDE_AT_END = re.compile(f"(?<![ {_WIDE}])[ {_WIDE}]++(?=[{_SPACE[1:]}{_ITEM}]|\\Z)")
 
