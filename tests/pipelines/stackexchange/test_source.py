@@ -405,7 +405,10 @@ def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
     name: str,
     units: int,
 ) -> None:
-    """Archives are unpacked once; posts that were given, and groups, are not made again."""
+    """Archives are unpacked once; posts that were given, and groups, are not made again.
+
+    The pieces of the archives wait in the run's own folder for as long as the run is not complete.
+    """
     inputs = write_sites(tmp_path)
     function = getattr(module, name)
     before, after = tmp_path / "before", tmp_path / "after"
@@ -413,6 +416,7 @@ def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
         patch.setattr(module, name, failing_after(units, function, before))
         assert curate(tmp_path / "run", *inputs, flags=SMALL) == 1
     assert not (tmp_path / "run" / "COMPLETED").exists()
+    assert (tmp_path / "run" / "pieces").exists() == (module is not pieces)
     monkeypatch.setattr(module, name, failing_after(999, function, after))
     assert curate(tmp_path / "run", *inputs, flags=SMALL) == 0
     assert names(before).isdisjoint(names(after))
