@@ -47,14 +47,16 @@ _RAW_END = {name: re.compile(rf"</{name}(?=[ \t\n\f/>])", re.IGNORECASE | re.ASC
 # Marks in collected text. The characters are none of HTML's, and bodies lose theirs beforehand.
 _BLOCK, _LINE, _MARKER, _CELL, _ITEM = "\x01", "\x02", "\x03", "\x04", "\x05"
 _SPACE = f" \n{_BLOCK}{_LINE}{_CELL}"
+_ENDS = f"{_SPACE[1:]}{_ITEM}"  # what a line ends in
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0e-\x1f]")
-_SPACES = re.compile(r"[ \t\f]{2,}|[\t\f]")
+_SPACES = re.compile("  +")
 _AFTER_MARKER = re.compile(f"{_MARKER}[{_SPACE}]*+")
-_BREAKS = re.compile(f" ?[{_SPACE[1:]}{_ITEM}][{_SPACE}{_ITEM}]*+")
+# The search is fast since the pattern begins with a set of characters: spaces before it go first.
+_BREAKS = re.compile(f"[{_ENDS}][{_SPACE}{_ITEM}]*+")
 # White space that HTML does not collapse, such as the no-break space. It stays in a line, but no
 # line ends in it, and a line of nothing else is blank.
 _WIDE = "\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
-_WIDE_AT_END = re.compile(f"(?<![ {_WIDE}])[ {_WIDE}]++(?=[{_SPACE[1:]}{_ITEM}]|\\Z)")
+_WIDE_AT_END = re.compile(f"(?<![ {_WIDE}])[ {_WIDE}]++(?=[{_ENDS}]|\\Z)")
 
 
 @dataclass(frozen=True)
@@ -286,11 +288,13 @@ def _breaks(found: re.Match[str]) -> str:
 
 def _lay_out(text: str) -> str:
     """Return text outside ``pre`` with single spaces and at most one blank line."""
-    text = _SPACES.sub(" ", text)
+    text = _SPACES.sub(" ", text.replace("\t", " ").replace("\f", " "))
     if not text.isascii():
         text = _WIDE_AT_END.sub("", text)
     if _MARKER in text:
         text = _AFTER_MARKER.sub("", text)
+    for end in _ENDS:
+        text = text.replace(f" {end}", end)
     return _BREAKS.sub(_breaks, text).strip(f"{_SPACE}{_ITEM}")
 
 
