@@ -1,10 +1,10 @@
-"""Which books are kept (docs/rules/sources.md 3.4), and the key of a book's normalised text."""
+"""Which books are kept (docs/rules/sources.md 3.4)."""
 
 from collections.abc import Collection
 from typing import Final
 
-from filters.shingles import words_of_text
 from filters.verdict import KEEP, Verdict, drop
+from filters.word_hashes import alnum_count
 
 REPLACEMENT: Final = "\ufffd"
 
@@ -19,7 +19,7 @@ def check_length(text: str, *, min_words: int = 1000) -> Verdict:
 
 def check_letters(text: str, *, min_alnum_ratio: float = 0.5) -> Verdict:
     """Drop indexes and tables of numbers: too few of the characters are alphanumeric."""
-    ratio = sum(map(str.isalnum, text)) / len(text) if text else 0.0
+    ratio = alnum_count(text) / len(text) if text else 0.0
     if ratio < min_alnum_ratio:
         return drop("too_few_alnum", f"{ratio:.3f} of the characters")
     return KEEP
@@ -57,8 +57,3 @@ def check_catalogue(
     if languages and lang not in languages:
         return drop("language", lang or "unknown")
     return KEEP
-
-
-def normalised(text: str) -> str:
-    """Return the words of a text as overlaps see them; equal ones make equal texts."""
-    return " ".join(words_of_text(text))

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from filters.books.quality import REPLACEMENT, normalised
+from filters.books.quality import REPLACEMENT
+from filters.word_hashes import text_key
 from pipelines.books.config import BooksConfig
 from pipelines.books.files import GUTENBERG, find
 from pipelines.books.records import converter, records
@@ -27,7 +28,6 @@ from pipelines.engine.source import Phase, Source
 from pipelines.engine.stages import Stage
 from pipelines.engine.steps import Verdicts
 from pipelines.engine.units import Unit
-from pipelines.joins.claims import digest_key
 from pipelines.joins.overlap import Overlap
 
 
@@ -45,7 +45,7 @@ def book_claim(document: Document) -> dict[str, Any]:
         document.id,
     )
     return {
-        "claim_key": digest_key(normalised(document.text)),
+        "claim_key": text_key(document.text),
         "claim_rank": "\0".join(rank).encode("utf-8", "replace"),
         "claim_count": 1,
     }

@@ -29,7 +29,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.shingles import Hashes, shingles
+from filters.shingles import shingles
+from filters.word_hashes import Hashes
 from pipelines.engine.claim_files import write_claims
 from pipelines.engine.documents import DOCUMENT_SCHEMA, Document, meta_json, read_rows
 from pipelines.engine.ledger import Ledger, StageTally

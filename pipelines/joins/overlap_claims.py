@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.shingles import Hashes, sketch
+from filters.shingles import sketch
+from filters.word_hashes import Hashes
 from pipelines.engine.packing import unpack
 from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit

@@ -9,7 +9,6 @@ from filters.books.quality import (
     check_damage,
     check_length,
     check_letters,
-    normalised,
 )
 
 PROSE = (
@@ -78,11 +77,6 @@ def test_a_book_of_verse_stays_as_it_is() -> None:
 def test_books_that_are_dropped(verdict: object, reason: str) -> None:
     """By length, letters, damage and catalogue (3.1, 3.4)."""
     assert getattr(verdict, "reason") == reason  # noqa: B009 - of a parametrised object
-
-
-def test_the_key_of_a_text_is_its_words() -> None:
-    """NFKC, small letters, one space for a run of anything else."""
-    assert normalised("The  \ufb01ne_Hat--\u00c9") == "the fine hat \u00e9"
 
 
 def test_headers_of_all_ages_state_facts() -> None:
