@@ -6,6 +6,7 @@ from typing import Final
 
 _LINE_ENDS: Final = re.compile("\r\n?|\u2028|\u2029|\x85")
 # Form feeds between pages, and the end-of-file character of DOS.
+_ASCII_CONTROLS: Final = bytes((*range(0x09), *range(0x0B, 0x20), 0x7F))
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 _PARAGRAPHS: Final = re.compile(r"(\n[ \t]*\n\s*)")
 MIN_WIDTH: Final = 40  # characters of a line in hard-wrapped prose; books wrap at 60 to 80
@@ -21,6 +22,8 @@ def unify_lines(text: str) -> str:
     """
     if "\r" in text or not text.isascii():
         text = _LINE_ENDS.sub("\n", text)
+    if text.isascii():
+        return text.encode("ascii").translate(None, _ASCII_CONTROLS).decode("ascii")
     return _CONTROLS.sub("", text)
 
 

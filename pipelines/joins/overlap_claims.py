@@ -101,12 +101,12 @@ def sketch_claims(
 
 
 def pair_claims(
-    threshold: float, _workspace: Workspace, _unit: Unit, verdicts: Verdicts
+    threshold: float, _workspace: Workspace, unit: Unit, verdicts: Verdicts
 ) -> Iterator[pa.Table]:
     """Yield the pairs of a unit's documents with larger ones that may overlap."""
     nominations: Nominations = verdicts[SKETCHES.name]
     # If the Jaccard similarity is above a threshold, the overlap is above it too.
-    yield nominations.pairs(threshold)
+    yield nominations.pairs(unit.name, threshold)
 
 
 def shingle_claims(

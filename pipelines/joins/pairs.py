@@ -5,7 +5,7 @@ pairs that they nominate are compared exactly (``comparing``).
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,15 @@ from pipelines.engine.packing import pack, unpack
 
 Ints = npt.NDArray[np.int64]
 
-# Documents that share a hash with more documents than this (a licence, a formula) are paired with
-# only a few of them, so that the pairs grow with the documents and not with their square.
+# Of the documents that share a hash with more documents than this (a licence, a formula), no pairs
+# are counted, so that the pairs grow with the documents and not with their square.
 MAX_SHARING = 256
-LARGEST = 32  # the largest documents of such a hash, with which all others are paired
+# The largest documents of such a hash. A document that has hardly any other hashes is compared with
+# all of them.
+LARGEST = 32
 # A sample of this size is more reliable than bands, which texts that share a third may also share.
 FEW_HASHES = 64
+NOBODY = -1  # in place of a document
 MAX_PAIRS_HELD = 1 << 23  # before equal ones are counted together: 64 MB
 
 
@@ -67,8 +70,10 @@ def nominate(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
     Yields:
         to the unit of the smaller document of each pair: its ``row``, ``size`` and ``sample``, the
         larger one (``other_unit``, ``other_row``, ``other_size``), how many hashes of their samples
-        they ``shared``, and whether they share a ``band``. If ``other_row`` is -1, ``shared`` is
-        the number of hashes that so many documents share that not all pairs were counted.
+        they ``shared``, and whether they share a ``band``. If ``other_row`` is -1, the document has
+        so many hashes (``shared``), or a ``band``, that too many documents have for their pairs to
+        be counted. If ``row`` is -1, the other document is one of the largest that have such a hash
+        or band.
     """
     names, claims = arrays_of(blocks)
     books, number = np.unique(
@@ -82,68 +87,99 @@ def nominate(blocks: Sequence[Block]) -> Iterator[tuple[str, bytes]]:
     place = np.empty(len(books), np.int64)
     place[by_size] = np.arange(len(books))
     places = place[number]
-    found = []
+    messages = _Messages()
     for band in (False, True):
         rows = np.flatnonzero(claims["band"] == band)
         rows = rows[np.lexsort((places[rows], claims["key"][rows]))]
-        pairs, counts, uncounted = sharing(claims["key"][rows], places[rows], len(books))
-        larger, smaller = np.divmod(pairs, max(1, len(books)))
-        if band:
-            found.append((by_size[smaller], by_size[larger], np.zeros_like(counts), counts >= 0))
-        else:
-            found.append((by_size[smaller], by_size[larger], counts, counts < 0))
-            alone = np.flatnonzero(uncounted)
-            none = np.full(len(alone), -1)
-            found.append((by_size[alone], none, uncounted[alone], none > 0))
-    book, other, shared, bands = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    known = other >= 0
+        found = sharing(claims["key"][rows], places[rows], len(books))
+        larger, smaller = np.divmod(found.pairs, max(1, len(books)))
+        small, large = by_size[smaller], by_size[larger]
+        alone = np.flatnonzero(found.uncounted)
+        hits, own_hits = found.counts, found.uncounted[alone]
+        if band:  # of which it counts only that there is one, and only for short documents
+            short = sample[small] < FEW_HASHES
+            small, large, hits = small[short], large[short], np.zeros(short.sum(), np.int64)
+            alone = alone[sample[by_size[alone]] < FEW_HASHES]
+            own_hits = np.zeros(len(alone), np.int64)
+        messages.add(books[small] >> 32, small, large, hits, band=band)
+        messages.add(books[by_size[alone]] >> 32, by_size[alone], NOBODY, own_hits, band=band)
+        for members, largest in found.common:
+            told = by_size[members]
+            units = np.unique(books[told[sample[told] < FEW_HASHES] if band else told] >> 32)
+            to, listed = np.repeat(units, len(largest)), np.tile(by_size[largest], len(units))
+            messages.add(to, NOBODY, listed, np.zeros(len(to), np.int64), band=False)
+    to, book, other, shared, bands = messages.columns()
     table = pa.table(
         {
-            "row": (books[book] & 0xFFFFFFFF).astype(np.int64),
-            "size": size[book].astype(np.int32),
-            "sample": sample[book].astype(np.int32),
-            "other_unit": word_column(names, np.where(known, books[other] >> 32, 0)),
-            "other_row": np.where(known, books[other] & 0xFFFFFFFF, -1).astype(np.int64),
-            "other_size": size[other].astype(np.int32),
+            "row": _row(books, book),
+            "size": np.where(book < 0, 0, size[book]).astype(np.int32),
+            "sample": np.where(book < 0, 0, sample[book]).astype(np.int32),
+            "other_unit": word_column(names, np.where(other < 0, 0, books[other] >> 32)),
+            "other_row": _row(books, other),
+            "other_size": np.where(other < 0, 0, size[other]).astype(np.int32),
             "shared": shared.astype(np.int32),
             "band": bands.astype(bool),
         }
     )
-    yield from to_units(names, books[book] >> 32, table)
+    yield from to_units(names, to, table)
 
 
-def sharing(keys: npt.NDArray[np.uint64], places: Ints, books: int) -> tuple[Ints, Ints, Ints]:
+def _row(books: Ints, book: Ints) -> Ints:
+    return np.where(book < 0, NOBODY, books[book] & 0xFFFFFFFF)
+
+
+class _Messages:
+    """Rows of messages to units, as columns."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Ints, ...]] = []
+
+    def add(
+        self, to: Ints, book: Ints | int, other: Ints | int, shared: Ints, *, band: bool
+    ) -> None:
+        every = np.ones(len(to), np.int64)
+        self._parts.append((to, every * book, every * other, shared, every * band))
+
+    def columns(self) -> list[Ints]:
+        return [np.concatenate(column) for column in zip(*self._parts, strict=True)]
+
+
+class Shared(NamedTuple):
+    """How many keys documents share, by their places."""
+
+    pairs: Ints  # the earlier place times the number of documents, plus the later place
+    counts: Ints  # keys that each pair shares, of those that not too many documents have
+    uncounted: Ints  # keys of each document that too many documents have
+    common: list[tuple[Ints, Ints]]  # the documents with such a key, and the first ones of them
+
+
+def sharing(keys: npt.NDArray[np.uint64], places: Ints, books: int) -> Shared:
     """Count for each pair of documents the keys that they share.
+
+    Keys that more than ``MAX_SHARING`` documents have count for no pair, and are told apart.
 
     Args:
         keys: sorted.
         places: the places of the documents with these keys, ascending among equal keys.
         books: number of documents.
-
-    Returns:
-        the pairs, as the earlier place times ``books`` plus the later one; how many keys each pair
-        shares, without keys that more than ``MAX_SHARING`` documents have; and how many of those
-        keys each document has. Documents with such a key are paired with the first ``LARGEST`` of
-        them, but the key does not count for any pair.
     """
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, int)
     lengths = np.diff(np.r_[starts, len(keys)])
-    tally = _PairTally()
     many = lengths > MAX_SHARING
     uncounted = np.zeros(books, np.int64)
+    common = []
     for start, length in zip(starts[many], lengths[many], strict=True):
         members = places[start : start + length]
-        np.add.at(uncounted, members, 1)
-        for at in range(LARGEST):
-            tally.add(members[at] * books + members[at + 1 :], hits=0)
+        uncounted[members] += 1  # no document has a key twice
+        common.append((members, members[:LARGEST]))
+    tally = _PairTally()
     end = np.repeat(starts + lengths, lengths)  # where the key of each claim ends
     left = np.flatnonzero(np.repeat(~many & (lengths > 1), lengths))
     step = 1
     while len(left := left[left + step < end[left]]):
         tally.add(places[left] * books + places[left + step])
         step += 1
-    pairs, counts = tally.counted()
-    return pairs, counts, uncounted
+    return Shared(*tally.counted(), uncounted, common)
 
 
 class _PairTally:
@@ -154,9 +190,9 @@ class _PairTally:
         self._counts: list[Ints] = []
         self._held = 0
 
-    def add(self, pairs: Ints, *, hits: int = 1) -> None:
+    def add(self, pairs: Ints) -> None:
         self._pairs.append(pairs)
-        self._counts.append(np.full(len(pairs), hits, np.int64))
+        self._counts.append(np.ones(len(pairs), np.int64))
         self._held += len(pairs)
         if self._held > MAX_PAIRS_HELD:
             self.counted()
@@ -187,43 +223,105 @@ class Nominations:
                 + [(name, "max") for name in ("size", "sample", "other_size")]
             )
 
-    def pairs(self, overlap: float) -> pa.Table:
-        """Return the claims of the pairs that may overlap by this much; all have one key."""
+    def pairs(self, unit: str, overlap: float) -> pa.Table:
+        """Return the claims of the pairs that may overlap by this much; all have one key.
+
+        Args:
+            unit: name of the unit.
+            overlap: fraction of the smaller document's shingles that the larger one has.
+        """
         told = self._told
         if told is None:
             return _PAIR_CLAIMS.empty_table()
-        row, other, shared, sample, band = (
-            told[name].to_numpy()
-            for name in ("row", "other_row", "shared_sum", "sample_max", "band_max")
+        row, other = (told[name].to_numpy() for name in ("row", "other_row"))
+        known, alone, listed = (
+            told.filter(pa.array(mask)) for mask in ((row >= 0) & (other >= 0), other < 0, row < 0)
         )
-        uncounted: dict[int, int] = dict(zip(row[other < 0], shared[other < 0], strict=True))
-        counted = sample - np.array([uncounted.get(at, 0) for at in row], np.int64)
-        sizes, place = np.unique(sample, return_inverse=True)
-        wanted = np.array([wanted_hits(int(size), overlap) for size in sizes], np.int64)
+        common: dict[int, _Common] = {}
+        for book in alone.to_pylist():
+            before = common.get(book["row"], _Common(book["size_max"], book["sample_max"]))
+            common[book["row"]] = before.plus(book["shared_sum"], band=book["band_max"])
+        row, shared, sample, band = (
+            known[name].to_numpy() for name in ("row", "shared_sum", "sample_max", "band_max")
+        )
+        counted = sample - np.array([common[at].hashes if at in common else 0 for at in row], int)
         # All hashes that are not counted may be shared; those counted but not shared are misses.
-        misses, allowed = counted - shared, sample - wanted[place]
-        by_band = band.astype(bool) & (sample < FEW_HASHES)
-        chosen = told.filter(pa.array((other >= 0) & (by_band | (misses <= allowed))))
-        return pa.table(
+        chosen = known.filter(
+            pa.array(
+                (band.astype(bool) & (sample < FEW_HASHES))
+                | (counted - shared <= _allowed_misses(sample, overlap))
+            )
+        )
+        pairs = pa.table(
             {
-                "key": pa.array(np.zeros(chosen.num_rows, np.uint64)),
                 "row": chosen["row"],
                 "size": chosen["size_max"],
-                "other_unit": chosen["other_unit"],
+                "other_unit": chosen["other_unit"].cast(pa.string()),
                 "other_row": chosen["other_row"],
                 "other_size": chosen["other_size_max"],
             },
-            schema=_PAIR_CLAIMS,
-        ).sort_by([("row", "ascending"), ("other_row", "ascending")])
+            schema=_PAIRS,
+        )
+        others = list(
+            zip(
+                *(listed[name].to_pylist() for name in ("other_unit", "other_row")),
+                listed["other_size_max"].to_pylist(),
+                strict=True,
+            )
+        )
+        more = [
+            dict(zip(_PAIRS.names, (at, book.size, *other), strict=True))
+            for at, book in common.items()
+            if book.may_share_all(overlap)
+            for other in others
+            if other[2] >= book.size and other[:2] != (unit, at)
+        ]
+        pairs = pa.concat_tables([pairs, pa.Table.from_pylist(more, _PAIRS)])
+        pairs = pairs.group_by(_PAIRS.names, use_threads=False).aggregate([]).select(_PAIRS.names)
+        pairs = pairs.sort_by([(name, "ascending") for name in ("row", "other_unit", "other_row")])
+        key = pa.array(np.zeros(pairs.num_rows, np.uint64))
+        return pairs.add_column(0, "key", key).cast(_PAIR_CLAIMS)
 
 
+class _Common(NamedTuple):
+    """What a document has that too many others have too."""
+
+    size: int  # shingles of the document
+    sample: int  # hashes of its sample
+    hashes: int = 0  # of its sample, that too many documents have
+    band: bool = False  # one of its bands is that of too many documents
+
+    def plus(self, hashes: int, *, band: bool) -> "_Common":
+        return self._replace(hashes=self.hashes + hashes, band=self.band or band)
+
+    def may_share_all(self, overlap: float) -> bool:
+        """Tell whether common hashes alone make the document a part of another one."""
+        counted = np.array([self.sample - self.hashes])
+        by_band = self.band and self.sample < FEW_HASHES
+        return by_band or bool(counted <= _allowed_misses(np.array([self.sample]), overlap))
+
+
+def _allowed_misses(sample: Ints, overlap: float) -> Ints:
+    """Return how many hashes of a sample may be missing in a document that overlaps so far."""
+    sizes, place = np.unique(sample, return_inverse=True)
+    wanted = np.array([wanted_hits(int(size), overlap) for size in sizes], np.int64)
+    return np.asarray(sample - wanted[place], np.int64)
+
+
+_PAIRS = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("size", pa.int32()),
+        ("other_unit", pa.string()),
+        ("other_row", pa.int64()),
+        ("other_size", pa.int32()),
+    ]
+)
 _PAIR_CLAIMS = pa.schema(
     [
         ("key", pa.uint64()),
-        ("row", pa.int64()),
-        ("size", pa.int32()),
+        *(_PAIRS.field(name) for name in ("row", "size")),
         ("other_unit", pa.dictionary(pa.int32(), pa.string())),
-        ("other_row", pa.int64()),
-        ("other_size", pa.int32()),
+        *(_PAIRS.field(name) for name in ("other_row", "other_size")),
     ]
 )

@@ -27,6 +27,7 @@ from tests.pipelines.joins.made_books import (
 
 BOOKS = 500
 UNITS = 7
+PER_UNIT = 200  # documents that share a hash with all others
 
 
 @cache
@@ -74,7 +75,7 @@ def _sketch_claims(texts: Mapping[str, str]) -> dict[str, pa.Table]:
 def _nominated(folder: Path, texts: Mapping[str, str], buckets: int) -> dict[str, pa.Table]:
     folder.mkdir()
     messages = decide(folder, _sketch_claims(texts), nominate, buckets)
-    return {unit: Nominations(told).pairs(0.9) for unit, told in messages.items()}
+    return {unit: Nominations(told).pairs(unit, 0.9) for unit, told in messages.items()}
 
 
 def _names(nominated: Mapping[str, pa.Table]) -> set[tuple[str, str]]:
@@ -184,8 +185,10 @@ def _made(folder: Path) -> Path:
 
 
 def _hits(keys: list[int], places: list[int], books: int) -> dict[tuple[int, int], int]:
-    found, counts, _ = pairs.sharing(np.array(keys, np.uint64), np.array(places), books)
-    return {divmod(int(pair), books): int(n) for pair, n in zip(found, counts, strict=True)}
+    found = pairs.sharing(np.array(keys, np.uint64), np.array(places), books)
+    return {
+        divmod(int(pair), books): int(n) for pair, n in zip(found.pairs, found.counts, strict=True)
+    }
 
 
 def test_shared_keys_are_counted_for_each_pair() -> None:
@@ -195,19 +198,45 @@ def test_shared_keys_are_counted_for_each_pair() -> None:
     assert _hits([], [], 0) == {}
 
 
-def test_a_hash_that_is_everywhere_costs_by_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 20,000 documents that share it, all are paired with the largest 32, and no more."""
+def test_a_hash_that_is_everywhere_counts_for_no_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 20,000 documents that share it, each is told so, and the largest 32 are named."""
     count = 20_000
-    found, _, uncounted = pairs.sharing(
-        np.zeros(count, np.uint64), np.arange(count, dtype=np.int64), count
-    )
-    assert len(found) == sum(count - 1 - place for place in range(pairs.LARGEST))
-    assert (uncounted == 1).all()
+    keys, places = np.zeros(count, np.uint64), np.arange(count, dtype=np.int64)
+    found = pairs.sharing(keys, places, count)
+    assert len(found.pairs) == 0
+    assert (found.uncounted == 1).all()
+    ((members, largest),) = found.common
+    assert members.tolist() == places.tolist()
+    assert largest.tolist() == list(range(pairs.LARGEST))
     monkeypatch.setattr(pairs, "MAX_SHARING", count)
     monkeypatch.setattr(pairs, "MAX_PAIRS_HELD", 1000)
-    few, _, none = pairs.sharing(np.zeros(300, np.uint64), np.arange(300, dtype=np.int64), 300)
-    assert len(few) == 300 * 299 / 2
-    assert not none.any()
+    few = pairs.sharing(keys[:300], places[:300], 300)
+    assert len(few.pairs) == 300 * 299 / 2
+    assert not few.uncounted.any()
+
+
+def test_a_licence_in_every_document_sends_no_pairs(tmp_path: Path) -> None:
+    """What a unit is told grows with its documents and with the hashes that are everywhere."""
+    table = {
+        f"u{unit}": pa.table(
+            {
+                "key": np.zeros(PER_UNIT, np.uint64),
+                "row": np.arange(PER_UNIT, dtype=np.int32),
+                "size": np.full(PER_UNIT, 60_000, np.int32),
+                "sample": np.full(PER_UNIT, 900, np.int32),
+                "band": np.zeros(PER_UNIT, bool),
+            }
+        )
+        for unit in range(10)
+    }
+    (tmp_path / "claims").mkdir()
+    told = decide(tmp_path / "claims", table, nominate)
+    assert {
+        sum(unpack(message).num_rows for message in messages) for messages in told.values()
+    } == {PER_UNIT + pairs.LARGEST}
+    assert all(
+        Nominations(messages).pairs(unit, 0.9).num_rows == 0 for unit, messages in told.items()
+    )
 
 
 def test_a_family_larger_than_any_limit_is_still_found(
@@ -222,6 +251,22 @@ def test_a_family_larger_than_any_limit_is_still_found(
     assert {(one, other) for one, other in names if one == "0000"} == {
         ("0000", f"{n:04d}") for n in range(1, 12)
     }
+
+
+def test_common_hashes_are_summed_over_buckets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the first unit has a claim in some buckets only, whose lists of units differ."""
+    monkeypatch.setattr(pairs, "MAX_SHARING", 4)
+    monkeypatch.setattr(pairs, "LARGEST", 2)
+    words = [f"w{number}" for number in range(9000)]
+    texts = {f"{n:04d}": " ".join(words[n:] + [f"x{n}"] * 20) for n in range(1, 13)}
+    texts["0000"] = "a text of a few words that is alone in its unit"
+    unit = {name: "u0" if name == "0000" else "u1" for name in texts}
+    monkeypatch.setitem(globals(), "_unit", unit.__getitem__)
+    one = _nominated(tmp_path / "one", texts, 1)
+    assert _nominated(tmp_path / "many", texts, 32) == one
+    assert {("0001", f"{n:04d}") for n in range(2, 13)} <= _names(one)
 
 
 def test_a_preface_of_many_books_nominates_nobody(
