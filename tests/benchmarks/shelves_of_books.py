@@ -80,8 +80,7 @@ def write_shelves(folder: Path, count: int, kilobytes: int) -> int:
     """Write so many books, and return their bytes."""
     folder.mkdir()
     return sum(
-        (folder / f"{number:06d}.txt").write_text(text)
-        for number, text in _texts(count, kilobytes)
+        (folder / f"{number:06d}.txt").write_text(text) for number, text in _texts(count, kilobytes)
     )
 
 
