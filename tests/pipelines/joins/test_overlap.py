@@ -103,6 +103,32 @@ def test_sketches_nominate_every_pair_that_brute_force_finds(
     assert len(_names(nominated)) < 2 * len(found)
 
 
+def test_datasketch_nominates_no_overlap_that_is_missed(nominated: dict[str, pa.Table]) -> None:
+    """Its MinHash with 16 bands of 8 rows (3.5), which misses books that a collection holds."""
+    datasketch = pytest.importorskip("datasketch", reason="datasketch is in the extra dev")
+    index = datasketch.MinHashLSH(num_perm=128, params=(16, 8))
+    minhashes = {}
+    for name, hashes in _sets().items():
+        minhashes[name] = datasketch.MinHash(num_perm=128, hashfunc=lambda value: value >> 32)
+        minhashes[name].update_batch(sorted(hashes))
+        index.insert(name, minhashes[name])
+    candidates = {
+        (min(name, other), max(name, other))
+        for name, minhash in minhashes.items()
+        for other in index.query(minhash)
+        if other != name
+    }
+    overlaps = candidates & _found().keys()
+    assert overlaps <= _names(nominated)
+    missed = _found().keys() - overlaps
+    assert len(overlaps) > 100
+    assert len(missed) > 100
+    # What it misses are documents in larger ones, whose union is much larger than what they share.
+    sizes = {name: len(hashes) for name, hashes in _sets().items()}
+    jaccard = [min(ratio := sizes[one] / sizes[other], 1 / ratio) for one, other in missed]
+    assert sum(share < 0.7 for share in jaccard) > 0.9 * len(missed)
+
+
 def test_neither_buckets_nor_arrival_show_in_nominations(
     tmp_path: Path, nominated: dict[str, pa.Table]
 ) -> None:
