@@ -1,9 +1,12 @@
 """The envelope of a Project Gutenberg text: header, credits, licence (docs/rules/sources.md 3.2).
 
 The header ends at the last start line of the first 600 lines; the footer begins at the first end
-line after it. Lines are matched by their beginnings, whatever the case, the stars and the spacing.
-Lines that also occur in prose ("Produced by ...") count only where they begin a paragraph, within
-the first lines after a START line, or where the text has no START line.
+line after it. Where an end line has stars, one without stars counts only shortly before it: far
+from the footer it is the text of a book that speaks of Project Gutenberg.
+
+Lines are matched by their beginnings, whatever the case, the stars and the spacing. Lines that also
+occur in prose ("Produced by ...") count only where they begin a paragraph, within the first lines
+after a START line, or where the text has no START line.
 """
 
 import re
@@ -13,6 +16,7 @@ HEADER_LINES: Final = 600  # in which the header ends
 CREDIT_LINES: Final = 60  # after the START line, in which credits stand
 FIRST_END_LINE: Final = 100  # before it, an end line without stars may be a phrase of a preface
 TITLE_LINES: Final = 8  # of a START or END line whose title goes on
+FOOTER_LINES: Final = 40  # from an end line without stars to the one with stars, at most
 LEGAL_LINES: Final = 60  # of the legal span, at most
 SPAN_START: Final = "<<this electronic version of"
 SPAN_END: Final = "service that charges for download"
@@ -40,6 +44,7 @@ _CREDIT: Final = re.compile(
     r"|(?:project )?gutenberg (?:online )?distributed proofread|(?:online )?distributed proofread"
     r"|note: project gutenberg (?:also )?has |\(?this (?:file|book) was produced from"
     r"|this project gutenberg (?:e-?text|e-?book)"
+    r"|the internet wiretap .{0,40}edition|(?:entered|typed|digiti[sz]ed) by "
 )
 _TAILS: Final = re.compile(
     r"https?://(?:www\.)?pgdp\.net|https?://(?:www\.)?archive\.org/details/"
@@ -145,17 +150,18 @@ def _after_title(lines: list[str], number: int, key: str) -> int:
 def _end(lines: list[str], start: int, *, strong: bool) -> int:
     """Return the number of the line at which the footer begins."""
     half = start + (len(lines) - start) // 2
+    first_plain = min(FIRST_END_LINE, half) if strong else FIRST_END_LINE
+    plain: list[int] = []
     for number in range(start, len(lines)):
         line = lines[number]
         if not line or line.isspace() or len(line) > 400:
             continue
         key = key_of(line)
         if _starred(line) and _STARRED_END.match(key):
-            return number
-        late = number >= min(FIRST_END_LINE, half) if strong else number >= FIRST_END_LINE
-        if late and (_END.match(key) or (not strong and _WEAK_END.match(key))):
-            return number
-    return len(lines)
+            return next((at for at in plain if at >= number - FOOTER_LINES), number)
+        if number >= first_plain and (_END.match(key) or (not strong and _WEAK_END.match(key))):
+            plain.append(number)
+    return plain[0] if plain else len(lines)
 
 
 def _without_credits(lines: list[str], *, strong: bool) -> tuple[list[str], int]:

@@ -5,9 +5,11 @@ from typing import Final
 
 HEADER_LINES: Final = 600  # in which it is looked for, as the envelope is
 _FIELD: Final = re.compile(
-    r"^(title|author|language|release date|posting date|editor|translator)[ \t]*:[ \t]*(\S.*)$",
+    r"^(title|author|language|release date|posting date|editor|translator)[ \t]*:[ \t]*"
+    r"(\S.*)((?:\n(?![A-Za-z][A-Za-z ]*:|\*)[ \t]*\S.*){0,8})$",  # and further lines of a value
     re.IGNORECASE | re.MULTILINE,
 )
+_LONG: Final = ("title", "author")  # fields whose values go on in the next lines
 _NUMBER: Final = re.compile(r"\[(?:e-?text|e-?book)[ \t]*#?[ \t]*(\d+)\]", re.IGNORECASE)
 _DATED: Final = re.compile(
     r"^\s*([A-Z][a-z]+)(?:[ \t]+(\d{1,2}))?,?[ \t]+(\d{4})[ \t]*\[(?:e-?text|e-?book)",
@@ -74,7 +76,9 @@ def header_facts(text: str) -> dict[str, str]:
     head = "\n".join(text.split("\n", HEADER_LINES)[:HEADER_LINES])
     first: dict[str, str] = {}
     for match in _FIELD.finditer(head):
-        first.setdefault(match[1].lower(), match[2].strip())
+        name = match[1].lower()
+        value = match[2] + match[3] if name in _LONG else match[2]
+        first.setdefault(name, " ".join(value.split()))
     facts = {
         "title": first.get("title", "") or _titled(head),
         "author": first.get("author", ""),

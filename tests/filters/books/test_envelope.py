@@ -82,6 +82,8 @@ def test_the_footer_begins_at_each_kind_of_end_line(end: str) -> None:
         "This Etext was produced by A. Reader",
         "This eBook was prepared by A. Reader",
         "This Project Gutenberg Etext was prepared by A. Reader.",
+        "The Internet Wiretap 1st Online Edition of",
+        "Entered by A. Reader\nreader@example.org",
         "Distributed Proofreading Team",
         "Project Gutenberg Online Distributed Proofreaders",
         "Juliet A. Reader and the\nproofreaders at http://www.pgdp.net",
@@ -110,6 +112,15 @@ def test_a_phrase_in_a_short_preface_does_not_end_the_book() -> None:
     """An end line without stars counts from line 100 on."""
     preface = "\n\nEnd of the Project Gutenberg of my youth, I wrote.\n\n"
     assert _strip(START + preface + BODY, END).endswith(BODY + "\n")
+
+
+def test_a_book_that_speaks_of_project_gutenberg_goes_on_to_its_end() -> None:
+    """Where an end line has stars, one without stars counts only shortly before it."""
+    inside = "The Project Gutenberg eBook of Emma was read by millions.\n\nEnd of Project Gutenberg"
+    body = f"{BODY}\n\n{inside}\n\n{BODY}"
+    plain = "End of Project Gutenberg's Emma, by Jane Austen"
+    assert _strip(START, body, plain, END, "licence") == body + "\n"
+    assert _strip(START, body, END, "licence") == body + "\n"
 
 
 def test_the_last_start_line_counts() -> None:

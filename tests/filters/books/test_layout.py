@@ -92,6 +92,11 @@ def test_headers_of_all_ages_state_facts() -> None:
     old = "The Project Gutenberg Etext of Emma, by Jane Austen\n\nAugust, 1994 [Etext #158]\n"
     assert header_facts(old) == {"title": "Emma", "created": "1994-08", "number": "158"}
     assert header_facts("*** START OF THE COPYRIGHTED PROJECT")["rights"] == "Copyrighted."
+    long = (
+        "Title: The Mirror\n       Vol. 10\nNo. 268\nAuthor: Various\nLanguage: English\n*** START"
+    )
+    facts = {"title": "The Mirror Vol. 10 No. 268", "author": "Various", "lang": "en"}
+    assert header_facts(long) == facts
     assert header_facts("Call me Ishmael.") == {}
 
 
