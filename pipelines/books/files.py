@@ -128,6 +128,15 @@ def ebook_of(path: str) -> tuple[str, int]:
     return number, 2 * place + zipped + 100 * old
 
 
+def best_files(paths: Iterable[str]) -> dict[str, str]:
+    """Return for each ebook the path of the file that is read."""
+    best: dict[str, tuple[int, str]] = {}
+    for path in paths:
+        ebook, place = ebook_of(path)
+        best[ebook] = min(best.get(ebook, (place, path)), (place, path))
+    return {ebook: path for ebook, (_, path) in best.items()}
+
+
 def _gutenberg(
     config: BooksConfig, found: Sequence[BookFile], left_out: Counter[str]
 ) -> tuple[list[Unit], str]:
@@ -141,17 +150,14 @@ def _gutenberg(
         for book in found
         if (match := re.search(r"pg(\d+)\.rdf$", book.file.path))
     }
-    best: dict[str, tuple[int, str]] = {}
-    for book in texts:
-        ebook, place = ebook_of(book.relative)
-        best[ebook] = min(best.get(ebook, (place, book.relative)), (place, book.relative))
+    best = best_files(book.relative for book in texts)
     units = []
     relative = {book.file.path: book.relative for book in texts}
     for unit in _units(texts, f"{GUTENBERG}-{TEXTS}"):
         told = []
         for part in unit.parts:
             ebook, _ = ebook_of(relative[part.path])
-            here, chosen = relative[part.path], best[ebook][1]
+            here, chosen = relative[part.path], best[ebook]
             told.append(
                 _told(
                     ebook=ebook,
@@ -163,9 +169,10 @@ def _gutenberg(
                 )
             )
         units.append(replace(unit, extra={"books": told}))
-    # The facts of rows and of members of a tar are looked up by the numbers that they state.
+    # The numbers of rows and of members of a tar are known when they are read.
+    place, every = storage.absolute(path) if catalogue else "", config.versions == "all"
     for book, kind in [*((book, ROWS) for book in rows), *((book, TAR) for book in archives)]:
-        units += _one(book, f"{GUTENBERG}-{kind}")
+        units += _one(book, f"{GUTENBERG}-{kind}", catalogue=place, all_versions=every)
     # What the catalogue says decides the bytes of a run: it must be the same when one goes on.
     return units, hashlib.sha256(to_bytes(catalogue)).hexdigest() if catalogue else ""
 
@@ -191,8 +198,8 @@ def _units(books: Sequence[BookFile], kind: str) -> list[Unit]:
     return many_per_unit(files, kind, max_files=FILES_PER_UNIT, max_bytes=BYTES_PER_UNIT)
 
 
-def _one(book: BookFile, kind: str) -> list[Unit]:
-    extra = {"books": [{"relative": book.relative}]}
+def _one(book: BookFile, kind: str, **told: Any) -> list[Unit]:
+    extra = {"books": [_told(relative=book.relative, **told)]}
     return [replace(unit, extra=extra) for unit in one_per_file([(book.file, kind)])]
 
 

@@ -1,6 +1,7 @@
 """Books from files: a text, a zip or a tar of texts, or JSON lines; and a document of each."""
 
 import bz2
+import contextlib
 import gzip
 import hashlib
 import io
@@ -9,14 +10,15 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from filters.books.header import header_facts
 from filters.books.layout import unify_lines
-from pipelines.books.catalogue import Facts, facts_of_rdf
+from pipelines.books.catalogue import Facts, facts_of_rdf, read_catalogue
 from pipelines.books.decoding import Decoded, decode_book
-from pipelines.books.files import GUTENBERG, ROWS, TAR, ebook_of
+from pipelines.books.files import GUTENBERG, ROWS, TAR, best_files, ebook_of
 from pipelines.engine.documents import Document
 from pipelines.engine.passes import Notes
 from pipelines.engine.steps import Verdicts
@@ -27,7 +29,6 @@ from pipelines.storage import files as storage
 MAX_BOOK_BYTES: Final = 256 << 20  # of one text; the longest of Project Gutenberg has 30 MB
 HEADER_CHARS: Final = 1 << 16  # of a text, in which its header states facts
 URL: Final = "https://www.gutenberg.org/ebooks/"
-_CHARS: Final = 1 << 16  # of a text, in which its header states facts
 _NUMBER_IN_URL: Final = re.compile(r"gutenberg\.org/(?:ebooks|etext|files|cache/epub)/(\d+)")
 _TITLE_KEYS: Final = ("title", "short_book_title")
 _GZIP, _BZIP2 = b"\x1f\x8b", b"BZh"
@@ -57,7 +58,11 @@ def records(unit: Unit, part: Part, notes: Notes) -> Iterator[RawBook | BadRow]:
     if kind == ROWS:
         yield from _rows(part, told)
     elif kind == TAR:
-        yield from _members_of_tar(part, told, notes)
+        members = _members_of_tar(part, told, notes)
+        if unit.kind.startswith(GUTENBERG):
+            best = best_files(_names_in_tar(part))
+            members = (_of_ebook(book, best) for book in members)
+        yield from members
     elif part.path.lower().endswith(".zip"):
         yield from _members_of_zip(part, told, notes)
     elif part.size > MAX_BOOK_BYTES:
@@ -148,19 +153,64 @@ def _members_of_zip(part: Part, told: Facts, notes: Notes) -> Iterator[RawBook |
             row += 1
 
 
+def _names_in_tar(part: Part) -> list[str]:
+    """Return the names of the texts in a tar; of a damaged one, those of the whole texts."""
+    names: list[str] = []
+    whole = 0
+    damage = contextlib.suppress(tarfile.TarError, EOFError, zlib.error)
+    with (
+        storage.open_input(part.path) as stream,
+        damage,
+        tarfile.open(fileobj=stream, mode="r|*") as archive,
+    ):
+        for member in archive:
+            whole = len(names)  # the texts before this member are whole
+            if _is_text(member):
+                names.append(_name_in_tar(member))
+        whole = len(names)
+    return names[:whole]
+
+
+def _is_text(member: tarfile.TarInfo) -> bool:
+    return member.isfile() and member.name.lower().endswith(".txt")
+
+
+def _name_in_tar(member: tarfile.TarInfo) -> str:
+    return member.name.removeprefix("./")
+
+
+def _of_ebook(book: RawBook | BadRow, best: Mapping[str, str]) -> RawBook | BadRow:
+    """Return a member of an archive of ebooks with what its name tells of it.
+
+    Args:
+        book: the member.
+        best: the member to read, for each ebook.
+    """
+    if isinstance(book, BadRow):
+        return book
+    ebook, _ = ebook_of(book.name)
+    told = {**book.told, "ebook": ebook, "relative": book.name, "named": True}
+    read = best.get(ebook, book.name)
+    if book.name != read:
+        if not told.get("all_versions"):
+            return book._replace(data=None, told={**told, "chosen": read})
+        told["version"] = book.name
+    return book._replace(told=told)
+
+
 def _members_of_tar(part: Part, told: Facts, notes: Notes) -> Iterator[RawBook | BadRow]:
     row = 0
     with storage.open_input(part.path) as stream:
         try:
             with tarfile.open(fileobj=stream, mode="r|*") as archive:
                 for member in archive:
-                    if not member.isfile() or not member.name.lower().endswith(".txt"):
+                    if not _is_text(member):
                         notes["tar_members_without_text"] += member.isfile()
                         continue
                     if member.size > MAX_BOOK_BYTES:
                         yield BadRow(row, "too_large", f"{member.name}: {member.size} bytes")
                     elif data := archive.extractfile(member):
-                        yield RawBook(row, member.name.removeprefix("./"), data.read(), told)
+                        yield RawBook(row, _name_in_tar(member), data.read(), told)
                     row += 1
         except (tarfile.TarError, EOFError, zlib.error) as error:
             if not row:
@@ -183,7 +233,7 @@ def converter(unit: Unit, _verdicts: Verdicts, _notes: Notes) -> Callable[[RawBo
 def document_of_ebook(book: RawBook) -> Document:
     """Return the document of a text of Project Gutenberg."""
     number, told = book.told.get("ebook") or ebook_of(book.name)[0], book.told
-    name = f"{number}" if not book.row else f"{number}/{book.row}"
+    name = number if told.get("named") or not book.row else f"{number}/{book.row}"
     if book.data is None:
         name = f"{number}/{book.name}"
         return Document(
@@ -192,9 +242,20 @@ def document_of_ebook(book: RawBook) -> Document:
     if told.get("version"):
         name = f"{number}/{told['version']}"
     decoded = decode_book(book.data)
-    catalogued = facts_of_rdf(book.rdf) if book.rdf else told.get("facts", {})
+    catalogued = facts_of_rdf(book.rdf) if book.rdf else told.get("facts") or _stated(told, number)
     facts = {**header_facts(unify_lines(decoded.text[:HEADER_CHARS])), **catalogued}
     return _document(f"{GUTENBERG}:{name}", book, decoded, facts, number)
+
+
+def _stated(told: Facts, number: str) -> Facts:
+    """Return what the catalogue says of an ebook whose number was not known before it was read."""
+    return _catalogue(told["catalogue"]).get(number, {}) if told.get("catalogue") else {}
+
+
+@lru_cache(maxsize=1)
+def _catalogue(path: str) -> dict[str, Facts]:
+    """Return the catalogue, read once per process."""
+    return read_catalogue(path)
 
 
 def document_of_text(book: RawBook) -> Document:
@@ -209,10 +270,11 @@ def document_of_row(book: RawBook) -> Document | BadRow:
     if isinstance(row, BadRow):
         return row
     decoded, facts = row
-    number = str(facts.pop("id", "")) or f"{storage.basename(book.name)}:{book.row}"
+    number = str(facts.pop("id", "")) or f"{book.name}:{book.row}"
     if match := _NUMBER_IN_URL.search(facts.get("url", "")):
         number = match[1]
-    facts = {**header_facts(unify_lines(decoded.text[:HEADER_CHARS])), **facts}
+    header = header_facts(unify_lines(decoded.text[:HEADER_CHARS]))
+    facts = {**header, **facts, **_stated(book.told, number)}
     return _document(f"{GUTENBERG}:{number}", book, decoded, facts, number)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from filters.books import envelope
+from filters.books.layout import unify_lines
 from pipelines.books.config import BooksConfig
 from pipelines.books.decoding import decode_book
 from pipelines.books.source import BOOKS
@@ -29,6 +29,11 @@ FAMILIES = re.compile(
     r"|.*restrictions in how the file|\W*character set encoding|\W*release date:",
     re.IGNORECASE,
 )
+
+
+START_LINE = re.compile(r"\**\s?(START OF TH|END\*?\s?THE SMALL PRINT)")
+END_LINE = re.compile(r"\**\s?END OF TH(E|IS) PROJECT|End of (The |the )?Project", re.IGNORECASE)
+MOST_CREDITS = 4  # paragraphs between the START line and the text
 
 
 @pytest.fixture(scope="module")
@@ -84,18 +89,38 @@ def test_no_envelope_is_left(ebooks: Path) -> None:
 
 
 def test_no_text_of_a_book_is_lost(ebooks: Path, data: Path) -> None:
-    """What is kept is one stretch of the file, but for credits and blank lines around it."""
-    for row in rows(ebooks, "documents"):
+    """What is kept is one stretch of the file; before it stand credits, after it an end line."""
+    inside = {}
+    for row in (*rows(ebooks, "documents"), *rows(ebooks, "rejects")):
         name = json.loads(row["meta"])["file"]
-        raw = gzip.decompress((data / "gutenberg" / name).read_bytes())
-        whole = decode_book(raw).text.replace("\r\n", "\n").split("\n")
-        kept = row["text"].split("\n")
-        keys = [envelope.key_of(line) for line in whole]
-        titled = [
-            number
-            for number, key in enumerate(keys)
-            if re.match(r"(start|end) of th(e|is) project gutenberg ebook", key)
-        ]
-        if len(titled) == 2:
-            between = len([line for line in whole[titled[0] : titled[1]] if line.strip()])
-            assert between - len([line for line in kept if line.strip()]) <= 22, row["id"]
+        decoded = decode_book(gzip.decompress((data / "gutenberg" / name).read_bytes()))
+        before, gone, after = _around(_paragraphs(unify_lines(decoded.text)), row["text"])
+        inside[row["id"]] = gone
+        starts = [n for n, text in enumerate(before) if START_LINE.search(text)]
+        assert len(before) - (starts[-1] + 1 if starts else 0) <= MOST_CREDITS, row["id"]
+        assert not after or END_LINE.match(after[0]), row["id"]
+    assert {name: gone for name, gone in inside.items() if gone} == {
+        "gutenberg:dvldc10": ["Entered by Aloysius of &tSftDotIotE\naloysius@west.darkside.com"]
+    }
+
+
+def _around(file: list[str], text: str) -> tuple[list[str], list[str], list[str]]:
+    """Return the paragraphs of a file before, inside and after those that were kept of it."""
+    kept = _paragraphs(text)
+    end = len(file)
+    while file[end - 3 : end] != kept[-3:]:
+        end -= 1
+        assert end, "the end of the text is not in the file"
+    at, gone = end, []
+    while kept:
+        at -= 1
+        assert at >= 0, "a paragraph is not in the file, or in another order"
+        if file[at] == kept[-1]:
+            kept.pop()
+        else:
+            gone.append(file[at])
+    return file[:at], gone, file[end:]
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]

@@ -4,11 +4,12 @@ import gzip
 import hashlib
 import io
 import json
+import random
 import shutil
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -19,8 +20,9 @@ from pipelines.engine.errors import RunError
 from pipelines.engine.launch import Launch, run_source
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.runs import Run
-from tests.pipelines.books.shelves import rdf, write_books3, write_gutenberg
+from tests.pipelines.books.shelves import ebook, rdf, write, write_books3, write_gutenberg
 from tests.pipelines.engine.test_pool import LOCAL_BEAM, content, rows
+from tests.pipelines.joins.made_books import random_words
 
 QUIET = Launch(workers=1, progress=False)
 
@@ -197,6 +199,58 @@ def test_pg19_with_its_metadata(tmp_path: Path, shelves: Path) -> None:
     (book,) = rows(tmp_path / "run", "documents")
     assert (book["id"], book["url"]) == ("gutenberg:8", url)
     assert json.loads(book["meta"])["year"] == "1901"
+
+
+def test_ebooks_in_json_lines(tmp_path: Path) -> None:
+    """With the fields of PG-19, with a number, and with a text alone; the catalogue is asked."""
+    chance = random.Random(4)
+    texts = [ebook(number, random_words(chance, 1200)) for number in (20, 21, 22, 23)]
+    pg19 = {"short_book_title": "Twenty by A", "publication_date": 1850, "text": texts[0]}
+    rows_of_file = [
+        pg19 | {"url": "http://www.gutenberg.org/ebooks/20"},
+        {"id": "21", "title": "The Twenty-First", "text": texts[1]},
+        {"text": texts[2]},
+        {"text": texts[3], "meta": {"url": "https://www.gutenberg.org/files/23/23-0.txt"}},
+    ]
+    root = tmp_path / "in"
+    write(root / "part.jsonl", "\n".join(map(json.dumps, rows_of_file)))
+    write(root / "pg_catalog.csv", "Text#,Type,Title,Language\n20,Text,,fr\n21,Sound,,en\n")
+    run(tmp_path / "run", BooksConfig(gutenberg=(str(root),)))
+    books = {row["id"]: row for row in rows(tmp_path / "run", "documents")}
+    assert books.keys() == {"gutenberg:20", "gutenberg:part.jsonl:2", "gutenberg:23"}
+    assert books["gutenberg:20"]["lang"] == "fr"
+    meta = json.loads(books["gutenberg:20"]["meta"])
+    assert (meta["title"], meta["publication_date"]) == ("Twenty by A", 1850)
+    assert json.loads(books["gutenberg:part.jsonl:2"]["meta"])["ebook"] == 22
+    assert "Gutenberg" not in books["gutenberg:23"]["text"]
+    (reject,) = rows(tmp_path / "run", "rejects")
+    assert (reject["id"], reject["reason"]) == ("gutenberg:21", "not_text")
+
+
+@pytest.mark.parametrize("versions", ["best", "all"])
+def test_ebooks_in_a_tar(tmp_path: Path, versions: Literal["best", "all"]) -> None:
+    """One member is read of each ebook, wherever it stands; the catalogue is asked."""
+    chance = random.Random(4)
+    texts = {number: ebook(number, random_words(chance, 1200)) for number in (31, 32)}
+    names = {"t/31-8.txt": 31, "t/31.txt": 31, "t/32.txt": 32, "t/old/31-0.txt": 31}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, number in names.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(texts[number].encode())
+            archive.addfile(member, io.BytesIO(texts[number].encode()))
+    root = tmp_path / "in"
+    (root / "x").mkdir(parents=True)
+    (root / "x" / "ebooks.tar.gz").write_bytes(packed.getvalue())
+    write(root / "metadata.csv", "32,Thirty-two,1901,http://www.gutenberg.org/ebooks/32\n")
+    ledger = run(tmp_path / "run", BooksConfig(gutenberg=(str(root),), versions=versions))
+    assert ledger.imbalance() == 0
+    books = {row["id"]: json.loads(row["meta"]) for row in rows(tmp_path / "run", "documents")}
+    rejects = {row["id"]: row["reason"] for row in rows(tmp_path / "run", "rejects")}
+    reason = "other_version" if versions == "best" else "duplicate_text"
+    assert rejects == {f"gutenberg:31/{name}": reason for name in ("t/31.txt", "t/old/31-0.txt")}
+    assert books.keys() == {"gutenberg:31", "gutenberg:32"}
+    assert books["gutenberg:32"]["title"] == "Thirty-two"
 
 
 def test_the_catalogue_as_a_table(tmp_path: Path, shelves: Path) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import combinations
 
 from filters.shingles import shingles
@@ -78,6 +79,13 @@ def brute_force(sets: Sets, threshold: float = 0.9) -> dict[Pair, float]:
         if shared > threshold * min(len(sets[one]), len(sets[other])):
             found[one, other] = shared / min(len(sets[one]), len(sets[other]))
     return found
+
+
+@cache
+def brute_forced(count: int) -> tuple[dict[str, frozenset[int]], dict[Pair, float]]:
+    """Return the shingles of so many made books, and the overlaps of all pairs over 0.9."""
+    sets = shingle_sets(made_books(count))
+    return sets, brute_force(sets)
 
 
 def survivors(

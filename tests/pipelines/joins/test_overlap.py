@@ -19,9 +19,9 @@ from pipelines.joins.pairs import Nominations, nominate
 from tests.pipelines.joins.deciding import decide
 from tests.pipelines.joins.made_books import (
     brute_force,
+    brute_forced,
     made_books,
     random_words,
-    shingle_sets,
     survivors,
 )
 
@@ -40,15 +40,15 @@ def _texts() -> dict[str, str]:
     return {name: texts[name] for name in firsts.values()}
 
 
-@cache
 def _sets() -> dict[str, frozenset[int]]:
-    return shingle_sets(_texts())
+    sets, _ = brute_forced(BOOKS)
+    return {name: sets[name] for name in _texts()}
 
 
-@cache
 def _found() -> dict[tuple[str, str], float]:
     """Return the pairs that overlap by more than 0.9, by brute force over all pairs."""
-    return brute_force(_sets())
+    _, found = brute_forced(BOOKS)
+    return {pair: share for pair, share in found.items() if _texts().keys() >= set(pair)}
 
 
 def _unit(name: str) -> str:
