@@ -12,6 +12,9 @@ _PARAGRAPHS: Final = re.compile(r"(\n[ \t]*\n\s*)")
 MIN_WIDTH: Final = 40  # characters of a line in hard-wrapped prose; books wrap at 60 to 80
 SLACK: Final = 10  # characters that a line of prose may be shorter than the width of its book
 FULL_SHARE: Final = 0.8  # of the lines of a paragraph of prose, but the last
+SMALL_SHARE: Final = 0.5  # of the lines of indented prose begin with a small letter, at least
+UNWRAPPED_CHARS: Final = 120  # no line of a book with hard line breaks is as long, but in tables
+UNWRAPPED_SHARE: Final = 0.05  # of the characters are in longer lines, at most
 
 
 def unify_lines(text: str) -> str:
@@ -31,8 +34,8 @@ def unwrap(text: str) -> str:
     r"""Join the lines of paragraphs of prose; verse, tables and headings stay as they are.
 
     A paragraph is prose if its lines but the last are as full as the width of the book allows: the
-    first word of the next line would not have fitted. Verse breaks earlier, is indented, or begins
-    every line with a capital.
+    first word of the next line would not have fitted. Verse breaks earlier, or begins its lines
+    with capitals, or its indent changes. A book with many long lines has no hard line breaks.
     """
     parts = _PARAGRAPHS.split(text.strip("\n"))
     width = _width(parts[::2])
@@ -45,6 +48,10 @@ def unwrap(text: str) -> str:
 
 def _width(paragraphs: list[str]) -> int:
     """Return the width at which most lines of a book break, 0 where they are not wrapped."""
+    lines = [line for paragraph in paragraphs for line in paragraph.split("\n")]
+    long = sum(len(line) for line in lines if len(line) > UNWRAPPED_CHARS)
+    if long > UNWRAPPED_SHARE * sum(map(len, lines)):  # its prose has no hard line breaks
+        return 0
     lengths = sorted(
         len(line) for paragraph in paragraphs for line in paragraph.split("\n")[:-1] if line
     )
@@ -58,7 +65,7 @@ def is_prose(lines: list[str], width: int) -> bool:
         lines: of the paragraph, two at least.
         width: of the book's lines, in characters.
     """
-    if width < MIN_WIDTH or any(line[:1].isspace() for line in lines[1:]):
+    if width < MIN_WIDTH or _is_indented_verse(lines[1:]):
         return False
     if len(lines) > 2 and all(line.lstrip("\"'\u201c\u2018(_")[:1].isupper() for line in lines):
         return False
@@ -67,6 +74,19 @@ def is_prose(lines: list[str], width: int) -> bool:
         for line, following in pairwise(lines)
     )
     return full >= FULL_SHARE * (len(lines) - 1)
+
+
+def _is_indented_verse(lines: list[str]) -> bool:
+    """Tell indented lines from prose, of which quoted letters may be indented as a whole.
+
+    Args:
+        lines: of a paragraph but the first, whose indent is lost.
+    """
+    indents = {len(line) - len(line.lstrip()) for line in lines}
+    if indents == {0}:
+        return False
+    small = sum(line.lstrip()[:1].islower() for line in lines)
+    return len(indents) > 1 or small < SMALL_SHARE * len(lines)
 
 
 def _joined(lines: list[str]) -> str:

@@ -54,6 +54,30 @@ def test_a_book_of_verse_stays_as_it_is() -> None:
     assert unwrap("") == ""
 
 
+def test_indented_prose_is_joined_and_indented_verse_is_not() -> None:
+    """A quoted letter keeps one indent and begins its lines with small letters."""
+    letter = (
+        "     My dear, you must know that Mrs. Long says Netherfield is taken by a\n"
+        "     young man of large fortune from the north of England; that he came\n"
+        "     down on Monday in a chaise and four to see the place."
+    )
+    verse = (
+        "     Like one that on a lonesome road doth walk in fear and dread always,\n"
+        "     And having once turned round walks on, and turns no more his head so,\n"
+        "       because he knows a frightful fiend doth close behind him tread now"
+    )
+    joined = letter.replace("\n     ", " ")
+    text = f"{PROSE}\n\n{letter}\n\n{verse}\n"
+    assert unwrap(text).endswith(f"\n\n{joined}\n\n{verse}\n")
+
+
+def test_verse_in_a_book_without_hard_line_breaks_stays() -> None:
+    """Its lines are the only short ones, and would be those of the book."""
+    verse = "so much depends upon the wheel that rolls\nand on the rain that glazes what is red"
+    text = "\n\n".join([PROSE.replace("\n", " ") * 3, verse] * 5) + "\n"
+    assert unwrap(text) == text
+
+
 @pytest.mark.parametrize(
     ("verdict", "reason"),
     [
