@@ -3,13 +3,13 @@
 Each function yields the claims of one unit in chunks; ``overlap`` calls them in order.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.shingles import sketch
+from filters.shingles import Sketch, sketch
 from filters.word_hashes import Hashes
 from pipelines.engine.packing import unpack
 from pipelines.engine.steps import Topic, Verdicts
@@ -76,28 +76,23 @@ def sketch_claims(
 ) -> Iterator[pa.Table]:
     """Yield the sketches of the documents that were kept among equal texts."""
     kept = kept_rows(staged_claims(workspace, unit.name), verdicts[SAME_TEXT.name])
-    held: list[pa.Table] = []
-    rows = 0
-    for row, text in staged_texts(workspace, unit, {row for row, keep in enumerate(kept) if keep}):
-        made = sketch(hashes(text))
-        keys = np.concatenate([made.sample, made.bands])
-        held.append(
-            pa.table(
-                {
-                    "key": keys,
-                    "row": np.full(len(keys), row, np.int32),
-                    "size": np.full(len(keys), made.size, np.int32),
-                    "sample": np.full(len(keys), len(made.sample), np.int32),
-                    "band": np.arange(len(keys)) >= len(made.sample),
-                }
-            )
-        )
-        rows += len(keys)
-        if rows >= CLAIM_ROWS:
-            yield pa.concat_tables(held)
-            held, rows = [], 0
-    if held:
-        yield pa.concat_tables(held)
+    wanted = {row for row, keep in enumerate(kept) if keep}
+    texts = staged_texts(workspace, unit, wanted)
+    yield from in_chunks(sketch_table(row, sketch(hashes(text))) for row, text in texts)
+
+
+def sketch_table(row: int, made: Sketch) -> pa.Table:
+    """Return the claims of a document's sketch: a row per hash of its sample, and per band."""
+    keys = np.concatenate([made.sample, made.bands])
+    return pa.table(
+        {
+            "key": keys,
+            "row": np.full(len(keys), row, np.int32),
+            "size": np.full(len(keys), made.size, np.int32),
+            "sample": np.full(len(keys), len(made.sample), np.int32),
+            "band": np.arange(len(keys)) >= len(made.sample),
+        }
+    )
 
 
 def pair_claims(
@@ -114,17 +109,38 @@ def shingle_claims(
 ) -> Iterator[pa.Table]:
     """Yield all shingles of the documents that were nominated."""
     nominated: RowVerdicts = verdicts[PAIRS.name]
-    for row, text in staged_texts(workspace, unit, set(nominated.rows())):
-        keys = hashes(text)
-        for told in nominated.all_of(row):
-            yield pa.table(
-                {
-                    "key": keys,
-                    "book": np.full(len(keys), told["book"], np.int32),
-                    "component": np.full(len(keys), told["component"], np.int32),
-                    "part": np.full(len(keys), told["part"], np.int8),
-                }
-            )
+    tables = (
+        pa.table(
+            {
+                "key": keys,
+                "book": np.full(len(keys), told["book"], np.int32),
+                "component": np.full(len(keys), told["component"], np.int32),
+                "part": np.full(len(keys), told["part"], np.int8),
+            }
+        )
+        for row, text in staged_texts(workspace, unit, set(nominated.rows()))
+        for keys in (hashes(text),)
+        for told in nominated.all_of(row)
+    )
+    yield from in_chunks(tables)
+
+
+def in_chunks(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield tables joined to chunks of ``CLAIM_ROWS`` and more.
+
+    A chunk is sorted by key, and each bucket reads its part of every chunk, which should be longer
+    than the pages of a disk.
+    """
+    held: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        held.append(table)
+        rows += table.num_rows
+        if rows >= CLAIM_ROWS:
+            yield pa.concat_tables(held)
+            held, rows = [], 0
+    if held:
+        yield pa.concat_tables(held)
 
 
 def overlap_claims(workspace: Workspace, unit: Unit, verdicts: Verdicts) -> Iterator[pa.Table]:

@@ -11,13 +11,20 @@ import resource
 import shutil
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from filters.shingles import shingles, sketch
+from filters.word_hashes import Hashes
+from pipelines.engine.claim_files import Block
 from pipelines.engine.runs import Run
+from pipelines.joins.pairs import nominate
 from tests.benchmarks.measure import Measured, measure, report
 from tests.benchmarks.shelves_of_books import DUPLICATES_PER_SHELF, SHELF, made_text, write_shelves
 
@@ -40,6 +47,56 @@ def test_sketching() -> None:
     speed = sum(map(len, texts)) / 1e6 / (time.process_time() - clock)
     report(f"text to sketch: {speed:.1f} MB/s")
     assert speed > LEAST_MEGABYTES_PER_SECOND
+
+
+def test_datasketch_beside() -> None:
+    """Its MinHash of the same shingles, hashed beforehand, and its index beside our nominations."""
+    datasketch = pytest.importorskip("datasketch", reason="datasketch is in the extra dev")
+    texts = [made_text(number, KILOBYTES) for number in range(20)]
+    hashes = [shingles(text) for text in texts]
+    megabytes = sum(map(len, texts)) / 1e6
+
+    def minhash(values: Hashes) -> Any:
+        made = datasketch.MinHash(num_perm=128, hashfunc=int)
+        made.update_batch((values >> np.uint64(32)).tolist())
+        return made
+
+    seconds = _seconds_of(lambda: list(map(minhash, hashes)))
+    report(f"shingles to MinHash, datasketch: {megabytes / seconds:.1f} MB/s")
+    seconds = _seconds_of(lambda: list(map(sketch, hashes)))
+    report(f"shingles to sketch: {megabytes / seconds:.1f} MB/s")
+    chance = np.random.default_rng(3)
+    values = chance.integers(0, 1 << 32, (2000, 128), np.uint64)
+    made = [datasketch.MinHash(num_perm=128, hashvalues=row, scheme="legacy") for row in values]
+
+    def index() -> None:
+        known = datasketch.MinHashLSH(num_perm=128, params=(16, 8))
+        for number, value in enumerate(made):
+            known.insert(number, value)
+        for value in made:
+            known.query(value)
+
+    report(f"2,000 documents through datasketch's index: {_seconds_of(index):.2f} s")
+    rows = np.arange(2000, dtype=np.int32)
+    sample = 900
+    keys = chance.integers(0, 1 << 64, 2000 * (sample + 16), np.uint64)
+    claims = pa.table(
+        {
+            "key": keys,
+            "row": np.tile(rows, sample + 16),
+            "size": np.full(len(keys), 60_000, np.int32),
+            "sample": np.full(len(keys), sample, np.int32),
+            "band": np.repeat(np.arange(sample + 16) >= sample, 2000),
+        }
+    )
+    seconds = _seconds_of(lambda: list(nominate([Block("u", "", [claims])])))
+    report(f"2,000 documents nominated, samples of {sample} hashes each: {seconds:.2f} s")
+
+
+def _seconds_of(work: Callable[[], object]) -> float:
+    clock = time.process_time()
+    work()
+    return time.process_time() - clock
 
 
 def test_the_cost_grows_with_the_books(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pipelines.engine.claim_files import Block
 from pipelines.engine.packing import unpack
 from pipelines.joins import comparing, pairs
 from pipelines.joins.comparing import choose, count_shared, gather
+from pipelines.joins.overlap_claims import in_chunks, sketch_table
 from pipelines.joins.pairs import Nominations, nominate
 from tests.pipelines.joins.deciding import decide
 from tests.pipelines.joins.made_books import (
@@ -59,16 +60,8 @@ def _sketch_claims(texts: Mapping[str, str]) -> dict[str, pa.Table]:
     """Return the claims of all units; the row of a book is its number."""
     claims: dict[str, list[pa.Table]] = {}
     for name, text in texts.items():
-        made = sketch(shingles(text))
-        keys = np.concatenate([made.sample, made.bands])
-        columns = {
-            "key": keys,
-            "row": np.full(len(keys), int(name), np.int32),
-            "size": np.full(len(keys), made.size, np.int32),
-            "sample": np.full(len(keys), len(made.sample), np.int32),
-            "band": np.arange(len(keys)) >= len(made.sample),
-        }
-        claims.setdefault(_unit(name), []).append(pa.table(columns))
+        table = sketch_table(int(name), sketch(shingles(text)))
+        claims.setdefault(_unit(name), []).append(table)
     return {unit: pa.concat_tables(tables) for unit, tables in claims.items()}
 
 
@@ -312,6 +305,16 @@ def test_rays_are_not_compared_where_their_center_has_no_shingle() -> None:
     rays = {"component": np.zeros(2, np.int32), "part": np.full(2, comparing.RAY, np.int8)}
     table = pa.table({"key": np.full(2, 9, np.uint64), "book": np.array([1, 2], np.int32), **rays})
     assert list(count_shared([Block("u", "", [table])])) == []
+
+
+def test_claims_of_many_documents_make_one_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each bucket reads a part of every chunk, so that chunks should be few."""
+    monkeypatch.setattr("pipelines.joins.overlap_claims.CLAIM_ROWS", 25)
+    tables = [sketch_table(row, sketch(shingles("one two"))) for row in range(5)]
+    few = [table.slice(0, 1) for table in tables for _ in range(10)]
+    assert [chunk.num_rows for chunk in in_chunks(few)] == [25, 25]
+    assert list(in_chunks(few[:3])) == [pa.concat_tables(few[:3])]
+    assert list(in_chunks([])) == []
 
 
 def test_a_chain_keeps_both_its_ends() -> None:
