@@ -25,6 +25,8 @@ class Measured:
     launcher: int  # bytes resident, at their peak
     worker: int  # of the largest worker process; 0 if there was none
     output: str
+    # Of the largest worker, without pages of mapped files, which the kernel may drop at any time.
+    worker_own: int = 0
 
 
 def measure(*arguments: str) -> Measured:
@@ -34,8 +36,9 @@ def measure(*arguments: str) -> Measured:
         [sys.executable, "-m", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     peaks: defaultdict[int, int] = defaultdict(int)
+    own: defaultdict[int, int] = defaultdict(int)
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(process.pid, peaks, done))
+    watcher = threading.Thread(target=_watch, args=(process.pid, peaks, own, done))
     watcher.start()
     output, _ = process.communicate()
     seconds = time.perf_counter() - began
@@ -43,15 +46,20 @@ def measure(*arguments: str) -> Measured:
     watcher.join()
     assert process.returncode == 0
     launcher = peaks.pop(process.pid, 0)
-    return Measured(seconds, launcher, max(peaks.values(), default=0), output)
+    own.pop(process.pid, 0)
+    largest, own_largest = (max(found.values(), default=0) for found in (peaks, own))
+    return Measured(seconds, launcher, largest, output, own_largest)
 
 
-def _watch(root: int, peaks: dict[int, int], done: threading.Event) -> None:
+def _watch(root: int, peaks: dict[int, int], own: dict[int, int], done: threading.Event) -> None:
     while not done.wait(POLL_SECONDS):
         try:
             launcher = psutil.Process(root)
             for process in (launcher, *launcher.children(recursive=True)):
-                peaks[process.pid] = max(peaks[process.pid], process.memory_info().rss)
+                memory = process.memory_info()
+                peaks[process.pid] = max(peaks[process.pid], memory.rss)
+                mapped = getattr(memory, "shared", 0)  # Linux alone tells it
+                own[process.pid] = max(own[process.pid], memory.rss - mapped)
         except psutil.Error:  # it ended meanwhile
             continue
 
