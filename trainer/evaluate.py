@@ -19,7 +19,8 @@ from torch.distributed.checkpoint.state_dict import get_model_state_dict, set_mo
 from trainer.checkpoint import load_tensors
 from trainer.config import Config
 from trainer.data import Corpus, Reader, Shard, model_inputs, open_corpus
-from trainer.model import IGNORE, Llama
+from trainer.loss import IGNORE
+from trainer.model import Llama
 from trainer.parallel import World, build_model
 from trainer.plan import plan_batch
 

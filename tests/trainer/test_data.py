@@ -22,7 +22,7 @@ from trainer.data import (
     resume_corpus,
     verify,
 )
-from trainer.model import IGNORE
+from trainer.loss import IGNORE
 from trainer.plan import plan_batch
 
 STEPS = 12

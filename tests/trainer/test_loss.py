@@ -6,7 +6,7 @@ import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch read
 from torch import Tensor
 
 from trainer.config import TrainConfig
-from trainer.model import IGNORE, next_token_losses
+from trainer.loss import IGNORE, next_token_losses
 
 
 def dense(hidden: Tensor, weight: Tensor, labels: Tensor, z_loss: float) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from tests.trainer import tiny
 from trainer.config import TrainerError, load
 from trainer.data import StepBatch
-from trainer.model import IGNORE
+from trainer.loss import IGNORE
 from trainer.parallel import World
 from trainer.train import EXIT_BAD_STEPS, Run, run
 
