@@ -25,7 +25,7 @@ from mixtures.order import BLOCK_SEQUENCES, Order, OrderError
 from mixtures.plan import corpus_order
 from tokenizer.files import sha256_of
 from tokenizer.manifest import Manifest, ManifestError, read_manifest
-from trainer.config import Config, DataConfig, TrainerError
+from trainer.config import Config, DataConfig, TrainerError, find_mixture
 from trainer.loss import IGNORE
 from trainer.plan import BatchPlan
 
@@ -89,7 +89,7 @@ def open_corpus(
     directory, context = Path(config.data.shards), config.model.context
     try:
         ordered = corpus_order(
-            mixture_files.load(config.data.mixture),
+            mixture_files.load(find_mixture(config.data.mixture)),
             directory,
             context=context,
             sequences=sequences - first,

@@ -138,7 +138,7 @@ def build_model(config: Config, world: World) -> tuple[Llama, Choice]:
     for block in model.layers:
         assert isinstance(block, Block)
         block.recompute = recomputation(parallel.recompute)
-        if parallel.compile:
+        if parallel.compile == "true":
             block.compile(fullgraph=chosen.traceable)
     shard(model, world, parallel)
     model.to_empty(device=world.device)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mixtures import mixture
 from trainer.config import (
     CONFIGS,
     Config,
@@ -13,6 +14,7 @@ from trainer.config import (
     ModelConfig,
     TrainConfig,
     changed_maths,
+    find_mixture,
     flatten,
     from_dict,
     load,
@@ -88,6 +90,9 @@ def test_overrides_are_read_as_the_annotation_says() -> None:
         ("profile.steps=5", "profile.steps = (5,): steps are [first, last], counted from 1"),
         ("parallel.tensor=3", "does not divide the model's heads, context, ffn and vocabulary; it"),
         ("parallel.tensor=2 parallel.compile=true parallel.recompute=full", "take selective"),
+        ("parallel.compile=yes", "parallel.compile = yes: must be auto or true or false"),
+        ("parallel.async_tensor=true parallel.compile=true", "set both, parallel.tensor=2 or"),
+        ("parallel.async_tensor=true parallel.tensor=2", "and parallel.compile=true"),
         ("parallel.tensor=0", "parallel.tensor = 0: must be more than 0, and finite"),
         ("parallel.tensor=8", "it may be 1 or 2 or 4"),
         ("attention.backend=flash", "must be auto or flash3 or flash2 or sdpa"),
@@ -163,6 +168,35 @@ def test_only_changes_of_the_maths_count_against_resuming() -> None:
         "optim.lr": "0.003 -> 0.001",
         "train.z_loss": "0.0 -> 0.0001",
     }
+
+
+def test_a_truth_value_is_a_word_where_a_key_has_three(tmp_path: Path) -> None:
+    """``compile = true`` in a file, in an older checkpoint and on the command line: one word."""
+    path = tmp_path / "config.toml"
+    path.write_text("[parallel]\ncompile = true\n")
+    assert load(str(path)).parallel.compile == "true"
+    assert load("debug").parallel.compile == "auto"
+    assert from_dict({"parallel": {"compile": False}}).parallel.compile == "false"
+    assert load("debug", ["parallel.compile=false"]).parallel.compile == "false"
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.toml")))
+def test_presets_find_their_mixtures_from_any_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They name mixtures of the package; a file of the user's at the same path comes first."""
+    monkeypatch.chdir(tmp_path)
+    config = load(name)
+    found = find_mixture(config.data.mixture)
+    assert mixture.load(found).name == config.data.mixture
+    if name.startswith("llama_"):
+        assert mixture.load(found).tokens == config.train.total_tokens
+    assert find_mixture(f"mixtures/{config.data.mixture}.toml") == found
+    Path("mixtures").mkdir()
+    mine = Path(f"mixtures/{config.data.mixture}.toml")
+    mine.touch()
+    assert find_mixture(str(mine)) == mine
+    assert find_mixture("elsewhere/llama1.toml") == Path("elsewhere/llama1.toml")
 
 
 def test_every_field_is_reachable_by_one_dotted_key() -> None:
