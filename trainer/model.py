@@ -2,24 +2,21 @@
 
 Parameters carry Meta's names (``layers.0.attention.wq.weight``); the rows of wq and wk are in
 half-rotated order, as in Hugging Face's checkpoints, so that no complex number is needed. Build on
-the meta device, shard, ``to_empty``, then ``initialize`` or load (trainer spec, sections 1 and 4).
+the meta device, shard, ``to_empty``, then initialize (`trainer.initial`) or load
+(docs/rules/trainer.md 1 and 4).
 """
 
-import math
-from hashlib import blake2b
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader knows
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, Partial, Replicate, distribute_tensor
+from torch.distributed.tensor import DTensor, Partial, Replicate
 from torch.utils.checkpoint import checkpoint
 
 from trainer.attention import Attend, attend
 from trainer.config import ModelConfig, TrainConfig
 from trainer.loss import next_token_losses
-
-INIT_STD = 0.02
 
 
 class RMSNorm(nn.Module):
@@ -163,28 +160,3 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     cos, sin = cos[:, None], sin[:, None]
     turned = torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
     return turned.to(x.dtype)
-
-
-@torch.no_grad()
-def initialize(model: Llama, seed: int) -> None:
-    """Fill the weights, the same for every layout over ranks.
-
-    Matrices are normal with deviation 0.02, cut at three deviations; what writes to the residual
-    stream (wo, w2) is narrower by sqrt(2 layers). Each tensor is drawn whole, on the CPU, from
-    a generator seeded by its name, and each rank keeps its part: DTensors filled in place would
-    hold the same numbers on every rank. So nothing may wrap a module, which changes names.
-    """
-    for name, parameter in model.named_parameters():
-        full = torch.ones(parameter.shape)
-        if parameter.ndim > 1:
-            residual = name.endswith(("attention.wo.weight", "feed_forward.w2.weight"))
-            std = INIT_STD / math.sqrt(2 * model.config.layers) if residual else INIT_STD
-            # The engine takes 32 bits.
-            digest = blake2b(f"{seed}\n{name}".encode(), digest_size=4).digest()
-            generator = torch.Generator().manual_seed(int.from_bytes(digest, "little"))
-            nn.init.trunc_normal_(full, std=std, a=-3 * std, b=3 * std, generator=generator)
-        if isinstance(parameter, DTensor):
-            mesh, placements = parameter.device_mesh, parameter.placements
-            moved = full.to(parameter.device)
-            full = distribute_tensor(moved, mesh, placements, src_data_rank=None)
-        parameter.copy_(full)

@@ -28,8 +28,8 @@ from trainer.checkpoint import CheckpointError, Checkpoints, TrainState, read_re
 from trainer.config import Config, RunConfig, TrainerError, changed_maths, to_toml
 from trainer.data import Corpus, Loader, StepBatch
 from trainer.evaluate import evaluate
+from trainer.initial import initialize
 from trainer.metrics import Metrics, Profiler
-from trainer.model import initialize
 from trainer.parallel import World, build_model, limit_waiting
 from trainer.plan import BatchPlan, memory_advice, plan_batch
 

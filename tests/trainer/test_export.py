@@ -22,7 +22,8 @@ from trainer.export import (
     to_interleaved,
     write,
 )
-from trainer.model import Llama, initialize, rotate
+from trainer.initial import initialize
+from trainer.model import Llama, rotate
 from trainer.parallel import World
 
 SHAPE = ModelConfig(

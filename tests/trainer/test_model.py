@@ -1,13 +1,12 @@
 """The network is LLaMA: shapes, causality, rotation, norms and initial weights."""
 
-import hashlib
-
 import pytest
 import torch
 from torch import nn
 
 from trainer.config import ModelConfig, load
-from trainer.model import INIT_STD, Llama, RMSNorm, initialize, rotate
+from trainer.initial import initialize
+from trainer.model import Llama, RMSNorm, rotate
 from trainer.parallel import World, build_model
 
 TINY = ModelConfig(dim=32, layers=2, heads=4, vocab_size=64, context=16, multiple_of=16)
@@ -66,36 +65,6 @@ def test_norm_is_cast_before_the_weight() -> None:
     expected = exact.to(torch.bfloat16) * norm.weight
     torch.testing.assert_close(norm(x), expected, atol=0, rtol=2**-7)
     assert norm(x).dtype == torch.bfloat16
-
-
-def test_initial_weights_follow_from_seed_and_name() -> None:
-    """Another seed gives other weights; residual outputs are narrower; norms are one."""
-    first, again, other = tiny(), tiny(), tiny(seed=1)
-    for (name, a), b, c in zip(
-        first.named_parameters(), again.parameters(), other.parameters(), strict=True
-    ):
-        assert torch.equal(a, b), name
-        assert (a.ndim == 1) == torch.equal(a, c), name
-    assert torch.equal(first.norm.weight, torch.ones(32))
-    assert first.output.weight.abs().max() <= 3 * INIT_STD
-    wide, narrow = (first.get_parameter(f"layers.0.attention.{w}.weight") for w in ("wq", "wo"))
-    ratio, std = narrow.std() / wide.std(), first.output.weight.std()
-    assert ratio.item() == pytest.approx(0.5, rel=0.1)  # 1 / sqrt(2 * 2 layers)
-    assert std.item() == pytest.approx(0.0197, rel=0.05)  # 0.02, cut at three deviations
-
-
-def test_initial_weights_do_not_depend_on_threads() -> None:
-    """A hash over all weights, drawn with one thread and with two."""
-    threads = torch.get_num_threads()
-    digests = []
-    for count in (1, 2):
-        torch.set_num_threads(count)
-        model = Llama(ModelConfig(dim=192, layers=1, heads=4, vocab_size=1000, context=8))
-        initialize(model, 0)
-        weights = b"".join(p.detach().numpy().tobytes() for p in model.parameters())
-        digests.append(hashlib.sha256(weights).hexdigest())
-    torch.set_num_threads(threads)
-    assert digests[0] == digests[1]
 
 
 def test_compile_and_recomputation_change_no_name(world: World) -> None:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from trainer.config import ModelConfig, OptimConfig
-from trainer.model import Llama, initialize
+from trainer.initial import initialize
+from trainer.model import Llama
 from trainer.optim import build_optimizer, clip_gradients, learning_rate, set_learning_rate
 
 PAPER = OptimConfig(lr=3e-4, warmup_steps=2000, final_lr_fraction=0.1)
