@@ -7,6 +7,7 @@
     python -m trainer export TARGET OUT           for transformers, or in Meta's layout
     python -m trainer generate TARGET --prompt T  text after a prompt
     python -m trainer bench CONFIG                speed on this device, kernel by kernel
+    python -m trainer keys                        every key with its default, unit and meaning
 
 CONFIG is a TOML file, or the name of one that the package brings, as debug or llama_7b. TARGET is a
 checkpoint, a run directory, or a CONFIG, whose run.dir is meant. Each command has --help.
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from trainer.parallel import World
 
 # ruff: noqa: PLC0415 - torch takes seconds to import, so only what uses it does
+
+# Threads of OpenMP that wait for one another spin, which takes the processor from the very thread
+# that they wait for if anything else runs beside. The library reads this when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def train(
@@ -95,7 +100,8 @@ def export(
 ) -> None:
     """Write a checkpoint, or an exported folder, in a folder OUT that others read.
 
-    --layout hf is for transformers; meta may be in several --parts.
+    --layout hf is for transformers; meta may be in several --parts. From Meta's layout, which does
+    not say the context, give model.context=TOKENS unless it is 2048.
     """
     from trainer.export import write
 
@@ -145,6 +151,19 @@ def bench(config: str, overrides: Sequence[str], *, steps: int = 5, microbatches
                 print(line, flush=True)
 
 
+def keys(*, page: str = "") -> None:
+    """Print every key of a configuration: its default, its unit, and what it means.
+
+    --page FILE writes them into that page in Markdown instead, between its two comments.
+    """
+    from trainer.reference import tables, write_tables
+
+    if page:
+        write_tables(Path(page))
+    else:
+        print(tables())
+
+
 def _rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
@@ -152,8 +171,9 @@ def _rank() -> int:
 @contextmanager
 def _ranks(config: Config) -> "Iterator[World]":
     """Join the ranks' group that ``torchrun`` describes, or one of this process."""
-    from trainer import parallel
+    from trainer import environment, parallel
 
+    environment.prepare(config)
     world = parallel.start(config.parallel)
     try:
         yield world
@@ -168,12 +188,21 @@ def _weights(target: str, overrides: Sequence[str]) -> "Weights":
 
     folder = Path(target)
     if any((folder / name).exists() for name in ("config.json", "params.json")):
-        return open_weights(folder, override(Config(), overrides).data.tokenizer)
+        given = override(Config(), overrides)
+        keys = {text.removeprefix("--").partition("=")[0] for text in overrides}
+        if strange := sorted(keys - {"data.tokenizer", "model.context"}):
+            raise TrainerError(
+                f"{strange[0]}: an exported folder takes data.tokenizer and model.context only"
+            )
+        context = given.model.context if "model.context" in keys else 0
+        return open_weights(folder, given.data.tokenizer, context)
     config, path = open_checkpoint(target, overrides)
     return open_weights(path, config.data.tokenizer)
 
 
-COMMANDS = {command.__name__: command for command in (inspect, evaluate, export, generate, bench)}
+COMMANDS: dict[str, Callable[..., int | None]] = {
+    command.__name__: command for command in (inspect, evaluate, export, generate, bench, keys)
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -207,7 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for text in more:  # --optim.lr=1e-3 is as good as optim.lr=1e-3
         if not text.startswith("--") or "." not in text.partition("=")[0]:
             parser.error(f"unrecognized argument: {text}")
-    options.overrides += more
+    if "overrides" in options:
+        options.overrides += more
     try:
         return command(**vars(options)) or 0
     except (TrainerError, TokenizerError) as error:

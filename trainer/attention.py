@@ -1,4 +1,4 @@
-"""Causal attention: one function, and the choice of the kernel behind it (trainer spec, section 5).
+"""Causal attention: one function, and the choice of the kernel behind it (docs/rules/trainer.md 5).
 
 Kernels are tried in the order of ``_KERNELS``; each says why it cannot serve, so that a run on an
 accelerator fails with the reasons instead of falling back to a slow path in silence. A mask of
@@ -57,13 +57,14 @@ class Choice(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class _Kernel:
     name: str
-    make: Callable[[ModuleType], Attend]  # of its library
+    make: Callable[[ModuleType, bool], Attend]  # of its library, to repeat its bits or not
     library: str = "torch"
     capability: range = range(100)  # major compute capabilities; a kernel that names any wants
     plain: bool = True  # 16 bits. Serves attention without documents,
     documents: bool = True  # and with them
     device: str = "cuda"  # "": any
     traceable: bool = True  # see `Choice`
+    repeats: bool = True  # it can repeat its own bits in backward
 
     def why_not(self, device: torch.device, dtype: torch.dtype, *, documents: bool) -> str:
         """Say why it cannot serve; nothing if it can."""
@@ -85,19 +86,27 @@ class _Kernel:
 
 @functools.cache
 def choose(
-    backend: str, device: torch.device, *, documents: bool, dtype: torch.dtype = torch.bfloat16
+    backend: str,
+    device: torch.device,
+    *,
+    documents: bool,
+    dtype: torch.dtype = torch.bfloat16,
+    deterministic: bool = False,
 ) -> Choice:
     """Find the kernel for tensors of ``dtype`` on ``device``, with ``cu_seqlens`` or without.
 
-    Raises AttentionError if none serves, or not the one that ``backend`` names.
+    With ``deterministic`` one whose backward repeats its own bits, which is slower. Raises
+    AttentionError if none serves, or not the one that ``backend`` names.
     """
     reasons: list[str] = []
     for kernel in _KERNELS:
         if backend not in ("auto", kernel.name):
             continue
         reason = kernel.why_not(device, dtype, documents=documents)
+        if not reason and deterministic and not kernel.repeats:
+            reason = "does not repeat its bits, as run.deterministic asks for"
         if not reason:
-            made = kernel.make(importlib.import_module(kernel.library))
+            made = kernel.make(importlib.import_module(kernel.library), deterministic)
             return Choice(kernel.name, made, kernel.traceable, "; ".join(reasons))
         reasons.append(f"{kernel.name} {reason}")
     wanted = "attention inside documents" if documents else "attention"
@@ -126,11 +135,15 @@ def document_mask(cu_seqlens: Tensor, batch: int, length: int) -> Tensor:
     return same & torch.ones(length, length, dtype=torch.bool, device=same.device).tril()
 
 
-def _flash(library: Any) -> Attend:
-    """Make attention of FlashAttention 2 or 3, whose functions take the same names."""
+def _flash(library: Any, deterministic: bool) -> Attend:
+    """Make attention of FlashAttention 2 or 3, whose functions take the same names.
+
+    Their backward adds to the gradient of queries in any order, unless told not to.
+    """
 
     def attend(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -> Tensor:
         options: dict[str, Any] = {"softmax_scale": q.shape[-1] ** -0.5, "causal": True}
+        options["deterministic"] = deterministic
         if cu_seqlens is None:
             result = library.flash_attn_func(q, k, v, **options)
         else:
@@ -144,7 +157,7 @@ def _flash(library: Any) -> Attend:
     return attend
 
 
-def _xformers(library: Any) -> Attend:
+def _xformers(library: Any, _: bool) -> Attend:
     """Make attention of xformers. Its document mask is made from numbers on the host: a wait."""
     masks: Any = importlib.import_module("xformers.ops.fmha.attn_bias")
 
@@ -171,7 +184,7 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, cu_seqlens: Tensor | None = None) -
     return mixed.view(q.shape)
 
 
-def _flex(_: ModuleType) -> Attend:
+def _flex(_: ModuleType, __: bool) -> Attend:
     """Make attention of a kernel that PyTorch compiles; uncompiled it would hold T x T scores."""
     compiled = torch.compile(flex_attention)
 
@@ -209,9 +222,9 @@ _KERNELS = (
     # Its earlier releases register no operators: a compiled block may break its graph there.
     _Kernel("flash3", _flash, "flash_attn_interface", range(9, 10), traceable=False),
     _Kernel("flash2", _flash, "flash_attn", range(8, 100)),
-    _Kernel("sdpa", lambda _: _sdpa, documents=False, device=""),
-    _Kernel("varlen", lambda _: _varlen, "torch", range(8, 100), plain=False),
+    _Kernel("sdpa", lambda _, __: _sdpa, documents=False, device=""),
+    _Kernel("varlen", lambda _, __: _varlen, "torch", range(8, 100), plain=False),
     _Kernel("flex", _flex, plain=False, traceable=False),  # it has no backward on a CPU
-    _Kernel("xformers", _xformers, "xformers.ops", traceable=False),
-    _Kernel("sdpa-mask", lambda _: _sdpa, plain=False, device="cpu"),
+    _Kernel("xformers", _xformers, "xformers.ops", traceable=False, repeats=False),
+    _Kernel("sdpa-mask", lambda _, __: _sdpa, plain=False, device="cpu"),
 )

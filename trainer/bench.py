@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 import torch
 from torch import nn
-from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 
-from trainer import optim
+from trainer import compiling, optim
+from trainer.accumulate import accumulate
 from trainer.attention import AttentionError
 from trainer.config import CHOICES, Config, override
-from trainer.data import model_inputs
 from trainer.parallel import World, build_model
 from trainer.plan import find_hardware
 
@@ -23,69 +22,111 @@ _BOS, _DOCUMENT_TOKENS = 1, 512  # of the documents that are made up
 def bench(config: Config, world: World, steps: int, microbatches: int) -> Iterator[str]:
     """Train on random tokens with each kernel that serves; give lines to read.
 
-    Rates are those of whole steps: microbatches and an update. Memory is the peak of the device,
-    on the CPU that of this process so far. Raises AttentionError if none serves.
+    On an accelerator each kernel runs eager and compiled, unless ``parallel.compile`` says which;
+    what was faster is written down for ``parallel.compile = "auto"``. Rates are those of whole
+    steps: microbatches and an update, by the loop that trains. Memory is the peak of the device, on
+    the CPU that of this process so far. Raises AttentionError if none serves.
     """
     device, dtype = world.device, getattr(torch, config.parallel.param_dtype)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    name = compiling.device_name(device)
     hardware = find_hardware(name) if dtype == torch.bfloat16 else None
     yield (
         f"{config.model.parameters:,} parameters on {world.size} x {name}, torch "
         f"{torch.__version__}; {steps} steps of {microbatches} x {config.train.micro_batch} "
         f"sequences of {config.model.context} on each, {config.parallel.param_dtype}"
     )
-    yield f"{'attention':10} {'tokens/s/device':>16} {'TFLOP/s':>9} {'MFU':>7} {'peak GiB':>9}"
-    served, given = False, config.attention.backend
+    yield (
+        f"{'attention':10} {'blocks':8} {'tokens/s/device':>16} {'TFLOP/s':>9} {'MFU':>7} "
+        f"{'peak GiB':>9}"
+    )
+    rates: dict[tuple[str, str], float] = {}
+    given, modes = config.attention.backend, _modes(config, world)
     for kernel in CHOICES["attention.backend"][1:] if given == "auto" else [given]:
-        with_kernel = override(config, [f"attention.backend={kernel}"])
-        try:
-            rate, peak_gib = _measure(with_kernel, world, steps, microbatches)
-        except (AttentionError, NotImplementedError, torch.OutOfMemoryError) as error:
-            reason = str(error).splitlines()[0]
-            yield f"{kernel:10} {reason.partition(f': {kernel} ')[2] or reason}"
-            continue
-        flops = rate * config.model.flops_per_token
-        mfu = f"{flops / hardware.peak_flops:.1%}" if hardware else "-"
-        yield f"{kernel:10} {rate:16,.0f} {flops / 1e12:9.3f} {mfu:>7} {peak_gib:9.2f}"
-        served = True
-    if not served:
+        for blocks, mode in modes.items():
+            chosen = override(config, [f"attention.backend={kernel}", f"parallel.compile={mode}"])
+            try:
+                rate, peak_gib = _measure(chosen, world, steps, microbatches)
+            except AttentionError as error:
+                yield f"{kernel:10} {_reason(error, kernel)}"
+                break
+            except RuntimeError as error:  # out of memory, not implemented, or not compiled
+                yield f"{kernel:10} {blocks:8} {_reason(error, kernel)}"
+                continue
+            flops = rate * config.model.flops_per_token
+            mfu = f"{flops / hardware.peak_flops:.1%}" if hardware else "-"
+            yield (
+                f"{kernel:10} {blocks:8} {rate:16,.0f} {flops / 1e12:9.3f} {mfu:>7} {peak_gib:9.2f}"
+            )
+            rates[kernel, blocks] = rate
+    if not rates:
         raise AttentionError(f"no attention kernel serves on {name}: the lines above say why")
+    yield from _verdict(config, world, rates, compared=len(modes) > 1)
+
+
+def _modes(config: Config, world: World) -> dict[str, str]:
+    """Give what is measured: how the blocks run, and the value of parallel.compile for it."""
+    modes = {"eager": "false", "compiled": "true"}
+    if config.parallel.compile == "auto":
+        # Compiling takes a CPU longer than it ever saves there.
+        both = world.device.type != "cpu" and compiling.compiles(config)
+        return modes if both else {"eager": "false"}
+    return {blocks: mode for blocks, mode in modes.items() if mode == config.parallel.compile}
+
+
+def _verdict(
+    config: Config, world: World, rates: dict[tuple[str, str], float], *, compared: bool
+) -> Iterator[str]:
+    """Say what was fastest, and write down whether to compile if both ways were measured."""
+    kernel, blocks = max(rates, key=lambda pair: rates[pair])
+    yield f"fastest: attention.backend={kernel}, {blocks} blocks"
+    if compared:
+        best = {
+            way: max((rate for (_, other), rate in rates.items() if other == way), default=0.0)
+            for way in ("eager", "compiled")
+        }
+        if world.rank == 0:
+            path = compiling.remember(config, world, best)
+            yield f"parallel.compile = auto will take {blocks} blocks here: written to {path}"
+
+
+def _reason(error: Exception, kernel: str) -> str:
+    """Put an error in one line."""
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    return reason.partition(f": {kernel} ")[2] or reason
 
 
 def _measure(config: Config, world: World, steps: int, microbatches: int) -> tuple[float, float]:
-    """Give tokens a second and device, and the peak of memory in GiB."""
+    """Give tokens per second and device, and the peak of memory in GiB."""
     device, cuda = world.device, world.device.type == "cuda"
     gc.collect()  # the model of the kernel before
     if cuda:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     model, _ = build_model(config, world)
-    assert isinstance(model, FSDPModule)
     _fill(model)
     optimizer = optim.build_optimizer(model, config.optim)
     generator = torch.Generator().manual_seed(world.data_rank)
     shape = (config.train.micro_batch, config.model.context)
     tokens = torch.randint(_BOS + 1, config.model.vocab_size, shape, generator=generator)
     tokens[:, ::_DOCUMENT_TOKENS] = _BOS
-    inputs = model_inputs(tokens, tokens, _BOS if config.data.doc_mask else None, device)
+    batch = [(tokens, tokens)] * microbatches
+    labels = microbatches * tokens.numel() * world.data_ranks
+    mask_bos = _BOS if config.data.doc_mask else None
     begin = 0.0
     for step in range(steps + 1):
         if step == 1:  # the one before compiled, and asked for memory
             _wait(world)
             begin = time.perf_counter()
-        for index in range(microbatches):
-            model.set_is_last_backward(index == microbatches - 1)
-            (model(*inputs).total / tokens.numel()).backward()
+        accumulate(model, batch, labels, config.parallel, world, mask_bos=mask_bos)
         optim.clip_gradients(model.parameters(), config.optim.clip)
         optimizer.step()
         optimizer.zero_grad()
     _wait(world)
     seconds = time.perf_counter() - begin
-    trained = steps * microbatches * tokens.numel() * world.data_ranks
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
     if cuda:
         peak = torch.cuda.max_memory_allocated(device)
-    return trained / seconds / world.size, peak / (1 << 30)
+    return steps * labels / seconds / world.size, peak / (1 << 30)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent, and resume to the bit (trainer spec, section 7).
+"""Checkpoints that are whole or absent, and resume to the bit (docs/rules/trainer.md 7).
 
 A checkpoint is a directory of DCP shards, each rank's own, with ``train_state.json``. It is written
 under a temporary name; rank 0 renames it when every rank is done, then moves ``latest``. A process
@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +19,13 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
+from torch.distributed.checkpoint.state_dict import (
+    get_model_state_dict,
+    get_state_dict,
+    set_model_state_dict,
+    set_state_dict,
+)
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import async_save, save
 from torch.distributed.tensor import DTensor
@@ -39,6 +45,10 @@ class CheckpointError(TrainerError):
     """A checkpoint that cannot be written, or from which this run cannot go on."""
 
 
+class UnreadableError(CheckpointError):
+    """A checkpoint that looks whole and whose data cannot be read."""
+
+
 @dataclass(slots=True)
 class TrainState:
     """What a run has done; with weights and moments all that it needs to go on."""
@@ -53,6 +63,11 @@ class TrainState:
     recent_norms: list[float] = field(default_factory=list)  # from which a spike stands out
     source_sequences: dict[str, int] = field(default_factory=dict)  # trained on, by source
 
+    @property
+    def updates(self) -> int:
+        """Updates made: before the first the optimizer has no moments."""
+        return self.step - self.skipped
+
 
 class Checkpoints:
     """The checkpoints of one run directory, ``step-00001000`` and so on."""
@@ -63,6 +78,8 @@ class Checkpoints:
         self._begun: tuple[Path, str, Future[Any] | None] | None = None  # name, record, writer
         # The writer's collectives must not mix with those of training.
         self._group = dist.new_group(backend="gloo") if config.asynchronous else None
+        self._stager = _stager(config, world.device)
+        self._staged: Future[Any] | None = None  # done when training may change the weights
 
     @property
     def written(self) -> bool:
@@ -73,8 +90,8 @@ class Checkpoints:
         """Find the checkpoint to resume from; rank 0 looks and all ranks get its answer.
 
         ``auto`` takes what ``latest`` names, or the newest whole one if that is gone; ``never``
-        refuses to start over one; a name takes that one, and puts the later ones, of a run that is
-        abandoned, aside. Raises CheckpointError if there is none of that name.
+        refuses to start over one; a name takes that one. Raises CheckpointError if there is none of
+        that name.
         """
         answer = self._world.agree(self._find(resume) if self._world.rank == 0 else None)
         if isinstance(answer, str):
@@ -84,21 +101,45 @@ class Checkpoints:
     def load(self, path: Path, model: Llama, optimizer: Optimizer) -> TrainState:
         """Load weights and moments into a sharded model, on any number of ranks.
 
-        Raises CheckpointError if a weight is not finite, or the files do not fit the model.
+        Raises UnreadableError on all ranks if the files cannot be read or do not fit the model,
+        CheckpointError if a weight is not finite.
         """
-        settings = [{**group} for group in optimizer.param_groups]
-        weights, moments = get_state_dict(model, optimizer)
-        load_tensors(path, {"model": weights, "optimizer": moments})
-        set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
-        for group, setting in zip(optimizer.param_groups, settings, strict=True):
-            group.update(setting)  # the configuration rules over what was saved
+        message = ""
+        try:
+            state = TrainState(**read_record(path)["state"])
+            _load(path, model, optimizer if state.updates else None)
+        except CheckpointError as error:
+            message = str(error)
+        if self._world.sum([bool(message)])[0]:
+            raise UnreadableError(message or f"{path}: cannot be loaded on another rank")
         for name, parameter in model.named_parameters():
             local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
             if not torch.isfinite(local).all():
                 raise CheckpointError(f"{path}: {name} holds a number that is not finite")
-        state = TrainState(**read_record(path)["state"])
         self.step = state.step
         return state
+
+    def abandon_after(self, path: Path) -> None:
+        """Put the checkpoints after one aside: those of a run that is not gone on with."""
+        if self._world.rank == 0:
+            for later in [other for other in _whole(self.root) if other > path]:
+                later.rename(later.with_suffix(".abandoned"))
+                print(f"{later} is put aside as {later.name}.abandoned")
+
+    def before(self, path: Path, resume: str, error: UnreadableError) -> Path:
+        """Find the checkpoint to fall back to from one that cannot be read, and say so.
+
+        Raises the error again, with what can be done, if ``path`` was asked for by its name, or is
+        the oldest: a run never begins anew in silence.
+        """
+        earlier = self._world.agree([other for other in _whole(self.root) if other < path])
+        if resume == "auto" and earlier:
+            if self._world.rank == 0:
+                print(f"warning: {error}; going on from the one before, {earlier[-1].name}")
+            return earlier[-1]
+        others = self._world.agree([other.name for other in _whole(self.root) if other != path])
+        way = f"run.resume={' or run.resume='.join(others)}" if others else "another run.dir"
+        raise UnreadableError(f"{error}; take {way}") from error
 
     def begin(
         self, model: Llama, optimizer: Optimizer, state: TrainState, record: Mapping[str, Any]
@@ -110,15 +151,37 @@ class Checkpoints:
         """
         final = self.root / f"step-{state.step:08d}"
         content = json.dumps({**record, "state": asdict(state)}, indent=1)
-        weights, moments = get_state_dict(model, optimizer)
-        tensors, path = {"model": weights, "optimizer": moments}, final.with_suffix(".tmp")
+        # Asked for moments that are not there, DCP makes them by a step of the optimizer, which
+        # counts: training would go on differently from one that did not save.
+        tensors: dict[str, Any] = {"model": get_model_state_dict(model)}
+        if state.updates:
+            tensors["model"], tensors["optimizer"] = get_state_dict(model, optimizer)
+        path = final.with_suffix(".tmp")
         writer: Any = None
         with self._together(final):
             if self._group:
-                writer = async_save(tensors, checkpoint_id=path, process_group=self._group)
+                options: dict[str, Any] = {"process_group": self._group}
+                if self._stager and self._world.device.type != "cpu":
+                    torch.accelerator.synchronize()  # its stream does not wait for the update
+                begun = async_save(
+                    tensors, checkpoint_id=path, async_stager=self._stager, **options
+                )
+                if isinstance(begun, Future):
+                    writer = begun
+                else:
+                    writer, self._staged = begun.upload_completion, begun.staging_completion
             else:
                 save(tensors, checkpoint_id=path)
         self._begun, self.step = (final, content, writer), state.step
+
+    def wait_until_staged(self) -> None:
+        """Wait until training may change weights and moments: an asynchronous save copies them.
+
+        What went wrong in copying is told by ``finish``.
+        """
+        if self._staged is not None:
+            wait([self._staged])
+            self._staged = None
 
     def finish(self) -> bool:
         """Commit the checkpoint that was begun, and delete those that are not kept.
@@ -178,9 +241,6 @@ class Checkpoints:
             if path not in whole:
                 names = ", ".join(p.name for p in whole) or "none"
                 return f"{path} is no whole checkpoint; there are: {names}"
-            for later in whole[whole.index(path) + 1 :]:
-                later.rename(later.with_suffix(".abandoned"))
-                print(f"{later} is put aside as {later.name}.abandoned")
             return path
         return _newest(self.root)
 
@@ -205,6 +265,36 @@ def load_tensors(path: Path, state: dict[str, Any]) -> None:
         load(state, checkpoint_id=path)
     except (CheckpointException, OSError, RuntimeError) as error:
         raise CheckpointError(f"{path}: cannot be loaded: {_reason(error)}") from error
+
+
+def load_weights(path: Path, model: Llama) -> None:
+    """Load the weights alone into a sharded model; raise CheckpointError if they do not fit it."""
+    weights = get_model_state_dict(model)
+    load_tensors(path, {"model": weights})
+    set_model_state_dict(model, weights)
+
+
+def _load(path: Path, model: Llama, optimizer: Optimizer | None) -> None:
+    """Load weights, and moments if there were any, into a sharded model and its optimizer."""
+    if optimizer is None:
+        load_weights(path, model)
+        return
+    settings = [{**group} for group in optimizer.param_groups]
+    weights, moments = get_state_dict(model, optimizer)
+    load_tensors(path, {"model": weights, "optimizer": moments})
+    set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
+    for group, setting in zip(optimizer.param_groups, settings, strict=True):
+        group.update(setting)  # the configuration rules over what was saved
+
+
+def _stager(config: CheckpointConfig, device: torch.device) -> DefaultStager | None:
+    """Make what copies to the host: into page-locked memory, by a thread and a stream of its own.
+
+    The memory is as large as this rank's shards, and kept. None: a copy that training waits for.
+    """
+    if not (config.asynchronous and config.pinned and device.type == "cuda"):
+        return None
+    return DefaultStager(StagingOptions(use_shared_memory=False))
 
 
 def open_run(target: str, overrides: Iterable[str]) -> tuple[Config, Path | None]:

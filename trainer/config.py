@@ -19,12 +19,9 @@ from tokenizer.settings import build, nearest
 from trainer.sections import (
     CHOICES,
     KEYS,
-    AttentionConfig,
     CheckpointConfig,
     Config,
     DataConfig,
-    EvalConfig,
-    MetricsConfig,
     ModelConfig,
     OptimConfig,
     ParallelConfig,
@@ -33,34 +30,9 @@ from trainer.sections import (
     TrainConfig,
 )
 
-# Users of a configuration find all of it here, and need not know where its sections are declared.
-__all__ = [
-    "CHOICES",
-    "CONFIGS",
-    "KEYS",
-    "AttentionConfig",
-    "CheckpointConfig",
-    "Config",
-    "ConfigError",
-    "DataConfig",
-    "EvalConfig",
-    "MetricsConfig",
-    "ModelConfig",
-    "OptimConfig",
-    "ParallelConfig",
-    "ProfileConfig",
-    "RunConfig",
-    "TrainConfig",
-    "TrainerError",
-    "changed_maths",
-    "find_mixture",
-    "flatten",
-    "from_dict",
-    "load",
-    "near",
-    "override",
-    "to_toml",
-]
+# Users of a configuration find it here, and need not know where its sections are declared.
+__all__ = ["CHOICES", "KEYS", "CheckpointConfig", "Config", "DataConfig", "ModelConfig"]
+__all__ += ["OptimConfig", "ParallelConfig", "ProfileConfig", "RunConfig", "TrainConfig"]
 
 CONFIGS = Path(__file__).parent / "configs"
 MIXTURES = Path(mixtures.__file__).parent

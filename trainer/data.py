@@ -1,4 +1,4 @@
-"""Token shards as training batches (trainer spec, section 6).
+"""Token shards as training batches (docs/rules/trainer.md 6).
 
 Which windows of which shards a step reads is a function of the mixture, the shards and the number
 of the step's first sequence (``mixtures.order``). Nothing else is remembered: resuming is one
@@ -62,6 +62,7 @@ class Corpus:
     order: Order
     first: int  # the run's number of the order's sequence 0: more than 0 after a change of data
     dtype: np.dtype[np.unsignedinteger]
+    vocab_size: int  # ids are less
     mask_bos: int | None  # begins a document to which attention is kept; None: to windows
     fingerprint: Mapping[str, str | int]  # what a resumed run must find, by configuration key
 
@@ -105,6 +106,7 @@ def open_corpus(
         order=ordered.order,
         first=first,
         dtype=np.dtype(manifest.dtype).newbyteorder("<"),
+        vocab_size=manifest.vocab_size,
         mask_bos=manifest.bos_id if config.data.doc_mask else None,
         fingerprint={
             "data.shards": ordered.shards_sha256,
@@ -164,14 +166,18 @@ def verify(corpus: Corpus, rank: int, ranks: int) -> None:
 
 
 class Reader:
-    """Reads token ids, with the shards used last held open. One a thread."""
+    """Reads token ids of a corpus, with the shards used last held open. One per thread."""
 
-    def __init__(self, dtype: np.dtype[np.unsignedinteger]) -> None:
-        self._dtype = dtype
+    def __init__(self, corpus: Corpus) -> None:
+        self._dtype, self._vocab_size = corpus.dtype, corpus.vocab_size
         self._open: dict[Path, int] = {}  # descriptors, the last used at the end
 
     def read(self, shard: Shard, offset: int, count: int) -> NDArray[np.int64]:
-        """Read ``count`` ids from token ``offset`` on; a DataError says at which byte it cannot."""
+        """Read ``count`` ids from token ``offset`` on.
+
+        Raises DataError with the byte from which they cannot be read, or where an id is that the
+        vocabulary does not have: an embedding would look it up outside of its table.
+        """
         start, size = offset * self._dtype.itemsize, count * self._dtype.itemsize
         try:
             content = os.pread(self._descriptor(shard.path), size, start)
@@ -181,7 +187,15 @@ class Reader:
             raise DataError(
                 f"{shard.path}: byte {start}: {len(content)} of {size} bytes: it was cut"
             )
-        return np.frombuffer(content, self._dtype).astype(np.int64)
+        ids = np.frombuffer(content, self._dtype)
+        if count and ids.max() >= self._vocab_size:
+            first = int(np.argmax(ids >= self._vocab_size))
+            raise DataError(
+                f"{shard.path}: byte {start + first * self._dtype.itemsize}: id {ids[first]} of a "
+                f"vocabulary of {self._vocab_size}: it is not what was written; data.verify=true "
+                "finds all such shards"
+            )
+        return ids.astype(np.int64)
 
     def close(self) -> None:
         """Close the shards."""
@@ -219,7 +233,7 @@ class Loader:
 
     def __init__(self, corpus: Corpus, plan: BatchPlan, data_rank: int, config: DataConfig) -> None:
         self._corpus, self._plan, self._rank, self._config = corpus, plan, data_rank, config
-        self._reader = Reader(corpus.dtype)
+        self._reader = Reader(corpus)
         self._warned: set[Path] = set()
 
     def steps(self, step: int, sequences: int) -> Generator[StepBatch]:

@@ -7,7 +7,7 @@ depend on their number beyond rounding.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch.distributed.checkpoint.state_dict import get_model_state_dict, set_mo
 
 from trainer.checkpoint import load_tensors
 from trainer.config import Config
-from trainer.data import Corpus, Reader, Shard, model_inputs, open_corpus
+from trainer.data import Corpus, DataError, Reader, Shard, model_inputs, open_corpus
 from trainer.loss import IGNORE
 from trainer.model import Llama
 from trainer.parallel import World, build_model
@@ -29,17 +29,22 @@ _CHUNK_TOKENS = 1_000_000
 
 
 def evaluate(
-    model: Llama, corpus: Corpus, world: World, config: Config
+    model: Llama,
+    corpus: Corpus,
+    world: World,
+    config: Config,
+    unigram: Mapping[str, float] | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Score the held-out split of every source; all ranks call it and all get the result.
 
     It is a row of metrics.jsonl and a line to read. By source and weighted: nats a token, beside
-    them `unigram_nll`; bits a byte of UTF-8, which compare between tokenizers. The model is left in
-    training mode. Raises DataError if a shard cannot be read.
+    them `unigram_nll`; bits a byte of UTF-8, which compare between tokenizers. ``unigram`` is what
+    `unigram_nll` gave for this corpus, which never changes; without, it is computed. The model is
+    left in training mode. Raises DataError if a shard cannot be read.
     """
-    reader, context = Reader(corpus.dtype), config.model.context
+    reader, context = Reader(corpus), config.model.context
     micro_batch = config.train.micro_batch
-    unigram = unigram_nll(corpus, config.model.vocab_size)
+    unigram = unigram or unigram_nll(corpus, world)
     scores: dict[str, dict[str, float]] = {}
     model.eval()
     for name, source in corpus.sources.items():
@@ -75,14 +80,29 @@ def evaluate(
     return {"eval_nll": loss, "unigram_nll": entropy, "eval": scores}, "  ".join(parts)
 
 
-def unigram_nll(corpus: Corpus, vocab_size: int) -> dict[str, float]:
+def unigram_nll(corpus: Corpus, world: World) -> dict[str, float]:
     """Give the nats a held-out token that token frequencies alone cost, by source.
 
     Frequencies are the mixture's: those of each source's train tokens, by its weight. Each token is
     counted once more than it occurs, so that none is impossible. Scored are the tokens that
-    ``evaluate`` scores, all but a shard's first.
+    ``evaluate`` scores, all but a shard's first. Rank 0 reads them and tells the others. Raises
+    DataError on all ranks if a shard cannot be read.
     """
-    reader = Reader(corpus.dtype)
+    answer: dict[str, float] | str = {}
+    if world.rank == 0:
+        try:
+            answer = _unigram_nll(corpus)
+        except DataError as error:
+            answer = str(error)
+    answer = world.agree(answer)
+    if isinstance(answer, str):
+        raise DataError(answer)
+    return answer
+
+
+def _unigram_nll(corpus: Corpus) -> dict[str, float]:
+    """Do what ``unigram_nll`` does, on one rank."""
+    reader, vocab_size = Reader(corpus), corpus.vocab_size
     frequencies, counted = np.zeros(vocab_size), 0
     for name, source in corpus.sources.items():
         counts = _count(reader, source.train, vocab_size, UNIGRAM_TOKENS)

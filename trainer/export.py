@@ -1,8 +1,8 @@
-"""Weights on disk in three layouts: our checkpoints, Hugging Face's and Meta's (trainer spec, 11).
+"""Weights on disk in three layouts: our checkpoints, Hugging Face's and Meta's.
 
 All three are read, the last two are written, a few tensors at a time. They differ in names and in
 the rows of wq and wk: ours, like Hugging Face's, rotate channel pairs (i, i + D/2) of a head,
-Meta's (2i, 2i + 1).
+Meta's (2i, 2i + 1) (docs/rules/trainer.md 11).
 """
 
 import json
@@ -10,7 +10,7 @@ import shutil
 import tomllib
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -68,19 +68,29 @@ class Weights:
         return tensor
 
 
-def open_weights(path: Path, tokenizer: str = "") -> Weights:
+def open_weights(path: Path, tokenizer: str = "", context: int = 0) -> Weights:
     """Open a checkpoint, or a folder in Hugging Face's or Meta's layout.
 
-    With a tokenizer's ``.model``, or the one that the folder has or names. Raises ExportError if
-    there are no such weights, or not those of a LLaMA, or the tokenizer is another's.
+    With a tokenizer's ``.model``, or the one that the folder has or names. Meta's layout does not
+    say the context: it is ``context`` tokens, or 2,048 as LLaMA-1's. Raises ExportError if there
+    are no such weights, or not those of a LLaMA, or the tokenizer is another's, or the layout says
+    another context.
     """
     readers = {STATE_FILE: _checkpoint, "config.json": _hugging_face, "params.json": _meta}
     for file, reader in readers.items():
         if (path / file).exists():
             try:
-                return reader(path, tokenizer)
+                weights = reader(path, tokenizer)
             except (OSError, LookupError, RuntimeError) as error:
                 raise ExportError(f"{path}: not a whole model: {error!r}") from error
+            if not context or context == weights.model.context:
+                return weights
+            if file == "params.json":
+                return replace(weights, model=replace(weights.model, context=context))
+            raise ExportError(
+                f"model.context = {context}: {path / file} says {weights.model.context}; only "
+                "Meta's layout, which does not say it, takes another"
+            )
     raise ExportError(f"{path}: no model; the folder of one has {', '.join(readers)}")
 
 

@@ -1,7 +1,7 @@
-"""What a run tells: metrics.jsonl, the record of truth, and a line to read (trainer spec, 9).
+"""What a run tells: metrics.jsonl, the record of truth, and a line to read.
 
 TensorBoard and Weights & Biases mirror the record where they are asked for, and PyTorch's profiler
-traces chosen steps.
+traces chosen steps (docs/rules/trainer.md 9).
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch.profiler import profile
@@ -21,6 +21,7 @@ from trainer.config import Config, ConfigError, ProfileConfig
 from trainer.parallel import World
 from trainer.plan import PUE, BatchPlan, co2_kg, energy_wh, find_hardware
 
+PROFILE = "profile"  # folder of a run
 _PROCESS_START = time.monotonic()  # nearly: of the import of this module
 
 
@@ -51,10 +52,13 @@ class Metrics:
         yield
         self._seconds[name] = self._seconds.get(name, 0.0) + time.monotonic() - start
 
-    def restart(self, step: int) -> None:
-        """Drop the lines after ``step``, from which the run goes on, and a line cut short."""
+    def restart(self, step: int) -> bool:
+        """Drop the lines after ``step``, from which the run goes on, and a line cut short.
+
+        Tells, on rank 0, whether the held-out documents were scored after that step.
+        """
         if self._path is None or not self._path.exists():
-            return
+            return False
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
         whole = {line: json.loads(line) for line in lines if line.endswith("\n")}
         for name in self._before:  # also what was spent on steps that are done again
@@ -63,6 +67,7 @@ class Metrics:
         kept = [line for line, row in whole.items() if row["step"] <= step]
         temporary.write_text("".join(kept), encoding="utf-8")
         temporary.replace(self._path)
+        return any(row["step"] == step and "eval" in row for row in whole.values())
 
     def step(self, row: Mapping[str, Any]) -> None:
         """Count a step; add rates and memory to its row, write and show it, if it is due.
@@ -143,40 +148,50 @@ class Profiler:
     """Traces the steps of ``profile.steps``, on the ranks of ``profile.ranks``.
 
     ``profile/trace-rank0.json.gz`` opens in a trace viewer (Perfetto); with an accelerator
-    ``profile/memory-rank0.pickle`` holds what was allocated when and where, also after running out.
+    ``profile/memory-rank0.pickle`` holds what was allocated when and where.
     """
 
     def __init__(self, directory: Path, config: ProfileConfig, world: World) -> None:
-        self._directory, self._rank = directory / "profile", world.rank
+        self._directory, self._world = directory, world
         chosen = config.steps and world.rank in config.ranks
         self._steps = range(config.steps[0], config.steps[1] + 1) if chosen else range(0)
-        self._memory = world.device.type == "cuda"
         self._profile: profile | None = None
 
     @contextlib.contextmanager
     def step(self, number: int) -> Iterator[None]:
         """Trace a step if it is one of those; after the last write what was seen."""
         if number in self._steps and self._profile is None:
-            if self._memory:
-                torch.cuda.memory._record_memory_history()  # noqa: SLF001 - its documented name
-            self._directory.mkdir(exist_ok=True)
+            record_memory(self._world, history=True)
             self._profile = profile(record_shapes=True)
             self._profile.start()
-        try:
-            yield
-        except torch.OutOfMemoryError:
-            self._dump_memory()
-            raise
+        yield
         if self._profile and number == self._steps[-1]:
             self._profile.stop()
-            path = self._directory / f"trace-rank{self._rank}.json.gz"
+            (self._directory / PROFILE).mkdir(exist_ok=True)
+            path = self._directory / PROFILE / f"trace-rank{self._world.rank}.json.gz"
             self._profile.export_chrome_trace(str(path))
-            self._dump_memory()
+            dump_memory(self._directory, self._world)
+            record_memory(self._world)  # a history of all steps would grow for ever
 
-    def _dump_memory(self) -> None:
-        if self._profile and self._memory:
-            path = self._directory / f"memory-rank{self._rank}.pickle"
-            torch.cuda.memory._dump_snapshot(str(path))  # type: ignore[no-untyped-call]  # noqa: SLF001 - documented, untyped
+
+def record_memory(world: World, *, history: bool = False) -> None:
+    """Let the allocator note where each block that is held was asked for, or all that it does.
+
+    Each note is a Python stack, 2 microseconds by PyTorch's account: little beside a step.
+    """
+    if world.device.type == "cuda":
+        kind: Literal["all", "state"] = "all" if history else "state"
+        torch.cuda.memory._record_memory_history(kind, context=kind, stacks="python")  # noqa: SLF001 - its documented name
+
+
+def dump_memory(directory: Path, world: World) -> str:
+    """Write what this rank's accelerator holds, and who asked for it; say where, or nothing."""
+    if world.device.type != "cuda":
+        return ""
+    path = directory / PROFILE / f"memory-rank{world.rank}.pickle"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.cuda.memory._dump_snapshot(str(path))  # type: ignore[no-untyped-call]  # noqa: SLF001 - documented, untyped
+    return f"; what the memory held is in {path}, for pytorch.org/memory_viz"
 
 
 def _energy_meter(world: World) -> Callable[[], float] | None:

@@ -1,4 +1,4 @@
-"""Ranks, their mesh, and the model spread over them (trainer spec, sections 3 and 4).
+"""Ranks, their mesh, and the model spread over them (docs/rules/trainer.md 3 and 4).
 
 Up to three dimensions: copies of the model (``parallel.replicate``), each sharded with FSDP2, and
 inside of that tensor and sequence parallel ranks (``parallel.tensor``), which share each matrix and
@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import _inductor as inductor
+from torch.distributed import _symmetric_memory as symmetric_memory
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.distributed_c10d import _set_pg_timeout
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
@@ -24,14 +26,16 @@ from torch.distributed.tensor import Replicate, Shard
 from torch.distributed.tensor import parallel as tp
 from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 
+from trainer import environment
 from trainer.attention import Choice, choose
-from trainer.config import Config, ParallelConfig
+from trainer.config import Config, ConfigError, ParallelConfig
 from trainer.model import Block, Llama
 from trainer.plan import shards
 
 T = TypeVar("T")
 c10d: Any = dist  # for public names that its typed list lacks
 
+_OF_PYTORCH = ("aten", "_c10d_functional", "torch_attn")
 _KEPT = tomllib.loads(Path(__file__).with_name("selective.toml").read_text("utf-8"))
 
 
@@ -77,6 +81,7 @@ def start(config: ParallelConfig | None = None) -> World:
     The backend follows the device; gloo is always there, for numbers that live on the host.
     """
     config, backend = config or ParallelConfig(), "gloo"
+    environment.connect_lazily(int(os.environ.get("WORLD_SIZE", "1")))
     if kind := torch.accelerator.current_accelerator(check_available=True):
         torch.accelerator.set_device_index(int(os.environ.get("LOCAL_RANK", "0")))
         backend = f"cpu:gloo,{kind.type}:{dist.get_default_backend_for_device(kind)}"
@@ -125,19 +130,28 @@ def build_model(config: Config, world: World) -> tuple[Llama, Choice]:
 
     The order matters: on the meta device first; matrices are split before blocks are compiled, and
     blocks are sharded before the root; memory is taken last, for the shards only. Raises
-    AttentionError if no kernel serves.
+    AttentionError if no kernel serves, ConfigError if the devices cannot do what a key asks for.
     """
     parallel, dtype = config.parallel, getattr(torch, config.parallel.param_dtype)
     chosen = choose(
-        config.attention.backend, world.device, documents=config.data.doc_mask, dtype=dtype
+        config.attention.backend,
+        world.device,
+        documents=config.data.doc_mask,
+        dtype=dtype,
+        deterministic=config.run.deterministic,
     )
     with torch.device("meta"):
         model = Llama(config.model, attend=chosen.attend, train=config.train)
     if world.tensor > 1:
         split(model, world.mesh["tp"])
+        if parallel.async_tensor:
+            overlap(world)
+    recompute, problem = recomputation(parallel.recompute, chosen.name)
+    if problem and world.rank == 0:
+        print(f"warning: {problem}")
     for block in model.layers:
         assert isinstance(block, Block)
-        block.recompute = recomputation(parallel.recompute)
+        block.recompute = recompute
         if parallel.compile == "true":
             block.compile(fullgraph=chosen.traceable)
     shard(model, world, parallel)
@@ -177,16 +191,32 @@ def split(model: Llama, mesh: DeviceMesh) -> None:
     model.tok_embeddings.register_forward_hook(lambda _, __, output: output.clone())
 
 
-def recomputation(mode: str) -> dict[str, Any] | None:
+def overlap(world: World) -> None:
+    """Let compiled blocks cut products and their communication in pieces that run side by side.
+
+    Raises ConfigError where PyTorch has no such memory: it is shared by devices over NVLink.
+    """
+    if world.device.type != "cuda":
+        raise ConfigError(
+            f"parallel.async_tensor = true: needs NVIDIA devices with NVLink, and this is a "
+            f"{world.device.type}: set it to false"
+        )
+    inductor.config._micro_pipeline_tp = True  # noqa: SLF001 - its only switch
+    symmetric_memory.enable_symm_mem_for_group(world.mesh["tp"].get_group().group_name)
+
+
+def recomputation(mode: str, kernel: str) -> tuple[dict[str, Any] | None, str]:
     """Give the options of ``checkpoint`` for `ParallelConfig.recompute`, which every block takes.
 
-    ``selective:2`` keeps every second matrix product only.
+    ``selective:2`` keeps every second matrix product only. The second answer is a warning, or
+    nothing: the attention ``kernel`` may have no operator that could be kept.
     """
     if mode == "none":
-        return None
+        return None, ""
     if mode == "full":
-        return {}
-    matmuls, kept = _operators(_KEPT["products"]), _operators(_KEPT["others"])
+        return {}, ""
+    matmuls, attention = _operators(_KEPT["products"]), _operators(_KEPT["attention"][kernel])
+    kept = attention | _operators(_KEPT["communication"])
     every = 2 if mode == "selective:2" else 1
 
     def contexts() -> Any:
@@ -202,15 +232,28 @@ def recomputation(mode: str) -> dict[str, Any] | None:
 
         return create_selective_checkpoint_contexts(policy)  # type: ignore[no-untyped-call]  # untyped in torch
 
-    return {"context_fn": contexts}
+    problem = (
+        f"parallel.recompute = {mode}: attention by {kernel} has none of the operators "
+        f"{_KEPT['attention'][kernel]} that would be kept, so backward computes it again; take "
+        "another attention.backend"
+    )
+    return {"context_fn": contexts}, "" if attention else problem
 
 
 def _operators(names: list[str]) -> set[Any]:
-    """Find operators by name; those of libraries that are not loaded are left out."""
+    """Find operators by name. Those of PyTorch must exist, those of other libraries may not.
+
+    Raises ConfigError for a name of PyTorch's that its release does not know.
+    """
     found = set()
     for name in names:
         namespace, _, operator = name.partition(".")
         packet = getattr(getattr(torch.ops, namespace), operator, None)
+        if packet is None and namespace in _OF_PYTORCH:
+            raise ConfigError(
+                f"selective.toml: PyTorch {torch.__version__} has no operator {name}, so "
+                "parallel.recompute=selective would keep less than it says: take none or full"
+            )
         found |= {getattr(packet, overload) for overload in packet.overloads()} if packet else set()
     return found
 
@@ -236,7 +279,19 @@ def shard(model: Llama, world: World, config: ParallelConfig) -> None:
         again = reshard and index < last
         fully_shard(block, mesh=mesh, mp_policy=precision, reshard_after_forward=again)
     fully_shard(model, mesh=mesh, mp_policy=precision, reshard_after_forward=False)
+    units: list[FSDPModule] = [block for block in model.layers if isinstance(block, FSDPModule)]
+    ahead = config.prefetch_blocks
+    for index, unit in enumerate(units if ahead else ()):
+        unit.set_modules_to_forward_prefetch(units[index + 1 :][:ahead])
+        unit.set_modules_to_backward_prefetch(units[:index][::-1][:ahead])
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)
+
+
+def give_back(model: Llama) -> None:
+    """Keep the shards only, after a forward without a backward, which leaves some units whole."""
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()

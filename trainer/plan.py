@@ -1,10 +1,10 @@
 """What a run will be, before it begins: steps, microbatches, memory, epochs, time and energy.
 
-The batch divides exactly or not at all (trainer spec, section 3). Nothing here needs torch.
+The batch divides exactly or not at all (docs/rules/trainer.md 3). Nothing here needs torch.
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,12 @@ from trainer.config import Config, ConfigError, ParallelConfig, find_mixture, ne
 
 _GIB = 1 << 30
 PUE = 1.1  # energy of the data centre for each unit of the accelerators' (paper, section 6)
+EAGER_ACTIVATIONS = 1.4  # of what compiled blocks hold (docs/rules/trainer.md 4)
+USABLE = 0.9  # of a device's memory: the rest goes to the driver, NCCL and fragments
+_KNOBS = (
+    "lower train.micro_batch, set parallel.recompute=selective or full, or shard over more ranks "
+    "(parallel.replicate=1, parallel.reshard_after_forward=true)"
+)
 CO2_KG_PER_KWH = 0.385  # of the grid: the average of the US (paper, section 6)
 
 
@@ -82,11 +88,13 @@ def shards(parallel: ParallelConfig, ranks: int) -> int:
 
 
 def memory_plan(config: Config, ranks: int) -> dict[str, float]:
-    """Estimate the bytes on one rank, by what they hold.
+    """Estimate the bytes on one rank, by what they hold (docs/rules/trainer.md 4).
 
-    Weight, gradient and Adam's two moments are float32 and sharded; the blocks in flight and
-    the root are whole, but for tensor parallel ranks. Activations a token and layer follow section
-    4: without recomputation 16 dim + 6 ffn bytes in bfloat16, 1.4 times that without fused norms.
+    Weight, gradient and Adam's two moments are float32 and sharded; the blocks in flight and the
+    root are whole, but for tensor parallel ranks. Activations per token and layer are 16 dim + 6
+    ffn bytes in bfloat16 without recomputation; what is recomputed exists for one layer at a time.
+    Eager blocks hold 1.4 times that, as their norms are not fused; those of ``parallel.compile =
+    "auto"``, which nobody knows before the device does, are counted as eager.
     """
     model, train, parallel = config.model, config.train, config.parallel
     width = 2 if parallel.param_dtype == "bfloat16" else 4
@@ -95,11 +103,17 @@ def memory_plan(config: Config, ranks: int) -> dict[str, float]:
     root = model.parameters - model.layers * model.block_parameters
     whole = parts == 1 or not parallel.reshard_after_forward
     flying = model.parameters if whole else root + 2 * model.block_parameters
-    layer = {
-        "none": 1.4 * (16 * model.dim + 6 * model.ffn_dim),
+    fused = 1.0 if parallel.compile == "true" else EAGER_ACTIVATIONS
+    everything = fused * (16 * model.dim + 6 * model.ffn_dim)  # of one layer
+    kept = {
+        "none": 0.0,
         "full": 2.0 * model.dim,
-    }.get(parallel.recompute, 10.0 * model.dim + 4 * model.ffn_dim)
-    activations = layer * model.layers * tokens * width / 2
+        "selective": 10.0 * model.dim + 4 * model.ffn_dim,
+        # Every second of a block's seven products: about half of what selective keeps of them.
+        "selective:2": 6.0 * model.dim + 2 * model.ffn_dim,
+    }[parallel.recompute]
+    layers = kept * model.layers + everything if kept else everything * model.layers
+    activations = layers * tokens * width / 2
     chunk = min(config.train.loss_chunk, tokens)
     return {
         "weights, gradients, optimizer": 16 * model.parameters / parts / parallel.tensor,
@@ -109,13 +123,30 @@ def memory_plan(config: Config, ranks: int) -> dict[str, float]:
     }
 
 
+def memory_verdict(config: Config, ranks: int, hardware: Hardware) -> str:
+    """Say whether the plan fits, with a tenth to spare for what the allocator cannot use.
+
+    Where it does not, or compiled blocks would change the answer, say what to do.
+    """
+    needed, most = _total(config, ranks), USABLE * hardware.gib
+    if needed <= most:
+        return "it fits"
+    compiled = replace(config, parallel=replace(config.parallel, compile="true"))
+    if config.parallel.compile != "true" and (less := _total(compiled, ranks)) <= most:
+        return f"it fits with parallel.compile=true only, which makes it {less:.2f} GiB"
+    tight = "it is TIGHT, and may run out" if needed <= hardware.gib else "it does NOT FIT"
+    return f"{tight}: {_KNOBS}"
+
+
+def _total(config: Config, ranks: int) -> float:
+    """Give the GiB of the plan."""
+    return sum(memory_plan(config, ranks).values()) / _GIB
+
+
 def memory_advice(config: Config, ranks: int) -> str:
     """Say what the memory was to hold, and what makes it less, to a run that ran out of it."""
     sizes = (f"{size / _GIB:.2f} GiB {what}" for what, size in memory_plan(config, ranks).items())
-    return (
-        f"The plan: {', '.join(sizes)}. Lower train.micro_batch, set parallel.recompute=selective "
-        "or full, or shard over more ranks (parallel.replicate=1, reshard_after_forward=true)"
-    )
+    return f"The plan: {', '.join(sizes)}. {_KNOBS[0].upper()}{_KNOBS[1:]}"
 
 
 def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
@@ -151,7 +182,7 @@ time    {hours / ranks / 24:,.1f} days on {ranks:,} x {device} at {mfu:.0%} of t
 energy  {energy / 1e6:,.2f} MWh at {hardware.watts:.0f} W x {PUE}, {co2_kg(energy) / 1e3:,.2f} t \
 CO2eq
 memory  {sum(memory.values()) / _GIB:.2f} of {hardware.gib:.0f} GiB on each rank, \
-estimated"""
+estimated: {memory_verdict(config, ranks, hardware)}"""
     sizes = (f"        {size / _GIB:8.2f} GiB  {what}" for what, size in memory.items())
     problems = (f"problem: {problem}" for problem in sources.problems)
     return "\n".join([text, *sizes, "", render(sources), *problems])

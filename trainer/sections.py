@@ -24,8 +24,8 @@ class Key(NamedTuple):
 def key(
     default: T,
     says: str,
-    *,
     unit: str = "",
+    *,
     positive: bool = False,
     choices: tuple[str, ...] = (),
     maths: bool = False,
@@ -43,14 +43,12 @@ class RunConfig:
     dir: str = key("runs/llama", "directory of the run: checkpoints, metrics, logs of failures")
     resume: str = key(
         "auto",
-        "`auto` goes on from the newest checkpoint, `never` refuses a directory that has one, and "
-        "a name as `step-00001000` goes back to that one",
+        "`auto` goes on from the newest checkpoint, `never` refuses a directory that has one, "
+        "and a name as `step-00001000` goes back to that one",
     )
     allow_change: tuple[str, ...] = key((), "keys that may differ from the checkpoint's")
-    max_hours: float = key(0.0, "save and stop after so long; 0: no limit", unit="hours")
-    margin_minutes: float = key(
-        10.0, "save and stop so long before a SLURM job ends", unit="minutes"
-    )
+    max_hours: float = key(0.0, "save and stop after so long; 0: no limit", "hours")
+    margin_minutes: float = key(10.0, "save and stop so long before a SLURM job ends", "minutes")
     max_bad_steps: int = key(
         3, "end with code 3 after so many steps in a row without an update", positive=True
     )
@@ -60,13 +58,13 @@ class RunConfig:
         choices=("warn", "skip"),
     )
     spike_sigmas: float = key(
-        6.0, "a spike is so far above the mean of the window", unit="deviations", positive=True
+        6.0, "a spike is so far above the mean of the window", "deviations", positive=True
     )
-    spike_window: int = key(128, "length of that window", unit="good steps", positive=True)
+    spike_window: int = key(128, "length of that window", "good steps", positive=True)
     deterministic: bool = key(
         False,
-        "take kernels that repeat their own bits on a GPU, which are slower; a kernel that cannot "
-        "is an error",
+        "take kernels that repeat their own bits on a GPU, which are slower; a kernel that "
+        "cannot is an error",
     )
 
 
@@ -74,15 +72,15 @@ class RunConfig:
 class ModelConfig:
     """The shape of the network (paper, Table 2)."""
 
-    dim: int = key(4096, "width of the residual stream", unit="channels", positive=True, maths=True)
+    dim: int = key(4096, "width of the residual stream", "channels", positive=True, maths=True)
     layers: int = key(32, "transformer blocks", positive=True, maths=True)
     heads: int = key(32, "attention heads of a block", positive=True, maths=True)
-    vocab_size: int = key(32_000, "ids of the tokenizer", unit="ids", positive=True, maths=True)
-    context: int = key(2048, "length of a sequence", unit="tokens", positive=True, maths=True)
+    vocab_size: int = key(32_000, "ids of the tokenizer", "ids", positive=True, maths=True)
+    context: int = key(2048, "length of a sequence", "tokens", positive=True, maths=True)
     multiple_of: int = key(
         256,
         "the feed-forward width, 8/3 of `dim`, is rounded up to a multiple of it",
-        unit="channels",
+        "channels",
         positive=True,
         maths=True,
     )
@@ -132,7 +130,7 @@ class DataConfig:
     doc_mask: bool = key(
         False, "attention stays inside documents; the paper does not mention it", maths=True
     )
-    prefetch: int = key(3, "read ahead so far", unit="steps")
+    prefetch: int = key(3, "read ahead so far", "steps")
     verify: bool = key(False, "hash every shard before the first step")
     on_bad_shard: str = key(
         "raise",
@@ -140,7 +138,7 @@ class DataConfig:
         choices=("raise", "skip"),
     )
     skip: tuple[tuple[int, ...], ...] = key(
-        (), "ranges `[first, last]` that make no update, as around a spike", unit="steps"
+        (), "ranges `[first, last]` that make no update, as around a spike", "steps"
     )
 
 
@@ -149,22 +147,20 @@ class TrainConfig:
     """How much is trained on, in which portions."""
 
     total_tokens: int = key(
-        1_000_000_000_000, "length of the run", unit="tokens", positive=True, maths=True
+        1_000_000_000_000, "length of the run", "tokens", positive=True, maths=True
     )
     batch_tokens: int = key(
         4_194_304,
         'the batch over all ranks: the paper\'s "4M", as 2048 sequences of 2048',
-        unit="tokens",
+        "tokens",
         positive=True,
         maths=True,
     )
-    micro_batch: int = key(4, "what a rank runs at once", unit="sequences", positive=True)
+    micro_batch: int = key(4, "what a rank runs at once", "sequences", positive=True)
     seed: int = key(
         0, "of the initial weights; the order of the data has its own, in the mixture", maths=True
     )
-    loss_chunk: int = key(
-        2048, "logits exist for so many tokens at once", unit="tokens", positive=True
-    )
+    loss_chunk: int = key(2048, "logits exist for so many tokens at once", "tokens", positive=True)
     z_loss: float = key(0.0, "weight of the mean squared log-partition; PaLM's is 1e-4", maths=True)
 
 
@@ -178,7 +174,7 @@ class OptimConfig:
     weight_decay: float = key(0.1, "of matrices; the norms' weights never decay", maths=True)
     decay_embeddings: bool = key(True, "whether the two vocabulary tables decay", maths=True)
     clip: float = key(1.0, "largest gradient norm; 0 never clips", maths=True)
-    warmup_steps: int = key(2000, "linear rise of the learning rate", unit="steps", maths=True)
+    warmup_steps: int = key(2000, "linear rise of the learning rate", "steps", maths=True)
     final_lr_fraction: float = key(
         0.1, "where half a cosine leads to, as a share of `lr`", maths=True
     )
@@ -188,11 +184,11 @@ class OptimConfig:
 class ParallelConfig:
     """Layout over ranks, and what the devices do at the same time."""
 
-    replicate: int = key(1, "copies of the sharded model (HSDP)", unit="copies", positive=True)
+    replicate: int = key(1, "copies of the sharded model (HSDP)", "copies", positive=True)
     tensor: int = key(
         1,
         "ranks that share each matrix and each sequence; keep them in one node",
-        unit="ranks",
+        "ranks",
         positive=True,
     )
     param_dtype: str = key(
@@ -215,15 +211,15 @@ class ParallelConfig:
     )
     compile: str = key(
         "auto",
-        "whether each block runs through `torch.compile`; `auto` does as `bench` has measured on "
-        "this device, and says so",
+        "whether each block runs through `torch.compile`; `auto` does as `bench` has measured "
+        "on this device, and says so",
         choices=("auto", "true", "false"),
     )
     prefetch_blocks: int = key(
         0,
         "gather the parameters of so many blocks before the host asks for them, beyond the one "
         "that FSDP gathers by itself; for steps that the host holds up",
-        unit="blocks",
+        "blocks",
     )
     async_tensor: bool = key(
         False,
@@ -231,12 +227,9 @@ class ParallelConfig:
         "NVLink, `compile = true` and `tensor` above 1",
     )
     first_timeout_minutes: float = key(
-        30.0,
-        "longest wait in a collective until the first step is done",
-        unit="minutes",
-        positive=True,
+        30.0, "longest wait in a collective until the first step is done", "minutes", positive=True
     )
-    timeout_minutes: float = key(10.0, "and after it", unit="minutes", positive=True)
+    timeout_minutes: float = key(10.0, "and after it", "minutes", positive=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,16 +247,16 @@ class AttentionConfig:
 class EvalConfig:
     """Held-out loss."""
 
-    every: int = key(1000, "score the held-out documents; 0: at the end only", unit="steps")
+    every: int = key(1000, "score the held-out documents; 0: at the end only", "steps")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointConfig:
     """Checkpoints."""
 
-    every: int = key(1000, "save so often; 0: at the end only", unit="steps")
-    keep: int = key(3, "the newest so many are kept", unit="checkpoints", positive=True)
-    keep_every: int = key(0, "and each whose step is a multiple of this; 0: none", unit="steps")
+    every: int = key(1000, "save so often; 0: at the end only", "steps")
+    keep: int = key(3, "the newest so many are kept", "checkpoints", positive=True)
+    keep_every: int = key(0, "and each whose step is a multiple of this; 0: none", "steps")
     asynchronous: bool = key(
         False, "write while training goes on; takes host memory for this rank's shards"
     )
@@ -278,7 +271,7 @@ class CheckpointConfig:
 class MetricsConfig:
     """Progress lines and ``metrics.jsonl``."""
 
-    every: int = key(10, "write and show so often", unit="steps", positive=True)
+    every: int = key(10, "write and show so often", "steps", positive=True)
     tensorboard: bool = key(False, "mirror the metrics in `tensorboard` of the run directory")
     wandb: str = key("", "project at Weights & Biases that mirrors them; empty: none")
 
@@ -288,7 +281,7 @@ class ProfileConfig:
     """Traces of some steps, for the PyTorch profiler's viewers."""
 
     steps: tuple[int, ...] = key(
-        (), "first and last to trace; of an accelerator also the memory's history", unit="steps"
+        (), "first and last to trace; of an accelerator also the memory's history", "steps"
     )
     ranks: tuple[int, ...] = key((0,), "which ranks are traced")
 

@@ -52,7 +52,7 @@ def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterat
         raise DataError(
             f"step {step} was read before the run's data changed: name an older checkpoint"
         )
-    reader = Reader(corpus.dtype)
+    reader = Reader(corpus)
     for number in range(first, first + plan.batch_sequences):
         source, shard, begin = corpus.locate(number)
         ids = reader.read(shard, begin, plan.context + 1)

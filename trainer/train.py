@@ -2,7 +2,7 @@
 
 A step reads its batch, agrees with all ranks on what it holds and whether to stop, sums gradients
 over microbatches and ranks, and updates unless the loss or the norm is not finite. All that
-decides anything is a value that every rank has (trainer spec, sections 3, 7 and 10).
+decides anything is a value that every rank has (docs/rules/trainer.md 3, 7 and 10).
 """
 
 import contextlib
@@ -10,34 +10,38 @@ import dataclasses
 import gc
 import json
 import math
-import os
-import signal
 import statistics
 import subprocess
-import time
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed.fsdp import FSDPModule
 
-from trainer import data, optim
-from trainer.checkpoint import CheckpointError, Checkpoints, TrainState, read_record
-from trainer.config import Config, RunConfig, TrainerError, changed_maths, to_toml
+from trainer import compiling, data, optim
+from trainer.accumulate import accumulate
+from trainer.checkpoint import (
+    CheckpointError,
+    Checkpoints,
+    TrainState,
+    UnreadableError,
+    read_record,
+)
+from trainer.config import Config, TrainerError, changed_maths, to_toml
 from trainer.data import Corpus, Loader, StepBatch
-from trainer.evaluate import evaluate
+from trainer.environment import FLIGHT_RECORDER, repeating
+from trainer.evaluate import evaluate, unigram_nll
 from trainer.initial import initialize
-from trainer.metrics import Metrics, Profiler
-from trainer.parallel import World, build_model, limit_waiting
+from trainer.metrics import Metrics, Profiler, dump_memory, record_memory
+from trainer.parallel import World, build_model, give_back, limit_waiting
 from trainer.plan import BatchPlan, memory_advice, plan_batch
+from trainer.stop import Stop, listening
 
 EXIT_BAD_STEPS = 3
 BAD_BATCHES = "bad_batches.jsonl"
 COMPLETED = "COMPLETED"
-STOP_FILE = "STOP"
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 LOSS_EMA_DECAY = 0.98
 MAX_FAILED_SAVES = 2
 _COLLECT_GARBAGE_STEPS = 1000
@@ -49,12 +53,14 @@ def run(config: Config, world: World) -> int:
     Gives the exit code: 0, or 3 after too many steps in a row that made no update. Raises
     TrainerError for what the user can put right.
     """
-    with listening() as heard:
+    with listening() as heard, repeating(config.run.deterministic):
         gc.disable()  # ranks that collect at different times wait for one another
+        record_memory(world)
         try:
             return Run(config, world).train(heard)
         except torch.OutOfMemoryError as error:
-            raise TrainerError(f"{error} {memory_advice(config, world.size)}") from error
+            where = dump_memory(Path(config.run.dir), world)
+            raise TrainerError(f"{error} {memory_advice(config, world.size)}{where}") from error
         finally:
             gc.enable()
 
@@ -63,29 +69,28 @@ class Run:
     """A run with all that it holds: opened or resumed, then trained step by step."""
 
     def __init__(self, config: Config, world: World) -> None:
-        self.config, self.world = config, world
+        self.world = world
         self.plan = plan_batch(config, world.data_ranks)
         self.directory = Path(config.run.dir)
+        _make_directory(self.directory, world)
         self.checkpoints = Checkpoints(self.directory / "ckpt", world, config.checkpoint)
         found = self.checkpoints.find(config.run.resume)
+        saved = read_record(found)["config"] if found else None
+        self.config, compiled = compiling.resolve(config, world, saved)
         self.corpus = _open_data(config, self.plan, found)
-        self.loader = Loader(self.corpus, self.plan, world.data_rank, config.data)
         if config.data.verify:
             data.verify(self.corpus, world.rank, world.size)
-        self.model, attention = build_model(config, world)
+        self.model, attention = build_model(self.config, world)
         self.optimizer = optim.build_optimizer(self.model, config.optim)
-        if found:
-            self.state = self.checkpoints.load(found, self.model, self.optimizer)
-        else:
-            initialize(self.model, config.train.seed)
-            self.state = TrainState()
+        self.state, found = self._begin(found)
+        self.loader = Loader(self.corpus, self.plan, world.data_rank, config.data)
+        self._unigram: dict[str, float] | None = None
         self._save_due, self._failed_saves = False, 0
         self.profiler = Profiler(self.directory, config.profile, world)
         if world.rank == 0:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            (self.directory / "config.toml").write_text(to_toml(config), encoding="utf-8")
+            (self.directory / "config.toml").write_text(to_toml(self.config), encoding="utf-8")
         self.metrics = Metrics(self.directory, config, self.plan, world)
-        self.metrics.restart(self.state.step)
+        self._scored = world.agree(self.metrics.restart(self.state.step))
         self.metrics.say(
             f"{config.model.parameters:,} parameters on {world.size} x {world.device.type}, "
             f"{self.plan.steps:,} steps of {config.train.batch_tokens:,} "
@@ -94,6 +99,27 @@ class Run:
         )
         why = f" ({attention.passed_over})" if attention.passed_over else ""
         self.metrics.say(f"attention by {attention.name}{why}")
+        if compiled:
+            self.metrics.say(compiled)
+
+    def _begin(self, found: Path | None) -> tuple[TrainState, Path | None]:
+        """Fill the model and the optimizer: from a checkpoint, or with the weights of a new run.
+
+        Gives the state, and the checkpoint that it came from: an older one than ``found`` where
+        that cannot be read.
+        """
+        while found:
+            try:
+                state = self.checkpoints.load(found, self.model, self.optimizer)
+            except UnreadableError as error:
+                found = self.checkpoints.before(found, self.config.run.resume, error)
+                self.corpus = _open_data(self.config, self.plan, found)
+                continue
+            if self.config.run.resume == found.name:
+                self.checkpoints.abandon_after(found)
+            return state, found
+        initialize(self.model, self.config.train.seed)
+        return TrainState(), None
 
     def train(self, heard: Sequence[int] = ()) -> int:
         """Train to the end, or until asked to stop; give the exit code (see ``run``)."""
@@ -103,6 +129,8 @@ class Run:
         finished.unlink(missing_ok=True)  # a longer run may go on from a finished one
         code, ending = 0, f"all {last:,} steps are done"
         patient = True  # the first step may compile
+        if state.step and not self._scored and _due(state.step, config.eval.every, last):
+            self._evaluate()  # it was saved, and ended before its evaluation did
         with contextlib.closing(self.loader.steps(state.step, state.sequences)) as batches:
             while state.step < last:
                 with self.metrics.timed("data"):
@@ -140,37 +168,35 @@ class Run:
         return code
 
     def _do_what_is_due(self, step: int) -> None:
-        """Evaluate, save, and collect garbage after a step, where it is time to."""
+        """Save, evaluate, and collect garbage after a step, where it is time to.
+
+        It saves first, so that an evaluation which fails costs no steps.
+        """
         config, last = self.config, self.plan.steps
-        if _due(step, config.eval.every, last):
-            self._evaluate()
         self._save_due |= _due(step, config.checkpoint.every, last)
         # A bad step is not saved, unless it is the last: the weights are those before it.
         if self._save_due and (not self.state.bad_in_a_row or step == last):
             self._save(must=step == last)
+        if _due(step, config.eval.every, last):
+            self._evaluate()
         if step % _COLLECT_GARBAGE_STEPS == 0:
             gc.collect()
 
     def gradients(self, batch: StepBatch, valid: int) -> tuple[float, float]:
         """Run forward and backward over a step; give its mean loss and its norm before clipping.
 
-        Dividing by ``valid``, the labels of the step over all ranks, and summing over ranks is
-        exact for every mask, micro batch and number of ranks.
+        ``valid`` is the number of the step's labels over all ranks.
         """
-        model, device, parallel = self.model, self.world.device, self.config.parallel
-        nll = torch.zeros((), device=device)
-        for index, (tokens, labels) in enumerate(zip(batch.tokens, batch.labels, strict=True)):
-            assert isinstance(model, FSDPModule)
-            final = index == self.plan.accumulation - 1
-            model.set_is_last_backward(final)
-            model.set_requires_gradient_sync(final or parallel.sync_each_microbatch)
-            model.set_requires_all_reduce(final)  # over the copies of the model, once a step
-            if self.world.mesh["dp_shard"].size() == 1 or not parallel.reshard_after_forward:
-                model.set_reshard_after_backward(final)  # whole parameters serve the next too
-            losses = model(*data.model_inputs(tokens, labels, self.corpus.mask_bos, device))
-            (losses.total / valid).backward()
-            nll += losses.nll
-        norm = optim.clip_gradients(model.parameters(), self.config.optim.clip)
+        microbatches = list(zip(batch.tokens, batch.labels, strict=True))
+        nll = accumulate(
+            self.model,
+            microbatches,
+            valid,
+            self.config.parallel,
+            self.world,
+            mask_bos=self.corpus.mask_bos,
+        )
+        norm = optim.clip_gradients(self.model.parameters(), self.config.optim.clip)
         dist.all_reduce(nll)
         nll /= self.world.tensor  # ranks that share a sequence have the same, each in whole
         loss, norm_before = torch.stack((nll / valid, norm)).tolist()  # the step's one host sync
@@ -192,6 +218,7 @@ class Run:
                 state.source_sequences[name] = state.source_sequences.get(name, 0) + int(count)
             if self._is_good(batch, loss, norm):
                 optim.set_learning_rate(self.optimizer, rate)
+                self.checkpoints.wait_until_staged()
                 self.optimizer.step()
                 state.bad_in_a_row = 0
                 ema = loss if state.loss_ema is None else state.loss_ema
@@ -239,7 +266,10 @@ class Run:
     def _evaluate(self) -> None:
         """Score the held-out documents, write the scores and show them."""
         with self.metrics.timed("eval"):
-            row, text = evaluate(self.model, self.corpus, self.world, self.config)
+            if self._unigram is None:
+                self._unigram = unigram_nll(self.corpus, self.world)
+            row, text = evaluate(self.model, self.corpus, self.world, self.config, self._unigram)
+        give_back(self.model)
         self.metrics.write({"step": self.state.step, **row})
         self.metrics.say(f"held out at step {self.state.step:,}: {text}")
 
@@ -281,44 +311,20 @@ class Run:
             self.metrics.say(f"warning: {error}; training goes on")
 
 
-@contextlib.contextmanager
-def listening() -> Iterator[list[int]]:
-    """List the signals that ask to stop (SIGTERM, SIGINT, SIGUSR1) as they come in.
-
-    A handler does no more, and takes no lock; the ranks compare their lists at the next step.
-    """
-    heard: list[int] = []
-    before = {number: signal.signal(number, lambda n, _: heard.append(n)) for number in _SIGNALS}
-    try:
-        yield heard
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class Stop:
-    """What this process knows of a wish to stop; the ranks agree on it at each step.
-
-    ``torchrun`` passes SIGTERM on, but kills its workers 30 seconds later, and a checkpoint of a
-    large model takes longer. So the end of a SLURM job is known before it comes, and
-    ``touch RUN/STOP`` needs no signal at all (trainer spec, section 7).
-    """
-
-    def __init__(self, directory: Path, config: RunConfig, heard: Sequence[int]) -> None:
-        self._file, self._heard = directory / STOP_FILE, heard
-        ends = [time.time() + 3600 * config.max_hours] if config.max_hours else []
-        if job := os.environ.get("SLURM_JOB_END_TIME"):  # in seconds since 1970
-            ends.append(float(job) - 60 * config.margin_minutes)
-        self._end = min(ends, default=math.inf)
-
-    @property
-    def asked(self) -> bool:
-        """Whether there was a signal, the file is there, or the time is over."""
-        return bool(self._heard) or time.time() >= self._end or self._file.exists()
-
-    def obeyed(self) -> None:
-        """Take the file away, so that the run can be started again."""
-        self._file.unlink(missing_ok=True)
+def _make_directory(directory: Path, world: World) -> None:
+    """Make the run's directory before anything that takes long; all ranks raise if it cannot be."""
+    message = ""
+    if world.rank == 0:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            if world.device.type == "cuda":
+                (directory / FLIGHT_RECORDER).mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=directory):
+                pass  # it can be written to
+        except OSError as error:
+            message = f"run.dir = {directory}: cannot be written to: {error.strerror}"
+    if message := world.agree(message):
+        raise TrainerError(f"{message}; set run.dir to a directory of yours")
 
 
 def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:

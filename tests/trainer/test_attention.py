@@ -163,16 +163,21 @@ def test_flash_attention_is_called_as_documented(
     library = Library(with_lse=with_lse)
     on_cuda.setitem(sys.modules, module, library)
     q, k, v = tensors()
-    scale = 8**-0.5
+    scale, same = 8**-0.5, {"causal": True, "deterministic": False}
     flash = choose(name, CUDA, documents=False).attend
     torch.testing.assert_close(flash(q, k, v), plain(q, k, v))
-    assert library.calls == [{"q": (2, 12, 3, 8), "softmax_scale": scale, "causal": True}]
+    assert library.calls == [{"q": (2, 12, 3, 8), "softmax_scale": scale, **same}]
     flash = choose(name, CUDA, documents=True).attend
     torch.testing.assert_close(flash(q, k, v, CU_SEQLENS), by_document(q, k, v))
     call = library.calls[1]
     assert (call["q"], call["softmax_scale"], call["causal"]) == ((24, 3, 8), scale, True)
     assert call["cu_seqlens_q"] is call["cu_seqlens_k"] is CU_SEQLENS
     assert call["max_seqlen_q"] == call["max_seqlen_k"] == 12
+    for documents in (False, True):
+        choose(name, CUDA, documents=documents, deterministic=True).attend(
+            q, k, v, CU_SEQLENS if documents else None
+        )
+    assert [call["deterministic"] for call in library.calls[2:]] == [True, True]
 
 
 def test_xformers_is_called_as_documented(on_cuda: pytest.MonkeyPatch) -> None:
@@ -191,6 +196,18 @@ def test_xformers_is_called_as_documented(on_cuda: pytest.MonkeyPatch) -> None:
         {"q": (2, 12, 3, 8), "attn_bias": "lower", "scale": 8**-0.5},
         {"q": (1, 24, 3, 8), "attn_bias": (5, 7, 3, 1, 8), "scale": 8**-0.5},
     ]
+
+
+def test_a_kernel_that_does_not_repeat_its_bits_is_passed_over(
+    on_cuda: pytest.MonkeyPatch,
+) -> None:
+    """Xformers has no switch for it, so run.deterministic refuses it by name."""
+    library = Library()
+    for name in ("ops", "ops.fmha.attn_bias"):
+        on_cuda.setitem(sys.modules, f"xformers.{name}", library)
+    assert choose("xformers", CUDA, documents=False).name == "xformers"
+    with pytest.raises(AttentionError, match=r"not repeat its bits, as run\.deterministic"):
+        choose("xformers", CUDA, documents=False, deterministic=True)
 
 
 def test_varlen_is_called_as_documented(on_cuda: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,15 @@
 import json
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.distributed.checkpoint._state_dict_stager import StateDictStager
 from torch.distributed.checkpoint.filesystem import FileSystemWriter
+from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 
 from tests.trainer import tiny
 from trainer import checkpoint
@@ -251,3 +254,116 @@ def test_a_checkpoint_says_what_it_is(corpus: list[str], world: World, tmp_path:
     assert state["source_sequences"] == {"books": 8, "github": 24}
     assert content["config"]["optim"]["lr"] == 0.01
     assert content["order"]["fingerprint"]["data.tokenizer"] == "a" * 64
+
+
+@pytest.mark.parametrize("background", ["false", "true"])
+def test_a_save_before_the_first_update_changes_nothing(
+    corpus: list[str], world: World, tmp_path: Path, background: str
+) -> None:
+    """Steps 1 and 2 are passed over and saved; the end is that of a run which did not save.
+
+    DCP would make the moments that are not there by a step of the optimizer, which counts.
+    """
+    skip = [*corpus, "data.skip=[[1, 2]]"]
+    straight = tiny.train(tiny.small([*skip, f"run.dir={tmp_path / 'straight'}"], steps=6), world)
+    saving = [*skip, "checkpoint.every=1", f"checkpoint.asynchronous={background}"]
+    assert tiny.train(tiny.small([*saving, "checkpoint.keep=9"], steps=6), world) == straight
+    for step in (2, 3):
+        again = tmp_path / f"again-{step}"
+        shutil.copytree(tmp_path / "run", again)
+        back = [*skip, f"run.dir={again}", f"run.resume=step-0000000{step}"]
+        resumed = Run(tiny.small(back, steps=6), world)
+        assert bool(resumed.optimizer.state) == (step == 3)
+        assert resumed.train() == 0
+        assert tiny.weights_hash(resumed.model) == straight
+
+
+def cut(checkpoint_path: Path) -> None:
+    """Cut the data file of a checkpoint, as a full or failing disk may."""
+    (path,) = checkpoint_path.glob("*.distcp")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_a_cut_checkpoint_is_passed_over_for_the_one_before(
+    corpus: list[str], world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run says so, goes on from step 3 to the same end, and writes step 4 again."""
+    config = tiny.small([*corpus, "checkpoint.every=1"])
+    end = tiny.train(config, world)
+    cut(tmp_path / "run/ckpt/step-00000004")
+    capsys.readouterr()
+    assert tiny.train(config, world) == end
+    said = capsys.readouterr().out
+    assert "step-00000004: cannot be loaded" in said
+    assert "going on from the one before, step-00000003" in said
+    assert Run(config, world).state.step == 4
+    assert [row["step"] for row in tiny.rows(tmp_path / "run")] == [1, 2, 3, 4]
+
+
+def test_a_cut_checkpoint_that_is_asked_for_or_alone_is_an_error(
+    corpus: list[str], world: World, tmp_path: Path
+) -> None:
+    """A run never begins anew in silence, and a name means that checkpoint: what can be done."""
+    tiny.train(tiny.small([*corpus, "checkpoint.every=2"]), world)
+    cut(tmp_path / "run/ckpt/step-00000002")
+    with pytest.raises(CheckpointError, match=r"cannot be loaded.*take run\.resume=step-00000004$"):
+        Run(tiny.small([*corpus, "run.resume=step-00000002"]), world)
+    assert names(tmp_path) == ["latest", "step-00000002", "step-00000004"]  # none is put aside
+    shutil.rmtree(tmp_path / "run/ckpt/step-00000004")
+    with pytest.raises(CheckpointError, match=r"cannot be loaded.*take another run\.dir$"):
+        Run(tiny.small(corpus), world)
+
+
+def test_a_step_is_saved_before_it_is_scored(
+    corpus: list[str], world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An evaluation that fails costs no steps, and is made when the run goes on; once."""
+    config = tiny.small([*corpus, "checkpoint.every=2", "eval.every=2"])
+    run = Run(config, world)
+
+    def failing() -> None:
+        raise RuntimeError("a broken evaluation")
+
+    monkeypatch.setattr(run, "_evaluate", failing)
+    with pytest.raises(RuntimeError, match="a broken evaluation"):
+        run.train()
+    assert names(tmp_path) == ["latest", "step-00000002"]
+    assert Run(config, world).train() == 0
+    assert [row["step"] for row in tiny.rows(tmp_path / "run", "eval")] == [2, 4]
+    assert Run(config, world).train() == 0
+    assert [row["step"] for row in tiny.rows(tmp_path / "run", "eval")] == [2, 4]
+
+
+def test_an_update_waits_until_weights_are_copied(
+    corpus: list[str], world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy to the host runs in a thread, beside the next step: that step changes none of it.
+
+    On a GPU it goes into page-locked memory by a stream; here a slow thread stands for both.
+    """
+    straight = tiny.train(tiny.small([*corpus, f"run.dir={tmp_path / 'straight'}"]), world)
+    stage = StateDictStager.stage
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.3)
+        return stage(*arguments, **options)
+
+    monkeypatch.setattr(StateDictStager, "stage", slow)
+    options = StagingOptions(
+        use_pinned_memory=False, use_shared_memory=False, use_non_blocking_copy=False
+    )
+    monkeypatch.setattr(checkpoint, "_stager", lambda *_: DefaultStager(options))
+    background = [*corpus, "checkpoint.asynchronous=true", "checkpoint.every=2"]
+    run = Run(tiny.small(background), world)
+    waited = []
+    wait = run.checkpoints.wait_until_staged
+
+    def spy() -> None:
+        waited.append(run.checkpoints._staged)
+        wait()
+
+    monkeypatch.setattr(run.checkpoints, "wait_until_staged", spy)
+    assert run.train() == 0
+    assert [staged is not None for staged in waited] == [False, False, True, False]
+    assert tiny.weights_hash(run.model) == straight
+    assert tiny.train(tiny.small([*background, "run.resume=step-00000002"]), world) == straight

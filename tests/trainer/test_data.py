@@ -209,12 +209,41 @@ def test_few_shards_are_open_at_a_time(corpus: list[str], monkeypatch: pytest.Mo
     opened = open_corpus(tiny.small(corpus), 32)
     shards = [s for source in opened.sources.values() for s in (*source.train, *source.heldout)]
     before = open_files()
-    reader = Reader(opened.dtype)
+    reader = Reader(opened)
     for shard in shards * 3:
         assert reader.read(shard, 0, 1).tolist() == [tiny.BOS]
         assert open_files() <= before + 2
     reader.close()
     assert open_files() == before
+
+
+@pytest.mark.parametrize("verify", ["false", "true"])
+def test_ids_beyond_the_vocabulary_are_an_error_with_their_place(
+    corpus: list[str], tmp_path: Path, verify: str
+) -> None:
+    """A shard of the right size with other ids in it: path, byte and id, before the model sees it.
+
+    With data.on_bad_shard=skip its sequences teach nothing, as those that cannot be read.
+    """
+    path = tmp_path / "tokens/books/shard-00000-of-00001.bin"
+    ids = np.fromfile(path, "<u2")
+    ids[::16] = 512
+    ids.tofile(path)
+    config = tiny.small([*corpus, f"data.verify={verify}"])
+    opened = open_corpus(config, 32)
+    if verify == "true":
+        with pytest.raises(DataError, match="not the SHA-256 of its manifest"):
+            data.verify(opened, 0, 1)
+        return
+    plan = plan_batch(config, 1)
+    message = rf"{path.name}: byte \d+: id 512 of a vocabulary of 512: .* data\.verify=true"
+    with pytest.raises(DataError, match=message):
+        Loader(opened, plan, 0, config.data).batch(1, 0)
+    skipping = tiny.small([*corpus, "data.on_bad_shard=skip"]).data
+    batch = Loader(opened, plan, 0, skipping).batch(1, 0)
+    assert batch.bad_sequences == batch.source_sequences[0] == 3  # all of books
+    assert batch.valid == 5 * 32
+    assert batch.tokens.max() < 512
 
 
 def test_changed_data_needs_leave_and_begins_a_new_order(corpus: list[str], tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """Held-out loss beside what token frequencies alone would lose."""
 
+import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.trainer import tiny
+from trainer import evaluate
 from trainer.config import Config
 from trainer.data import Corpus, open_corpus
 from trainer.evaluate import unigram_nll
@@ -29,7 +32,7 @@ def opened(root: Path, weights: dict[str, float]) -> tuple[Config, Corpus]:
     return config, open_corpus(config, 8)
 
 
-def test_frequencies_of_the_mixture_score_each_source(tmp_path: Path) -> None:
+def test_frequencies_of_the_mixture_score_each_source(tmp_path: Path, world: World) -> None:
     """By hand: 12 train tokens of a vocabulary of 512, add one, two sources at 3 to 1."""
     books, github = [1, 3, 3, 3, 3, 2], [1, 4, 4, 3, 4, 2]
     tiny.write_shards(tmp_path / "tokens/books", [[books]], [[[1, 3, 2]]])
@@ -41,10 +44,31 @@ def test_frequencies_of_the_mixture_score_each_source(tmp_path: Path) -> None:
         return -math.log((share * 12 + 1) / (12 + 512))
 
     end, three, four, unseen = nats(1, 1), nats(4, 1), nats(0, 3), nats(0, 0)
-    assert unigram_nll(corpus, 512) == {
+    assert unigram_nll(corpus, world) == {
         "books": pytest.approx((three + end) / 2),
         "github": pytest.approx((four + unseen + four + four + end) / 5),
     }
+
+
+def test_frequencies_are_counted_once_and_by_one_rank(
+    corpus: list[str], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two evaluations of a run read the train tokens once; a rank other than 0 reads none."""
+    counted = []
+    count = evaluate._count
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        counted.append(arguments)
+        return count(*arguments, **options)
+
+    monkeypatch.setattr(evaluate, "_count", spy)
+    training = Run(tiny.small([*corpus, "eval.every=2"]), world)
+    assert training.train() == 0
+    assert len(counted) == 4  # train and held-out shards of two sources
+    second = dataclasses.replace(world, rank=1)
+    monkeypatch.setattr(World, "agree", lambda _, __: {"books": 1.0})
+    assert unigram_nll(training.corpus, second) == {"books": 1.0}
+    assert len(counted) == 4
 
 
 def test_context_teaches_more_than_frequencies(

@@ -8,8 +8,9 @@ import pytest
 from tests.trainer import tiny
 from trainer import parallel
 from trainer.__main__ import main
-from trainer.config import flatten, load
+from trainer.config import Config, flatten, load
 from trainer.parallel import World
+from trainer.reference import BEGIN, END, tables
 
 
 def test_print_config_shows_a_file_that_loads_back(
@@ -57,6 +58,56 @@ def test_dry_run_gives_days_and_energy_of_a_device(capsys: pytest.CaptureFixture
     assert "--device TPU --mfu 0.463: must be one of A100" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "verdict"),
+    [
+        (["llama_7b", "--ranks=8"], "59.87 of 80 GiB on each rank, estimated: it fits"),
+        (["llama_7b", "--ranks=8", "parallel.compile=true"], "47.02 of 80 GiB on each rank"),
+        (["llama_33b", "--ranks=8"], "it does NOT FIT: lower train.micro_batch, set parallel.rec"),
+        (["llama_7b", "--ranks=1", "--device=H200"], "of 141 GiB on each rank, estimated: it does"),
+        (["llama_7b", "--ranks=4"], "it fits with parallel.compile=true only, which makes it 59."),
+        (
+            ["llama_7b", "--ranks=8", "train.micro_batch=8", "parallel.compile=true"],
+            "79.14 of 80 GiB on each rank, estimated: it is TIGHT, and may run out: lower",
+        ),
+    ],
+)
+def test_the_memory_plan_ends_in_a_verdict(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    verdict: str,
+) -> None:
+    """From any folder. Compiled blocks hold less, and whether that decides is said."""
+    monkeypatch.chdir(tmp_path)
+    assert main([*arguments, "--dry-run", "data.shards=/nowhere"]) == 0
+    assert verdict in capsys.readouterr().out
+
+
+def test_every_key_is_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/trainer.md holds what `python -m trainer keys` prints, key by key."""
+    page = (Path(__file__).parent.parent.parent / "docs/trainer.md").read_text()
+    assert main(["keys"]) == 0
+    shown = capsys.readouterr().out.strip()
+    for name, value in flatten(Config()).items():
+        assert f"| `{name}` | `{json.dumps(value)}` |" in shown
+    assert shown == tables()
+    assert shown in page, "run python -m trainer keys --page docs/trainer.md"
+
+
+def test_the_page_is_written_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Between its two comments; a page without them is left alone."""
+    page = tmp_path / "page.md"
+    page.write_text(f"# Before\n\n{BEGIN}\nold\n{END}\n\nAfter\n")
+    assert main(["keys", "--page", str(page)]) == 0
+    assert page.read_text() == f"# Before\n\n{BEGIN}\n\n{tables()}\n\n{END}\n\nAfter\n"
+    page.write_text("nothing\n")
+    assert main(["keys", "--page", str(page)]) == 1
+    assert "has no place for the keys" in capsys.readouterr().err
+    assert page.read_text() == "nothing\n"
+
+
 def test_commands_follow_one_another(
     tmp_path: Path,
     world: World,
@@ -86,6 +137,14 @@ def test_commands_follow_one_another(
     assert said("inspect", "debug", *config, "--step=2", "--chars=20") == traced
     said("export", run, str(tmp_path / "hf"), "--dtype=float32")
     said("export", str(tmp_path / "hf"), str(tmp_path / "meta"), "--layout=meta", "--parts=2")
+    said("export", str(tmp_path / "meta"), str(tmp_path / "back"), "model.context=32")
+    assert json.loads((tmp_path / "back/config.json").read_text())["max_position_embeddings"] == 32
+    for key, problem in (
+        ("model.context=64", "model.context = 64"),
+        ("optim.lr=1", "optim.lr: an exported folder takes data.tokenizer and model.context only"),
+    ):
+        assert main(["export", str(tmp_path / "hf"), str(tmp_path / "none"), key]) == 1
+        assert problem in capsys.readouterr().err
     prompt = ["--prompt=def main(", "--tokens=8", "--seed=3"]
     texts = {said("generate", target, *prompt) for target in (run, f"{tmp_path}/hf")}
     assert texts == {said("generate", str(tmp_path / "meta"), *prompt)}

@@ -3,6 +3,7 @@
 Processes are started once for all tests of this module.
 """
 
+import dataclasses
 import json
 import os
 import shutil
@@ -16,16 +17,19 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 import torch
+from torch.distributed.fsdp import FSDPModule
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.trainer import tiny
 from tests.trainer.worker import LAYOUTS, RECOMPUTED
-from trainer.config import ConfigError, ParallelConfig
+from trainer import parallel
+from trainer.config import CHOICES, ConfigError, ParallelConfig
 from trainer.parallel import World, arrange
 from trainer.plan import shards
 from trainer.train import Run
@@ -49,8 +53,9 @@ class Launched:
 
 
 def environment() -> dict[str, str]:
-    """Give what workers start with."""
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    """Give what workers start with; one that dies of a signal writes its stack to its log."""
+    variables = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
+    return os.environ | variables
 
 
 def start(root: Path, mode: str, rank: int = 0, ranks: int = 1, port: int = 0) -> Any:
@@ -75,12 +80,21 @@ def launch(root: Path, mode: str, ranks: int) -> dict[str, str]:
         port = probe.getsockname()[1]
     processes = [start(root, mode, rank, ranks, port) for rank in range(ranks)]
     codes = [process.wait(timeout=280) for process in processes]
-    logs = "\n".join((root / f"{mode}-{rank}.log").read_text()[-1500:] for rank in range(ranks))
+    logs = "\n".join((root / f"{mode}-{rank}.log").read_text()[-4000:] for rank in range(ranks))
     if min(codes) < 0:
-        raise RankDiedError(f"exit codes {codes}:\n{logs}")
+        raise RankDiedError(f"exit codes {codes}; the logs are in {keep_logs(root)}:\n{logs}")
     assert codes == [0] * ranks, logs
     result: dict[str, str] = json.loads((root / "result.json").read_text())
     return result
+
+
+def keep_logs(root: Path) -> Path:
+    """Copy the logs of ranks to where they outlive the test: build/rank-logs."""
+    kept = REPOSITORY / "build/rank-logs" / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+    kept.mkdir(parents=True, exist_ok=True)
+    for log in root.glob("*.log"):
+        shutil.copyfile(log, kept / log.name)
+    return kept
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +102,14 @@ def launched(tmp_path_factory: pytest.TempPathFactory, world: World) -> Launched
     """Run two ranks of a group, and beside it one process for each way to be killed.
 
     Once in about twenty launches a rank was seen to die of a damaged heap ("malloc(): unaligned
-    tcache chunk detected") in the middle of a collective of torch 2.13 on gloo. It could not be
-    provoked; what it was in is in the warning. All is then launched once more, from the start.
+    tcache chunk detected") in the middle of a collective of torch 2.13 on gloo. Twenty-five
+    launches under checking allocators did not provoke it. So the first death is reported, with the
+    stack of each thread, and all is launched once more; a second one fails the tests.
     """
     try:
         return launch_all(tmp_path_factory.mktemp("launched"), world)
     except RankDiedError as error:
-        warnings.warn(f"launched again: {error}", stacklevel=1)
+        warnings.warn(f"a rank died, and all is launched again: {error}", stacklevel=1)
         return launch_all(tmp_path_factory.mktemp("launched"), world)
 
 
@@ -114,7 +129,8 @@ def compare(launched: Launched, world: World, name: str, overrides: list[str], r
     """Train a layout's run on one rank, and compare what the two wrote."""
     layout = ("replicate", "tensor", "compile", "recompute")
     same = [text for text in overrides if not any(word in text for word in layout)]
-    loss_error, norm_error = (2e-4, 5e-3) if "bfloat16" in name else (1e-6, 1e-5)
+    # In bfloat16 one rank's norms are themselves up to 0.9 % from those of float32.
+    loss_error, norm_error = (2e-4, 1e-2) if "bfloat16" in name else (1e-6, 1e-5)
     tiny.train(launched.config(f"one-{name}", *same), world)
     rows = (tiny.rows(path) for path in (launched.root / f"one-{name}", root / name))
     for one, more in zip(*rows, strict=True):
@@ -204,6 +220,66 @@ def test_recomputation_repeats_what_it_says(
         block(x, cos, sin, None).sum().backward()
     names = ("mm", "_scaled_dot_product_flash_attention_for_cpu", "silu")
     assert tuple(operators.counts[name] for name in names) == counts
+
+
+def test_an_operator_that_does_not_exist_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's must exist; of a library's names one must, or attention is computed again."""
+    kernel = {"flash3": ["flash_attn_3._flash_attn_forward", "flash_attn_3.fwd"]}
+    kept = {"products": ["aten.mm"], "communication": [], "attention": kernel}
+    monkeypatch.setattr(parallel, "_KEPT", kept)
+    options, problem = parallel.recomputation("selective", "flash3")
+    assert options is not None
+    assert "attention by flash3 has none of the operators" in problem
+    assert "backward computes it again; take another attention.backend" in problem
+    library = torch.library.Library("flash_attn_3", "DEF")
+    library.define("fwd(Tensor q) -> Tensor")  # the name of its earlier releases
+    assert parallel.recomputation("selective", "flash3")[1] == ""
+    kept["products"] = ["aten.mn"]
+    with pytest.raises(ConfigError, match=r"has no operator aten\.mn, so parallel\.recompute"):
+        parallel.recomputation("selective", "flash3")
+
+
+def test_every_kernel_says_what_is_kept() -> None:
+    """A kernel without a line in selective.toml would be an error in a run."""
+    kernels = CHOICES["attention.backend"][1:]
+    assert sorted(parallel._KEPT["attention"]) == sorted(kernels)
+    assert parallel.recomputation("selective", "sdpa")[1] == ""
+
+
+def test_parameters_are_gathered_ahead(
+    corpus: list[str], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each block names the next two, in backward the two before; by default FSDP is left alone."""
+    asked: list[tuple[str, list[FSDPModule]]] = []
+    for direction in ("forward", "backward"):
+        name = f"set_modules_to_{direction}_prefetch"
+        monkeypatch.setattr(
+            FSDPModule, name, lambda _, units, *, way=direction: asked.append((way, units))
+        )
+    shape = [*corpus, "model.layers=4"]
+    Run(tiny.small(shape), world)
+    assert not asked
+    run = Run(tiny.small([*shape, "parallel.prefetch_blocks=2"]), world)
+    numbers = {id(block): index for index, block in enumerate(run.model.layers)}
+    named = [(way, [numbers[id(unit)] for unit in units]) for way, units in asked]
+    assert [units for way, units in named if way == "forward"] == [[1, 2], [2, 3], [3], []]
+    assert [units for way, units in named if way == "backward"] == [[], [0], [1, 0], [2, 1]]
+
+
+def test_communication_of_tensor_parallel_ranks_is_overlapped_on_nvlink_only(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another device it is an error; on a GPU the compiler and the group are told."""
+    with pytest.raises(ConfigError, match=r"async_tensor = true: needs NVIDIA devices with NVLink"):
+        parallel.overlap(world)
+    told: list[str] = []
+    monkeypatch.setattr(parallel.symmetric_memory, "enable_symm_mem_for_group", told.append)
+    monkeypatch.setattr(parallel.inductor.config, "_micro_pipeline_tp", False)
+    group = SimpleNamespace(group_name="the ranks of a node")
+    mesh: Any = {"tp": SimpleNamespace(get_group=lambda: group)}
+    parallel.overlap(dataclasses.replace(world, device=torch.device("cuda"), mesh=mesh))
+    assert told == ["the ranks of a node"]
+    assert parallel.inductor.config._micro_pipeline_tp
 
 
 def test_a_signal_to_one_rank_stops_both_and_they_go_on(launched: Launched) -> None:

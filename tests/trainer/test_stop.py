@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 from tests.trainer import tiny
 from trainer.config import RunConfig
 from trainer.parallel import World
-from trainer.train import Run, Stop, listening
+from trainer.stop import Stop, listening
+from trainer.train import Run
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
@@ -65,3 +68,23 @@ def test_the_clock_stops_a_run(
     stop = Stop(tmp_path, RunConfig(max_hours=hours, margin_minutes=margin), [])
     time.sleep(0.001)
     assert stop.asked == asked
+
+
+def test_a_second_interrupt_ends_a_step_that_does_not_end() -> None:
+    """The first Ctrl-C is noted; the next one has its default effect, in Python code or not."""
+    story = """
+import os, signal, time
+from trainer.stop import listening
+with listening() as heard:
+    os.kill(os.getpid(), signal.SIGINT)
+    assert heard == [signal.SIGINT]
+    print("noted", flush=True)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", story], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == -signal.SIGINT
+    assert done.stdout == "noted\n"
+    assert "A second Ctrl-C ends it at once, unsaved." in done.stderr

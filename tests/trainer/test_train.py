@@ -1,8 +1,10 @@
 """The loop in one process: sums, stops, bad steps, and what a run leaves behind."""
 
+import dataclasses
 import gzip
 import json
 import math
+import os
 import re
 import textwrap
 from pathlib import Path
@@ -14,6 +16,7 @@ import torch
 from torch import Tensor
 
 from tests.trainer import tiny
+from trainer import environment, metrics, train
 from trainer.config import TrainerError, load
 from trainer.data import StepBatch
 from trainer.loss import IGNORE
@@ -87,7 +90,8 @@ def test_a_run_leaves_its_record(corpus: list[str], world: World, tmp_path: Path
     assert [row["step"] for row in scores] == [2, 4]
     books, github = (scores[-1]["eval"][name] for name in ("books", "github"))
     assert scores[-1]["eval_nll"] == pytest.approx(0.25 * books["nll"] + 0.75 * github["nll"])
-    assert load(str(tmp_path / "run/config.toml")) == tiny.small([*corpus, "eval.every=2"])
+    resolved = tiny.small([*corpus, "eval.every=2", "parallel.compile=false"])  # of auto, on a CPU
+    assert load(str(tmp_path / "run/config.toml")) == resolved
     assert (tmp_path / "run/ckpt/latest").read_text() == "step-00000004"
 
 
@@ -187,9 +191,11 @@ def test_a_spike_is_told_and_can_be_skipped(
 
 
 def test_running_out_of_memory_is_answered_with_the_plan(
-    corpus: list[str], world: World, monkeypatch: pytest.MonkeyPatch
+    corpus: list[str], world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the memory was to hold, and the knobs."""
+    """What the memory was to hold, the knobs, and who holds it: in any step, profiled or not."""
+    dumped: list[str] = []
+    noted: list[str] = []
 
     def gradients(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
@@ -202,6 +208,67 @@ def test_running_out_of_memory_is_answered_with_the_plan(
         "Lower train.micro_batch, set parallel.recompute=selective",
     ):
         assert part in str(error.value)
+    cuda = dataclasses.replace(world, rank=3, device=torch.device("cuda"))
+    memory = torch.cuda.memory
+    monkeypatch.setattr(memory, "_dump_snapshot", dumped.append)
+    monkeypatch.setattr(memory, "_record_memory_history", lambda kind, **_: noted.append(kind))
+    path = tmp_path / "run/profile/memory-rank3.pickle"
+    assert str(path) in metrics.dump_memory(tmp_path / "run", cuda)
+    assert dumped == [str(path)]
+    metrics.record_memory(cuda)
+    metrics.record_memory(cuda, history=True)
+    assert noted == ["state", "all"]
+    monkeypatch.setattr(train, "dump_memory", lambda *_: "; it is in a file")
+    with pytest.raises(TrainerError, match=r"it is in a file$"):
+        run(tiny.small([*corpus, f"run.dir={tmp_path / 'other'}"]), world)
+
+
+def test_a_directory_that_cannot_be_made_is_told_before_the_model_is_built(
+    corpus: list[str], world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line with the key, on every rank."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(train, "build_model", None)
+    with pytest.raises(TrainerError, match=r"run\.dir = .*: Not a directory; set run\.dir to a"):
+        run(tiny.small([*corpus, f"run.dir={tmp_path / 'file/run'}"]), world)
+
+
+def test_deterministic_kernels_are_asked_for_while_a_run_lasts(
+    corpus: list[str], world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """run.deterministic: the switch of PyTorch is on in each step, and off after the run."""
+    seen = []
+    gradients = Run.gradients
+
+    def spy(*arguments: Any) -> Any:
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return gradients(*arguments)
+
+    monkeypatch.setattr(Run, "gradients", spy)
+    ends = set()
+    for name in ("one", "two"):
+        options = ["run.deterministic=true", f"run.dir={tmp_path / name}"]
+        assert run(tiny.small([*corpus, *options]), world) == 0
+        ends.add(rows_of(tmp_path / name))
+    assert run(tiny.small(corpus), world) == 0
+    assert seen == [True] * 8 + [False] * 4
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+    assert len(ends) == 1
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setenv("TORCH_FR_BUFFER_SIZE", "7")
+    environment.prepare(tiny.small(["run.deterministic=true", "run.dir=runs/x"]))
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert os.environ["TORCH_FR_BUFFER_SIZE"] == "7"  # the user's word
+    recorder = Path.cwd() / "runs/x/flight_recorder/rank"
+    assert os.environ["TORCH_FR_DUMP_TEMP_FILE"] == str(recorder)
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    monkeypatch.delenv("TORCH_FR_DUMP_TEMP_FILE")
+
+
+def rows_of(directory: Path) -> tuple[tuple[float, float], ...]:
+    """Give losses and norms of a run."""
+    return tuple((row["loss"], row["grad_norm"]) for row in tiny.rows(directory))
 
 
 def test_chosen_steps_are_traced(corpus: list[str], world: World, tmp_path: Path) -> None:

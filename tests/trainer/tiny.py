@@ -20,7 +20,8 @@ from tokenizer.shards import encode_shard, tokenize_document
 from tokenizer.train import TrainSettings
 from trainer.config import Config, load
 from trainer.parallel import World
-from trainer.train import Run, listening
+from trainer.stop import listening
+from trainer.train import Run
 
 BOS, EOS = 1, 2
 VOCAB = 512

@@ -29,7 +29,7 @@ LAYOUTS = {  # that train as one rank does, by mode
     "two-ranks": {
         "dp": [],
         "bfloat16": ["parallel.param_dtype=bfloat16"],
-        "one-reduction": ["parallel.sync_each_microbatch=false"],
+        "one-reduction": ["parallel.sync_each_microbatch=false", "parallel.prefetch_blocks=1"],
         "replicate": ["parallel.replicate=2"],
         "tensor": ["parallel.tensor=2"],
         "tensor-bfloat16": ["parallel.tensor=2", "parallel.param_dtype=bfloat16"],

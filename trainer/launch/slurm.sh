@@ -19,8 +19,8 @@ set -uo pipefail
 # Ranks know the end of their job by this, in seconds since 1970; older SLURM does not set it.
 end() { date --date "$(squeue --noheader --jobs "$SLURM_JOB_ID" --format %e)" +%s; }
 export SLURM_JOB_END_TIME="${SLURM_JOB_END_TIME:-$(end)}"
-# A collective that waits too long says what each rank was doing.
-export TORCH_NCCL_DUMP_ON_TIMEOUT=1 TORCH_FR_BUFFER_SIZE=2000
+# Gloo connects ranks when they first talk: else 2,048 ranks are 2,048 descriptors for each group.
+export TORCH_GLOO_LAZY_INIT=1
 export PYTORCH_ALLOC_CONF="${PYTORCH_ALLOC_CONF:-expandable_segments:True}"
 
 first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)

@@ -7,8 +7,8 @@
 # RANKS says how many there are (one for each GPU), RESTARTS how often they are started again.
 set -euo pipefail
 
-# A collective that waits too long says what each rank was doing.
-export TORCH_NCCL_DUMP_ON_TIMEOUT=1 TORCH_FR_BUFFER_SIZE=2000
+# Gloo connects ranks when they first talk: else 2,048 ranks are 2,048 descriptors for each group.
+export TORCH_GLOO_LAZY_INIT=1
 # Less fragmentation, where batches differ in shape.
 export PYTORCH_ALLOC_CONF="${PYTORCH_ALLOC_CONF:-expandable_segments:True}"
 
