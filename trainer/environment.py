@@ -31,6 +31,7 @@ def prepare(config: Config) -> None:
     }
     if config.run.deterministic:
         variables["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        variables["TORCHINDUCTOR_DETERMINISTIC"] = "1"  # no choice of a kernel by its time
     for name, value in variables.items():
         os.environ.setdefault(name, value)
 

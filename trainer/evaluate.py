@@ -1,4 +1,4 @@
-"""Loss on held-out documents, source by source (trainer spec, section 8).
+"""Loss on held-out documents, source by source (docs/rules/trainer.md 8).
 
 Beside it stands what a model would lose that knows how frequent each token is, and nothing else: a
 loss below this has learned from context. Held-out shards are the documents that a hash kept out of

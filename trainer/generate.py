@@ -1,4 +1,4 @@
-"""Sampling from a trained model, with keys and values kept between tokens (trainer spec, 11)."""
+"""Sampling from a trained model, keys and values kept between tokens (docs/rules/trainer.md 11)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""AdamW, its learning rate and the gradient norm (paper, section 2.3; trainer spec, section 2)."""
+"""AdamW, its learning rate and the gradient norm (paper, 2.3; docs/rules/trainer.md 2)."""
 
 import math
 from collections.abc import Iterable

@@ -6,6 +6,7 @@ each sequence. One rank without ``torchrun`` takes the same path as two thousand
 one and FSDP over a mesh of one, which changes no bit of the result.
 """
 
+import importlib
 import os
 import time
 import tomllib
@@ -17,7 +18,6 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import _inductor as inductor
 from torch.distributed import _symmetric_memory as symmetric_memory
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.distributed_c10d import _set_pg_timeout
@@ -201,7 +201,8 @@ def overlap(world: World) -> None:
             f"parallel.async_tensor = true: needs NVIDIA devices with NVLink, and this is a "
             f"{world.device.type}: set it to false"
         )
-    inductor.config._micro_pipeline_tp = True  # noqa: SLF001 - its only switch
+    inductor: Any = importlib.import_module("torch._inductor.config")  # takes a third of a second
+    inductor._micro_pipeline_tp = True  # noqa: SLF001 - its only switch
     symmetric_memory.enable_symm_mem_for_group(world.mesh["tp"].get_group().group_name)
 
 

@@ -1,7 +1,7 @@
 """Which documents a step read: its sequences traced back to shards, ids and text.
 
 The order of the data is a function of the step (`trainer.data`), so a spike of the loss leads to
-what was read, on any machine that has the shards (trainer spec, section 6).
+what was read, on any machine that has the shards (docs/rules/trainer.md 6).
 """
 
 from collections.abc import Iterator, Mapping

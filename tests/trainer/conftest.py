@@ -1,12 +1,13 @@
 """What tests of the trainer share: a tiny corpus, and a process group of one.
 
-What the trainer promises (trainer spec, section 13), and where it is tested:
+What the trainer promises (docs/rules/trainer.md 13), and where it is tested:
 
 =====================  =============================================================================
 counts, widths, FLOPs  test_model ..parameters_are_counted_on_the_meta_device, test_config ..sizes
 it is LLaMA            test_model ..later_tokens.., ..rotation.., ..norm..; test_export
                        ..those_of_transformers, ..of_transformers_loads, ..complex_pairs,
                        ..bit_for_bit
+initial weights        test_initial; the same for every layout: test_parallel ..begins_with_the..
 sampling               test_generate ..kept_keys.., ..cached_equals.., ..a_seed_repeats..
 a step's documents     test_trace ..what_the_loader_reads, ..those_of_the_tokens
 loss in chunks         test_loss; split over ranks: test_parallel [tensor], [tensor-z]
@@ -17,6 +18,8 @@ HSDP, TP               test_parallel [replicate], [tensor..]; four ranks (slow)
 recomputation          test_parallel ..recomputation_changes_no_bit, ..repeats_what_it_says
 resume                 test_checkpoint ..resuming_equals_not_stopping, ..asynchronous_save..
 kill -9 in a save      test_parallel ..a_kill_during_a_save_loses_nothing
+saves change nothing   test_checkpoint ..before_the_first_update.., ..waits_until_weights_are..
+cut checkpoint         test_checkpoint ..passed_over.., ..asked_for_or_alone..
 other layout           test_parallel ..goes_on_in_another_layout, ..of_two_ranks_loads_on_one
 order of the data      test_data ..ten_thousand.., ..does_not_depend_on_ranks, ..reading_ahead..;
                        permutation and shares: tests/mixtures/test_order
@@ -30,6 +33,9 @@ compile                test_train ..compiled_blocks.., test_parallel ..more_layo
 learning               test_train ..it_learns; test_evaluate ..context_teaches_more..
 on an accelerator      tests/gpu/test_trainer
 energy, MFU            test_metrics
+what is measured       test_bench: the loop of training, eager and compiled; what auto then does
+many ranks             test_environment ..two_thousand_ranks.., test_initial ..own_rows_only
+keys and their page    test_config, test_main ..every_key_is_on_the_page
 =====================  =============================================================================
 """
 

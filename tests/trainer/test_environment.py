@@ -59,3 +59,17 @@ def test_the_limit_is_raised_as_far_as_it_may_be(
     )
     monkeypatch.setattr(resource, "getrlimit", lambda _: (-1, -1))
     assert allow_descriptors(5000) == 5000
+
+
+def test_threads_wait_without_spinning() -> None:
+    """The command says so before anything imports PyTorch, whose library reads it then."""
+    story = (
+        "import os, sys, trainer.__main__; print(os.environ['OMP_WAIT_POLICY'], "
+        "'torch' in sys.modules)"
+    )
+    clean = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    for given, expected in (({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")):
+        shown = subprocess.check_output(
+            [sys.executable, "-c", story], env=clean | given, cwd=REPOSITORY, text=True
+        )
+        assert shown.split() == [expected, "False"]

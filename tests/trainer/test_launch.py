@@ -12,7 +12,8 @@ STAND_INS = {
     "srun": 'exec "$@"',
     "squeue": "echo 2030-01-02T03:04:05",
     "scontrol": 'if [ "$1" = show ]; then echo node7; echo node8; else echo "$@" >> "$CALLS"; fi',
-    "torchrun": 'echo "torchrun $* until $SLURM_JOB_END_TIME" >> "$CALLS"; exit "$CODE"',
+    "torchrun": 'echo "torchrun $* until $SLURM_JOB_END_TIME" >> "$CALLS"; '
+    'echo "$TORCH_GLOO_LAZY_INIT" > "$CALLS.lazy"; exit "$CODE"',
 }
 
 
@@ -41,6 +42,7 @@ def launch(root: Path, script: str, code: int = 0) -> list[str]:
         check=False,
     )
     assert done.returncode == code
+    assert (root / "calls.lazy").read_text() == "1\n"  # ranks are not all connected with all
     return (root / "calls").read_text().splitlines()
 
 

@@ -4,6 +4,7 @@ Processes are started once for all tests of this module.
 """
 
 import dataclasses
+import importlib
 import json
 import os
 import shutil
@@ -274,12 +275,13 @@ def test_communication_of_tensor_parallel_ranks_is_overlapped_on_nvlink_only(
         parallel.overlap(world)
     told: list[str] = []
     monkeypatch.setattr(parallel.symmetric_memory, "enable_symm_mem_for_group", told.append)
-    monkeypatch.setattr(parallel.inductor.config, "_micro_pipeline_tp", False)
+    inductor = importlib.import_module("torch._inductor.config")
+    monkeypatch.setattr(inductor, "_micro_pipeline_tp", False)
     group = SimpleNamespace(group_name="the ranks of a node")
     mesh: Any = {"tp": SimpleNamespace(get_group=lambda: group)}
     parallel.overlap(dataclasses.replace(world, device=torch.device("cuda"), mesh=mesh))
     assert told == ["the ranks of a node"]
-    assert parallel.inductor.config._micro_pipeline_tp
+    assert inductor._micro_pipeline_tp
 
 
 def test_a_signal_to_one_rank_stops_both_and_they_go_on(launched: Launched) -> None:

@@ -263,6 +263,7 @@ def test_deterministic_kernels_are_asked_for_while_a_run_lasts(
     recorder = Path.cwd() / "runs/x/flight_recorder/rank"
     assert os.environ["TORCH_FR_DUMP_TEMP_FILE"] == str(recorder)
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    monkeypatch.delenv("TORCHINDUCTOR_DETERMINISTIC")
     monkeypatch.delenv("TORCH_FR_DUMP_TEMP_FILE")
 
 
