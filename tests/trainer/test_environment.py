@@ -7,10 +7,12 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
-from trainer.environment import DESCRIPTORS_PER_RANK, allow_descriptors, connect_lazily
+from tests.trainer import tiny
+from trainer.environment import DESCRIPTORS_PER_RANK, allow_descriptors, connect_lazily, prepare
 
 REPOSITORY = Path(__file__).parent.parent.parent
 RANKS = (4, 8, 16)
@@ -59,6 +61,20 @@ def test_the_limit_is_raised_as_far_as_it_may_be(
     )
     monkeypatch.setattr(resource, "getrlimit", lambda _: (-1, -1))
     assert allow_descriptors(5000) == 5000
+
+
+def test_libraries_are_told_before_the_group_is_made() -> None:
+    """Where the flight recorder writes, and what repeats its bits; the user's word stays."""
+    with mock.patch.dict(os.environ, {"TORCH_FR_BUFFER_SIZE": "7"}, clear=True):
+        prepare(tiny.small(["run.dir=runs/x"]))
+        assert os.environ == {
+            "TORCH_FR_BUFFER_SIZE": "7",
+            "TORCH_NCCL_DUMP_ON_TIMEOUT": "1",
+            "TORCH_FR_DUMP_TEMP_FILE": str(Path.cwd() / "runs/x/flight_recorder/rank"),
+        }
+        prepare(tiny.small(["run.deterministic=true"]))
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+        assert os.environ["TORCHINDUCTOR_DETERMINISTIC"] == "1"
 
 
 def test_threads_wait_without_spinning() -> None:
