@@ -15,7 +15,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,6 +36,7 @@ from trainer.plan import shards
 from trainer.train import Run
 
 REPOSITORY = Path(__file__).parent.parent.parent
+LAUNCH_SECONDS = 600  # compiling takes two ranks a minute on two quiet cores
 KILLED = ("killed-writing", "killed-naming", "killed-in-background")
 
 
@@ -80,7 +81,12 @@ def launch(root: Path, mode: str, ranks: int) -> dict[str, str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     processes = [start(root, mode, rank, ranks, port) for rank in range(ranks)]
-    codes = [process.wait(timeout=280) for process in processes]
+    try:
+        codes = [process.wait(timeout=LAUNCH_SECONDS) for process in processes]
+    except subprocess.TimeoutExpired as error:
+        for process in processes:
+            process.kill()
+        raise AssertionError(f"ranks hang; their logs are in {keep_logs(root)}") from error
     logs = "\n".join((root / f"{mode}-{rank}.log").read_text()[-4000:] for rank in range(ranks))
     if min(codes) < 0:
         raise RankDiedError(f"exit codes {codes}; the logs are in {keep_logs(root)}:\n{logs}")
@@ -100,18 +106,23 @@ def keep_logs(root: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory: pytest.TempPathFactory, world: World) -> Launched:
-    """Run two ranks of a group, and beside it one process for each way to be killed.
+    """Run two ranks of a group, and beside it one process for each way to be killed."""
+    return launch_again_once(lambda: launch_all(tmp_path_factory.mktemp("launched"), world))
+
+
+def launch_again_once(start_all: Callable[[], Launched]) -> Launched:
+    """Start processes once more if a rank dies of a signal, and report it; a second death fails.
 
     Once in about twenty launches a rank was seen to die of a damaged heap ("malloc(): unaligned
     tcache chunk detected") in the middle of a collective of torch 2.13 on gloo. Twenty-five
-    launches under checking allocators did not provoke it. So the first death is reported, with the
-    stack of each thread, and all is launched once more; a second one fails the tests.
+    launches under checking allocators did not provoke it. The report holds the stack of each
+    thread, and the logs are kept.
     """
     try:
-        return launch_all(tmp_path_factory.mktemp("launched"), world)
+        return start_all()
     except RankDiedError as error:
         warnings.warn(f"a rank died, and all is launched again: {error}", stacklevel=1)
-        return launch_all(tmp_path_factory.mktemp("launched"), world)
+        return start_all()
 
 
 def launch_all(root: Path, world: World) -> Launched:
@@ -282,6 +293,27 @@ def test_communication_of_tensor_parallel_ranks_is_overlapped_on_nvlink_only(
     parallel.overlap(dataclasses.replace(world, device=torch.device("cuda"), mesh=mesh))
     assert told == ["the ranks of a node"]
     assert inductor._micro_pipeline_tp
+
+
+def test_a_rank_that_dies_leaves_its_stack_and_twice_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stack is in the report and in a log that is kept; the second death is an error."""
+
+    def start_one_that_dies(root: Path, mode: str, rank: int = 0, *_: int) -> Any:
+        dying = "import os, signal; os.kill(os.getpid(), signal.SIGABRT)"
+        with (root / f"{mode}-{rank}.log").open("w") as log:
+            return subprocess.Popen([sys.executable, "-c", dying], env=environment(), stderr=log)
+
+    monkeypatch.setattr(sys.modules[__name__], "start", start_one_that_dies)
+    monkeypatch.setattr(sys.modules[__name__], "REPOSITORY", tmp_path)
+    with (
+        pytest.warns(UserWarning, match="a rank died, and all is launched again"),
+        pytest.raises(RankDiedError, match="Fatal Python error: Aborted"),
+    ):
+        launch_again_once(lambda: launch(tmp_path, "dies", 1))  # type: ignore[arg-type,return-value]  # it raises
+    (log,) = tmp_path.glob("build/rank-logs/*/dies-0.log")
+    assert "Fatal Python error: Aborted" in log.read_text()
 
 
 def test_a_signal_to_one_rank_stops_both_and_they_go_on(launched: Launched) -> None:
