@@ -30,7 +30,7 @@ ALLOWED = {
     },
     "trainer": {
         *("trainer", "tokenizer", "mixtures", "torch", "numpy", "safetensors", "cyclopts"),
-        *("pynvml", "wandb"),  # optional: used where they are installed
+        *("pynvml", "wandb", "lm_eval"),  # optional: used where they are installed
     },
 }
 # Readers are plain generators: bytes in, records out, without Beam.

@@ -105,25 +105,29 @@ def _files(path: Path) -> list[Path]:
         if path.suffix == ".parquet":
             raise CorpusError(f"{path}: give the run directory, not one of its files")
         return [path]
-    if not (path / "COMPLETED").exists():
-        if not (path / "documents").is_dir():
-            raise CorpusError(f"{path}: not a run directory (it has no documents)")
+    return files_of_manifest(path)
+
+
+def files_of_manifest(run: Path, folder: str = "documents") -> list[Path]:
+    """Return the files in a folder of a complete run that its manifest names, all of their size.
+
+    Raises:
+        CorpusError: the run is not complete, or a file is not the one that the manifest names.
+    """
+    if not (run / "COMPLETED").exists():
+        if not (run / "documents").is_dir():
+            raise CorpusError(f"{run}: not a run directory (it has no documents)")
         raise CorpusError(
-            f"{path}: the run is not finished (it has no COMPLETED file); "
-            f"run 'python -m pipelines' with --run {path} again, it goes on where it stopped"
+            f"{run}: the run is not finished (it has no COMPLETED file); "
+            f"run 'python -m pipelines' with --run {run} again, it goes on where it stopped"
         )
-    return _of_manifest(path)
-
-
-def _of_manifest(run: Path) -> list[Path]:
-    """Return the files of documents that a run's manifest names, each of the size it gives."""
     manifest = (run / "manifest.json").read_bytes()
     if hashlib.sha256(manifest).hexdigest() != (run / "COMPLETED").read_text("utf-8").strip():
         raise CorpusError(f"{run}: manifest.json is not the one that COMPLETED vouches for")
     files = []
     for entry in json.loads(manifest)["files"]:
         path = run / entry["path"]
-        if path.parent.name != "documents":
+        if path.parent.name != folder:
             continue
         if not path.is_file() or path.stat().st_size != entry["bytes"]:
             raise CorpusError(
@@ -132,7 +136,7 @@ def _of_manifest(run: Path) -> list[Path]:
             )
         files.append(path)
     if not files:
-        raise CorpusError(f"{run}: the run has no documents")
+        raise CorpusError(f"{run}: the run has no {folder}")
     return sorted(files)
 
 

@@ -3,7 +3,9 @@
     python -m trainer CONFIG [section.key=value ...]
     torchrun --nproc-per-node 8 -m trainer CONFIG [section.key=value ...]
     python -m trainer inspect TARGET --step N     which documents a step read
-    python -m trainer evaluate TARGET             held-out loss of a checkpoint
+    python -m trainer evaluate TARGET             held-out loss of a checkpoint, or tasks
+    python -m trainer instruct TARGET DATA OUT    tune it on prompts with responses
+    python -m trainer ablate SPEC                 small models on several mixtures, compared
     python -m trainer export TARGET OUT           for transformers, or in Meta's layout
     python -m trainer generate TARGET --prompt T  text after a prompt
     python -m trainer bench CONFIG                speed on this device, kernel by kernel
@@ -77,16 +79,45 @@ def inspect(target: str, overrides: Sequence[str], *, step: int = 1, chars: int 
         print("ids stand for the text: give data.tokenizer=FILE to read it", file=sys.stderr)
 
 
-def evaluate(target: str, overrides: Sequence[str]) -> None:
-    """Score a checkpoint on the held-out documents."""
-    from trainer.checkpoint import open_checkpoint
-    from trainer.evaluate import evaluate_checkpoint
+def evaluate(target: str, overrides: Sequence[str], *, tasks: str = "") -> None:
+    """Score a checkpoint on the held-out documents, or on tasks of lm-evaluation-harness.
 
-    config, path = open_checkpoint(target, overrides)
+    --tasks are names of the harness or groups of the paper's tables, with commas: common_sense,
+    closed_book, reading, mathematics, code, mmlu, toxicity, crows_pairs, winogender, truthfulqa.
+    The keys eval.tasks_folder and eval.tasks_limit hold here too.
+    """
+    from trainer.checkpoint import open_checkpoint
+    from trainer.evaluate import evaluate_checkpoint, evaluate_tasks
+
+    named = [f"eval.tasks={tasks}"] if tasks else []
+    config, path = open_checkpoint(target, [*overrides, *named])
     with _ranks(config) as world:
-        text = evaluate_checkpoint(config, path, world)
+        text = (
+            f"\n{evaluate_tasks(config, path, world)}"
+            if tasks
+            else evaluate_checkpoint(config, path, world)
+        )
         if world.rank == 0:
             print(f"{path}: {text}")
+
+
+def instruct(
+    target: str, data: str, out: str, overrides: Sequence[str], *, epochs: float = 3.0
+) -> int:
+    """Tune a trained model on instructions: DATA, JSON lines of "prompt" and "response".
+
+    A new run in the folder OUT, with the preset instruct, begins with the weights of TARGET; only
+    responses are learned. The same command goes on with it; --epochs are of the examples.
+    """
+    from trainer import instruct as tuning
+    from trainer.train import run
+
+    config = tuning.configure(target, out, overrides)
+    with _ranks(config) as world:
+        windows, text = tuning.write_shards(config, data, world)
+        if world.rank == 0:
+            print(text)
+        return run(tuning.lengthen(config, windows, epochs, overrides), world)
 
 
 def export(
@@ -135,6 +166,21 @@ def generate(
     for text in complete(_weights(target, overrides), prompt, sampling, tokens, dtype):
         print(text, end="", flush=True)
     print()
+
+
+def ablate(spec: str, overrides: Sequence[str]) -> int:
+    """Train the same small model on the arms of SPEC, and compare them on texts and tasks.
+
+    SPEC is a TOML file (docs/evaluation.md). Runs that are done are not repeated.
+    """
+    from trainer import ablate as ablation
+
+    read = ablation.read_spec(spec, overrides)
+    with _ranks(ablation.configure(read)) as world:
+        table = ablation.ablate(read, world)
+        if world.rank == 0 and table:
+            print(table)
+    return 0
 
 
 def bench(config: str, overrides: Sequence[str], *, steps: int = 5, microbatches: int = 4) -> None:
@@ -200,8 +246,9 @@ def _weights(target: str, overrides: Sequence[str]) -> "Weights":
     return open_weights(path, config.data.tokenizer)
 
 
+_COMMANDS = (inspect, evaluate, instruct, ablate, export, generate, bench, keys)
 COMMANDS: dict[str, Callable[..., int | None]] = {
-    command.__name__: command for command in (inspect, evaluate, export, generate, bench, keys)
+    command.__name__: command for command in _COMMANDS
 }
 
 

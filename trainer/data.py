@@ -24,6 +24,7 @@ from mixtures.mixture import MixtureError
 from mixtures.order import BLOCK_SEQUENCES, Order, OrderError
 from mixtures.plan import corpus_order
 from tokenizer.files import sha256_of
+from tokenizer.instructions import LEARNED
 from tokenizer.manifest import Manifest, ManifestError, read_manifest
 from trainer.config import Config, DataConfig, TrainerError, find_mixture
 from trainer.loss import IGNORE
@@ -43,6 +44,7 @@ class Shard:
     path: Path
     tokens: int
     sha256: str
+    learned: Path | None = None  # a byte per token: 1 where it is learned; None: all are
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def open_corpus(
     manifest = next(iter(manifests.values()))  # in what is checked now the sources do not differ
     _check_tokenizer(manifest, config)
     return Corpus(
-        sources={name: _open_source(directory / name, m) for name, m in manifests.items()},
+        sources={name: open_source(directory / name, m, context) for name, m in manifests.items()},
         order=ordered.order,
         first=first,
         dtype=np.dtype(manifest.dtype).newbyteorder("<"),
@@ -179,15 +181,7 @@ class Reader:
         vocabulary does not have: an embedding would look it up outside of its table.
         """
         start, size = offset * self._dtype.itemsize, count * self._dtype.itemsize
-        try:
-            content = os.pread(self._descriptor(shard.path), size, start)
-        except OSError as error:
-            raise DataError(f"{shard.path}: byte {start}: {error.strerror}") from error
-        if len(content) != size:
-            raise DataError(
-                f"{shard.path}: byte {start}: {len(content)} of {size} bytes: it was cut"
-            )
-        ids = np.frombuffer(content, self._dtype)
+        ids = np.frombuffer(self._bytes(shard.path, start, size), self._dtype)
         if count and ids.max() >= self._vocab_size:
             first = int(np.argmax(ids >= self._vocab_size))
             raise DataError(
@@ -197,10 +191,26 @@ class Reader:
             )
         return ids.astype(np.int64)
 
+    def learned(self, shard: Shard, offset: int, count: int) -> NDArray[np.bool_]:
+        """Tell which of ``count`` tokens from ``offset`` on are learned. Raises as ``read``."""
+        if shard.learned is None:
+            return np.ones(count, np.bool_)
+        content = self._bytes(shard.learned, offset, count)
+        return np.frombuffer(content, np.bool_)
+
     def close(self) -> None:
         """Close the shards."""
         while self._open:
             os.close(self._open.popitem()[1])
+
+    def _bytes(self, path: Path, start: int, size: int) -> bytes:
+        try:
+            content = os.pread(self._descriptor(path), size, start)
+        except OSError as error:
+            raise DataError(f"{path}: byte {start}: {error.strerror}") from error
+        if len(content) != size:
+            raise DataError(f"{path}: byte {start}: {len(content)} of {size} bytes: it was cut")
+        return content
 
     def _descriptor(self, path: Path) -> int:
         descriptor = self._open.pop(path) if path in self._open else os.open(path, os.O_RDONLY)
@@ -271,12 +281,14 @@ class Loader:
         passed_over = any(low <= step <= high for low, high in self._config.skip)
         sequences = [] if passed_over else self.sequences(first)
         windows, bad = np.zeros((len(sequences), plan.context + 1), np.int64), []
+        learned = np.ones((len(sequences), plan.context), np.bool_)
         counts = dict.fromkeys(self._corpus.sources, 0)
         for row, sequence in enumerate(sequences):
             source, shard, offset = self._corpus.locate(sequence)
             counts[source] += 1
             try:
                 windows[row] = self._reader.read(shard, offset, plan.context + 1)
+                learned[row] = self._reader.learned(shard, offset + 1, plan.context)
             except DataError as error:
                 if self._config.on_bad_shard == "raise":
                     raise
@@ -285,6 +297,7 @@ class Loader:
                     print(f"warning: {error}; its sequences teach nothing", file=sys.stderr)
                     self._warned.add(shard.path)
         labels = windows[:, 1:].copy()
+        labels[~learned] = IGNORE
         labels[bad] = IGNORE
         shape = (-1, plan.micro_batch, plan.context)
         return StepBatch(
@@ -346,15 +359,26 @@ def _check_tokenizer(manifest: Manifest, config: Config) -> None:
         )
 
 
-def _open_source(directory: Path, manifest: Manifest) -> Source:
-    """List a source's shards; a size that is not the manifest's is an error."""
+def open_source(directory: Path, manifest: Manifest, context: int) -> Source:
+    """List a source's shards; a size that is not the manifest's is an error.
+
+    Beside a shard of instructions lies what of it is learned (`tokenizer.instructions`), and its
+    windows are made for one context.
+    """
     splits: dict[str, list[Shard]] = {"train": [], "heldout": []}
     for info in manifest.shards:
         path, expected = directory / info.file_name("bin"), info.files["bin"]
         size = path.stat().st_size if path.exists() else 0
         if size != expected.bytes:
             raise DataError(f"{path}: {size} bytes are there, its manifest says {expected.bytes}")
-        splits[info.split].append(Shard(path, info.tokens, expected.sha256))
+        learned = next(iter(directory.glob(f"{info.name}.{LEARNED}-*")), None)
+        if learned and learned.name != f"{info.name}.{LEARNED}-{context}":
+            raise DataError(f"{learned}: packed for another model.context than {context}")
+        if learned and learned.stat().st_size != info.tokens:
+            raise DataError(
+                f"{learned}: not a byte for each of {info.tokens} tokens: pack it again"
+            )
+        splits[info.split].append(Shard(path, info.tokens, expected.sha256, learned))
     heldout = manifest.splits["heldout"]
     if heldout.tokens <= len(splits["heldout"]):
         raise DataError(f"{directory}: no held-out documents: tokenize it with a larger fraction")

@@ -14,11 +14,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.distributed.checkpoint.state_dict import get_model_state_dict, set_model_state_dict
 
-from trainer.checkpoint import load_tensors
+from trainer.checkpoint import load_weights
 from trainer.config import Config
-from trainer.data import Corpus, DataError, Reader, Shard, model_inputs, open_corpus
+from trainer.data import (
+    Corpus,
+    DataError,
+    Reader,
+    Shard,
+    Source,
+    model_inputs,
+    open_corpus,
+)
 from trainer.loss import IGNORE
 from trainer.model import Llama
 from trainer.parallel import World, build_model
@@ -42,32 +49,18 @@ def evaluate(
     `unigram_nll` gave for this corpus, which never changes; without, it is computed. The model is
     left in training mode. Raises DataError if a shard cannot be read.
     """
-    reader, context = Reader(corpus), config.model.context
-    micro_batch = config.train.micro_batch
     unigram = unigram or unigram_nll(corpus, world)
     scores: dict[str, dict[str, float]] = {}
-    model.eval()
     for name, source in corpus.sources.items():
-        nll, tokens = torch.zeros((), dtype=torch.float64, device=world.device), 0
-        for windows in _batches(source.heldout, context, micro_batch, world):
-            ids = np.full((micro_batch, context + 1), IGNORE)
-            for row, (shard, offset, count) in enumerate(windows):
-                ids[row, :count] = reader.read(shard, offset, count)
-            inputs, labels = torch.from_numpy(ids[:, :-1].clip(min=0)), torch.from_numpy(ids[:, 1:])
-            with torch.no_grad():
-                nll += model(*model_inputs(inputs, labels, corpus.mask_bos, world.device)).nll
-            tokens += int((labels != IGNORE).sum())
-        total, predicted = world.sum([nll.item(), tokens])
+        total, predicted = heldout_nll(model, source, corpus, world, config)
         mean = total / predicted
         scores[name] = {
             "nll": mean,
             "perplexity": math.exp(min(mean, 700.0)),  # what is beyond would not fit a float
             "bits_per_byte": total / (math.log(2) * source.heldout_text_bytes),
-            "tokens": int(predicted),
+            "tokens": predicted,
             "unigram_nll": unigram[name],
         }
-    reader.close()
-    model.train()
     loss, entropy = (
         sum(corpus.weights[name] * score[key] for name, score in scores.items())
         for key in ("nll", "unigram_nll")
@@ -78,6 +71,38 @@ def evaluate(
         for name, score in scores.items()
     ]
     return {"eval_nll": loss, "unigram_nll": entropy, "eval": scores}, "  ".join(parts)
+
+
+def heldout_nll(
+    model: Llama, source: Source, corpus: Corpus, world: World, config: Config
+) -> tuple[float, int]:
+    """Score a held-out split: its nats over all ranks, and its predicted tokens.
+
+    Only the corpus' way of reading shards counts here, the source may be none of it. The model is
+    left in training mode.
+    """
+    reader, context, micro_batch = (
+        Reader(corpus),
+        config.model.context,
+        config.train.micro_batch,
+    )
+    nll, tokens = torch.zeros((), dtype=torch.float64, device=world.device), 0
+    model.eval()
+    for windows in _batches(source.heldout, context, micro_batch, world):
+        ids = np.full((micro_batch, context + 1), IGNORE)
+        labels = ids[:, 1:].copy()
+        for row, (shard, offset, count) in enumerate(windows):
+            ids[row, :count] = reader.read(shard, offset, count)
+            learned = reader.learned(shard, offset + 1, count - 1)
+            labels[row, : count - 1] = np.where(learned, ids[row, 1:count], IGNORE)
+        inputs, wanted = torch.from_numpy(ids[:, :-1].clip(min=0)), torch.from_numpy(labels)
+        with torch.no_grad():
+            nll += model(*model_inputs(inputs, wanted, corpus.mask_bos, world.device)).nll
+        tokens += int((labels != IGNORE).sum())
+    reader.close()
+    model.train()
+    total, predicted = world.sum([nll.item(), tokens])
+    return total, int(predicted)
 
 
 def unigram_nll(corpus: Corpus, world: World) -> dict[str, float]:
@@ -121,10 +146,18 @@ def evaluate_checkpoint(config: Config, path: Path, world: World) -> str:
     """Score a checkpoint; give the line to read. Raises as opening data and loading weights do."""
     corpus = open_corpus(config, plan_batch(config, 1).sequences)
     model, _ = build_model(config, world)
-    weights = get_model_state_dict(model)
-    load_tensors(path, {"model": weights})
-    set_model_state_dict(model, weights)
+    load_weights(path, model)
     return evaluate(model, corpus, world, config)[1]
+
+
+def evaluate_tasks(config: Config, path: Path, world: World) -> str:
+    """Run tasks on a checkpoint; give a table. Raises ConfigError if a task cannot be loaded."""
+    from trainer.harness import Evaluation  # noqa: PLC0415 - the harness is optional
+
+    evaluation = Evaluation(config, world)
+    model, _ = build_model(config, world)
+    load_weights(path, model)
+    return evaluation.run(model)[1]
 
 
 def _count(
@@ -135,7 +168,8 @@ def _count(
     for shard in shards:
         for start in range(skip, shard.tokens, _CHUNK_TOKENS):
             if counts.sum() < most:
-                ids = reader.read(shard, start, min(_CHUNK_TOKENS, shard.tokens - start))
+                part = (shard, start, min(_CHUNK_TOKENS, shard.tokens - start))
+                ids = reader.read(*part)[reader.learned(*part)]
                 counts += np.bincount(ids, minlength=vocab_size)
     return counts
 

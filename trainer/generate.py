@@ -65,7 +65,7 @@ def generate(
     generator = torch.Generator().manual_seed(sampling.seed)
     device = model.tok_embeddings.weight.device
     ids = list(prompt)
-    with _kept_keys(model):
+    with kept_keys(model):
         done = 0
         while len(ids) - len(prompt) < max_new_tokens and len(ids) < context:
             with torch.inference_mode():
@@ -126,7 +126,7 @@ class _KeptKeys:
 
 
 @contextmanager
-def _kept_keys(model: Llama) -> Iterator[None]:
+def kept_keys(model: Llama) -> Iterator[None]:
     """Let each layer keep its keys and values, for the time of one text."""
     layers = [module for module in model.modules() if isinstance(module, Attention)]
     before = [layer.attend for layer in layers]

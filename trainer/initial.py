@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterator
 from hashlib import blake2b
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,7 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from trainer.model import Llama
+if TYPE_CHECKING:
+    from trainer.model import Llama
 
 INIT_STD = 0.02
 CUT = 3.0  # deviations
@@ -34,7 +36,7 @@ _CHUNK_WEIGHTS = 1 << 18  # so many at once stay in the processor's cache
 
 
 @torch.no_grad()
-def initialize(model: Llama, seed: int) -> None:
+def initialize(model: "Llama", seed: int) -> None:
     """Fill the weights: this rank's part of each, with the values that any other layout gives.
 
     Matrices are normal with deviation 0.02, cut off at three deviations; what writes to the

@@ -16,7 +16,11 @@ from torch.utils.checkpoint import checkpoint
 
 from trainer.attention import Attend, attend
 from trainer.config import ModelConfig, TrainConfig
+from trainer.initial import initialize
 from trainer.loss import next_token_losses
+
+# Who builds a model finds here what fills it.
+__all__ = ["Attention", "Block", "FeedForward", "Llama", "RMSNorm", "initialize", "rotate"]
 
 
 class RMSNorm(nn.Module):

@@ -41,6 +41,9 @@ class RunConfig:
     """The run directory, and how a run goes on, stops and repeats itself."""
 
     dir: str = key("runs/llama", "directory of the run: checkpoints, metrics, logs of failures")
+    init: str = key(
+        "", "a run or checkpoint whose weights a new run begins with; empty: drawn ones"
+    )
     resume: str = key(
         "auto",
         "`auto` goes on from the newest checkpoint, `never` refuses a directory that has one, "
@@ -245,9 +248,15 @@ class AttentionConfig:
 
 @dataclass(frozen=True, slots=True)
 class EvalConfig:
-    """Held-out loss."""
+    """Held-out loss, and tasks (docs/evaluation.md)."""
 
     every: int = key(1000, "score the held-out documents; 0: at the end only", "steps")
+    tasks: tuple[str, ...] = key(
+        (), "tasks of lm-evaluation-harness, or groups of `trainer/tasks.toml`"
+    )
+    tasks_every: int = key(0, "run them so often; 0: at the end only", "steps")
+    tasks_folder: str = key("", "folder of more tasks, in the harness' YAML")
+    tasks_limit: int = key(0, "score so much of each task; 0: all", "documents")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ from trainer.checkpoint import (
     Checkpoints,
     TrainState,
     UnreadableError,
+    load_weights,
+    open_checkpoint,
     read_record,
 )
 from trainer.config import Config, TrainerError, changed_maths, to_toml
@@ -35,6 +37,7 @@ from trainer.environment import FLIGHT_RECORDER, repeating
 from trainer.evaluate import evaluate, unigram_nll
 from trainer.initial import initialize
 from trainer.metrics import Metrics, Profiler, dump_memory, record_memory
+from trainer.model import Llama
 from trainer.parallel import World, build_model, give_back, limit_waiting
 from trainer.plan import BatchPlan, memory_advice, plan_batch
 from trainer.stop import Stop, listening
@@ -85,6 +88,11 @@ class Run:
         self.state, found = self._begin(found)
         self.loader = Loader(self.corpus, self.plan, world.data_rank, config.data)
         self._unigram: dict[str, float] | None = None
+        self.tasks = None
+        if config.eval.tasks:  # loaded now, so that a wrong name is told before the first step
+            from trainer.harness import Evaluation  # noqa: PLC0415 - the harness is optional
+
+            self.tasks = Evaluation(config, world)
         self._save_due, self._failed_saves = False, 0
         self.profiler = Profiler(self.directory, config.profile, world)
         if world.rank == 0:
@@ -118,7 +126,7 @@ class Run:
             if self.config.run.resume == found.name:
                 self.checkpoints.abandon_after(found)
             return state, found
-        initialize(self.model, self.config.train.seed)
+        _fill(self.model, self.config)
         return TrainState(), None
 
     def train(self, heard: Sequence[int] = ()) -> int:
@@ -179,6 +187,12 @@ class Run:
             self._save(must=step == last)
         if _due(step, config.eval.every, last):
             self._evaluate()
+        if self.tasks and _due(step, config.eval.tasks_every, last):
+            with self.metrics.timed("eval"):
+                row, text = self.tasks.run(self.model)
+            give_back(self.model)
+            self.metrics.write({"step": step, **row})
+            self.metrics.say(f"tasks at step {step:,}:\n{text}")
         if step % _COLLECT_GARBAGE_STEPS == 0:
             gc.collect()
 
@@ -325,6 +339,16 @@ def _make_directory(directory: Path, world: World) -> None:
             message = f"run.dir = {directory}: cannot be written to: {error.strerror}"
     if message := world.agree(message):
         raise TrainerError(f"{message}; set run.dir to a directory of yours")
+
+
+def _fill(model: Llama, config: Config) -> None:
+    """Fill the weights of a new run: with those of ``run.init``, or drawn ones."""
+    if not config.run.init:
+        return initialize(model, config.train.seed)
+    before, path = open_checkpoint(config.run.init, ())
+    if before.model != config.model:
+        raise CheckpointError(f"run.init = {path}: its [model] differs: take it over")
+    return load_weights(path, model)
 
 
 def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:

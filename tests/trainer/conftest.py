@@ -31,6 +31,9 @@ failures               hung rank: test_parallel ..does_not_come..; died rank: ..
                        a checkpoint: test_checkpoint
 compile                test_train ..compiled_blocks.., test_parallel ..more_layouts.. (slow)
 learning               test_train ..it_learns; test_evaluate ..context_teaches_more..
+tasks                  test_scoring ..layouts_of_two_ranks.., test_tasks ..scores_of_its_export
+instruction tuning     test_instruct ..prompts_carry_no_loss.., ..it_learns_and_is_a_run_as_others
+ablation               test_ablate ..arms_differ_in_data_alone, ..compared_on_the_same_text
 on an accelerator      tests/gpu/test_trainer
 energy, MFU            test_metrics
 what is measured       test_bench: the loop of training, eager and compiled; what auto then does

@@ -12,9 +12,9 @@ from tokenizer.model import Tokenizer
 from trainer.generate import (
     GenerateError,
     Sampling,
-    _kept_keys,
     complete,
     generate,
+    kept_keys,
     pick,
     text_of,
 )
@@ -39,7 +39,7 @@ def test_kept_keys_give_the_logits_of_the_whole_sequence() -> None:
     with torch.inference_mode():
         expected = model(tokens)
         for _ in range(2):
-            with _kept_keys(model):
+            with kept_keys(model):
                 parts = [model(tokens[:, :6])]
                 parts += [model(tokens[:, n : n + 1], start=n) for n in range(6, 24)]
             torch.testing.assert_close(torch.cat(parts, 1), expected, atol=1e-5, rtol=1e-5)

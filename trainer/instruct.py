@@ -1,0 +1,73 @@
+"""Instruction tuning (paper, section 4): responses to prompts are learned, the prompts are not.
+
+Examples become token shards (`tokenizer.instructions`) that say which of their tokens are learned,
+and attention stays inside an example (``data.doc_mask``). So the loop, the order, the checkpoints,
+resume, evaluation and export are those of any other run.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizer.instructions import write_instructions
+from tokenizer.model import Tokenizer
+from trainer.checkpoint import open_checkpoint
+from trainer.config import Config, ConfigError, flatten, load, override
+from trainer.data import DataError
+from trainer.parallel import World
+
+SOURCE = "instructions"
+_WARMUP = 0.03  # of the steps
+_MIXTURE = f"""\
+# Written by 'python -m trainer instruct'.
+tokens = 1  # the run's length is train.total_tokens
+on_exhausted = "repeat"
+extra_sources = ["{SOURCE}"]
+[sources]
+{SOURCE} = {{weight = 1}}
+"""
+
+
+def configure(target: str, out: str, overrides: Sequence[str]) -> Config:
+    """Give the configuration of a tuning, but for its length, which depends on the examples.
+
+    It is the preset ``instruct`` with the model and the tokenizer of the run that ``target`` means,
+    whose weights it begins with. ``overrides`` rule over all of it.
+    """
+    base, path = open_checkpoint(target, ())
+    model = [f"{key}={value}" for key, value in flatten(base).items() if key.startswith("model.")]
+    folders = [f"run.dir={out}", f"data.shards={out}/tokens", f"data.mixture={out}/mixture.toml"]
+    given = [*model, *folders, f"run.init={path}", f"data.tokenizer={base.data.tokenizer}"]
+    config = load("instruct", [*given, *overrides])
+    if not config.data.tokenizer:
+        raise ConfigError("examples are texts: give data.tokenizer=FILE, the run's tokenizer")
+    return config
+
+
+def lengthen(config: Config, windows: int, epochs: float, overrides: Sequence[str]) -> Config:
+    """Make a run as long as so many epochs of the windows are; ``overrides`` rule here too."""
+    context, batch = config.model.context, config.train.batch_tokens
+    tokens = max(1, math.ceil(epochs * windows * context))
+    warmup = round(_WARMUP * math.ceil(tokens / batch))
+    given = [f"train.total_tokens={tokens}", f"optim.warmup_steps={warmup}"]
+    return override(config, [*given, *overrides])
+
+
+def write_shards(config: Config, data: str, world: World) -> tuple[int, str]:
+    """Write examples as shards, on rank 0; give the windows of an epoch, and a line to read.
+
+    Raises DataError on all ranks for examples that cannot be taken.
+    """
+    said, problem = (0, ""), ""
+    if world.rank == 0:
+        shards, out = Path(config.data.shards), Path(config.data.mixture)
+        tokenizer = Tokenizer(config.data.tokenizer)
+        try:
+            said = write_instructions(data, shards / SOURCE, tokenizer, config.model.context)
+            out.write_text(_MIXTURE, encoding="utf-8")
+        except (ValueError, OSError) as error:
+            problem = str(error)
+    said, problem = world.agree((said, problem))
+    if problem:
+        raise DataError(problem)
+    return said
