@@ -22,7 +22,7 @@ from pipelines.engine.config import to_bytes
 from pipelines.engine.documents import read_rows
 from pipelines.engine.errors import MachineError, RunError
 from pipelines.engine.launch import Launch, check, check_flags, check_places, check_run, execute
-from pipelines.engine.lock import RunLock
+from pipelines.engine.lock import RunLock, remove_left_behind
 from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.plan import Inputs
 from pipelines.engine.runs import Run, open_completed
@@ -32,7 +32,7 @@ from pipelines.engine.steps import Verdicts
 from pipelines.engine.twins import TwinCheck
 from pipelines.engine.units import Unit, one_per_file
 from pipelines.engine.verify import check_sha256
-from pipelines.engine.workspace import Workspace
+from pipelines.engine.workspace import Workspace, clear
 from pipelines.joins.exchange import Exchange, group_keys
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
@@ -247,6 +247,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         check(launch, run, local_worker_paths(config), lambda: planned)
     if storage.exists(run.at("manifest.json")):
         run.start(resolved)
+        remove_left_behind(run)
         return parse_manifest(storage.read_bytes(run.at("manifest.json")).decode(), where=out)
     check_places(launch, run, units, local_worker_paths(config))
     with RunLock(run, note="tokenize") as lock:
@@ -254,9 +255,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         execute(planned, run, launch, TwinCheck(config, resolved, check_worker))
         lock.check()
         check_run(launch)
-        manifest = _commit(run, resolved, tokenizer, config, fraction)
-        Workspace.beside(run).clear()
-        return manifest
+        return _commit(run, resolved, tokenizer, config, fraction)
 
 
 def check_worker(config: TokenizeConfig, facts: Mapping[str, Any]) -> None:
@@ -306,5 +305,11 @@ def _commit(
         },
         shards=tuple(shards),
     )
-    storage.write_bytes(run.at("manifest.json"), manifest.to_json().encode())
+    clear(run)  # a launcher that dies from here on leaves nothing that would stay for ever
+    seal(run, manifest)
     return manifest
+
+
+def seal(run: Run, manifest: Manifest) -> None:
+    """Write the manifest, which completes the shards."""
+    storage.write_bytes(run.at("manifest.json"), manifest.to_json().encode())

@@ -10,6 +10,7 @@ from pipelines.engine.ledger import Ledger
 from pipelines.engine.manifest import Manifest, RunFile, differences, listing, told
 from pipelines.engine.runs import Run
 from pipelines.engine.units import Unit
+from pipelines.engine.workspace import clear
 from pipelines.storage import files as storage
 
 MAX_FAILED_SHARE = 0.001  # share of the input files that may fail; one file always may
@@ -100,6 +101,8 @@ def finish(
     }
     run.write_json(stats, "stats.json")
     run.write_json(timings, "timings.json")
+    # A launcher that dies from here on leaves nothing that a complete run would keep for ever.
+    clear(run)
     storage.remove([run.at("staged")])
     write_card(run, total, rejects=any(file.path.startswith("rejects/") for file in files))
     run.seal(Manifest(total.documents, total.characters, tuple(files)))

@@ -84,7 +84,6 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
             for why in failed_files(run.path).values():
                 log.say(f"not read: {why}")
             log.say(f"{ledger.documents:,} of {ledger.records_read:,} records kept")
-        Workspace.beside(run).clear()
         return ledger
 
 

@@ -135,6 +135,13 @@ def read_lock(run: Run) -> Holder | None:
         ) from error
 
 
+def remove_left_behind(run: Run) -> None:
+    """Remove the lock of a launcher that died once its run was complete."""
+    holder = read_lock(run)
+    if holder is not None and (holder.gone or holder.idle_seconds > STALE_SECONDS):
+        storage.remove_file(run.at(LOCK))
+
+
 def _print_remark(remark: str) -> None:
     print(remark, file=sys.stderr, flush=True)
 
@@ -166,6 +173,7 @@ class RunLock:
             RunError: another launcher works in the directory; the message says which.
         """
         if self.run.completed:
+            remove_left_behind(self.run)
             return self
         storage.make_directory(self.run.path)
         mine = Holder.here(self._note)
@@ -242,6 +250,6 @@ class RunLock:
         try:
             holder = read_lock(self.run)
             if holder is not None and holder.token == self._mine.token:
-                storage.remove([self.run.at(LOCK)])
+                storage.remove_file(self.run.at(LOCK))
         except (OSError, RunError, storage.StorageError):
             pass  # an error of the block matters more, and the lock expires by itself

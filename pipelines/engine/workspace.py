@@ -130,8 +130,10 @@ class Workspace:
         return {name: len(self._deaths(name)) for name in sorted(names)}
 
     def _deaths(self, unit: str) -> list[str]:
-        path = self.at(ATTEMPTS, f"{unit}.json")
-        return list(json.loads(storage.read_bytes(path))) if storage.exists(path) else []
+        try:
+            return list(json.loads(storage.read_bytes(self.at(ATTEMPTS, f"{unit}.json"))))
+        except storage.MissingFile:
+            return []
 
     def blame(self, unit: str, how: str) -> int:
         """Note that a unit killed its worker; return how many it has killed."""
@@ -141,7 +143,7 @@ class Workspace:
 
     def forgive(self, unit: str) -> None:
         """Forget the deaths of a unit's workers, since it has now been finished."""
-        storage.remove([self.at(ATTEMPTS, f"{unit}.json")])
+        storage.remove_file(self.at(ATTEMPTS, f"{unit}.json"))
 
     def why_set_aside(self, unit: str) -> str:
         """Return why a unit that has killed too many workers is set aside."""
@@ -153,6 +155,13 @@ class Workspace:
         storage.remove([self.at(name) for name in (CLAIMS, VERDICTS, ATTEMPTS, PIECES)])
         if self.folder != self.run.path:
             storage.remove([self.folder])
+
+
+def clear(run: Run) -> None:
+    """Remove all that lies between the steps of a run, wherever its launchers have put it."""
+    Workspace.within(run).clear()
+    if not storage.is_local(run.path):
+        Workspace.beside(run).clear()
 
 
 Groups = Mapping[int, range]  # scope -> the numbers of its groups

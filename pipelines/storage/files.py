@@ -65,6 +65,7 @@ __all__ = [
     "read_bytes",
     "read_many",
     "remove",
+    "remove_file",
     "sweep",
     "unit_stem",
     "write_bytes",
@@ -313,6 +314,15 @@ def remove(paths: Iterable[str]) -> None:
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
+
+
+def remove_file(path: str) -> None:
+    """Delete one file, by one request where it lies on a store; a missing one is no error."""
+    if not is_local(path):
+        store_of(path).delete([path])
+        return
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
 
 
 def sweep(path: str) -> None:

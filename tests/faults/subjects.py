@@ -4,7 +4,8 @@ Inputs are cut into enough units that a kill lands among them, and are read in s
 """
 
 import gzip
-import shutil
+import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from pipelines.samples.stackexchange import write_stackexchange_dumps
 from pipelines.samples.wikipedia import write_wikipedia_dumps
 from tests.faults.kills import Subject
 from tests.filters.tiny_models import train_sentencepiece
+from tests.pipelines.arxiv import archives
+from tests.pipelines.books import shelves
+from tests.pipelines.c4 import pages as c4_pages
 from tests.pipelines.commoncrawl.crawl import (
     ENGLISH,
     page,
@@ -24,6 +28,7 @@ from tests.pipelines.commoncrawl.crawl import (
     write_wet,
 )
 from tests.pipelines.github.github_export import write_many
+from tests.pipelines.joins.made_books import edited, random_words
 
 RECORDS_PER_FILE = 120  # of the real sample's WET files, which are cut
 REAL_FILES = 24
@@ -85,10 +90,76 @@ def stackexchange(folder: Path, data: Path | None, *, small: bool) -> Subject:
     return Subject("stackexchange", ("stackexchange", *cut, "--input", inputs))
 
 
+def arxiv(folder: Path, data: Path | None, *, small: bool) -> Subject:
+    """arXiv: versions that meet across tar files, and the last one of each that stays."""
+    if data and not small:
+        return Subject("arxiv", ("arxiv", "--input", f"{data}/arxiv/*.tar"))
+    files, papers = (6, 10) if small else (16, 60)
+    for file in range(files):
+        members = {}
+        for paper in range(papers):
+            own = file * papers + paper
+            number = own % (files * papers - 5)  # five papers are there in two versions
+            words = f"This is paper {number}, and its version is {own}. {archives.WORDS}"
+            source = archives.PAPER.replace(archives.WORDS, words)
+            members[f"2001.{number:05d}.gz"] = archives.single(source)
+        archives.write_tar(folder, "2001", file + 1, members)
+    return Subject("arxiv", ("arxiv", "--input", str(folder)))
+
+
+def books(folder: Path, data: Path | None, *, small: bool) -> Subject:
+    """Books: sketches, pairs and shingles that meet, and editions that go."""
+    if data and not small:
+        return Subject("books", ("books", "--gutenberg", str(data / "gutenberg")))
+    chance = random.Random(4)
+    first = random_words(chance, 1500)
+    for file in range(6 if small else 24):
+        texts = [random_words(chance, 1500) for _ in range(4)]
+        texts.append(edited(chance, first, 0.97))  # an edition of a book of the file before
+        rows = [
+            json.dumps({"id": f"{file}-{number}", "text": shelves.paragraphs(words)})
+            for number, words in enumerate(texts)
+        ]
+        shelves.write(folder / f"made-{file:02d}.jsonl.gz", "\n".join(rows) + "\n")
+        first = texts[0]
+    return Subject("books", ("books", "--books3", str(folder)))
+
+
+def c4(folder: Path, data: Path | None, *, small: bool) -> Subject:
+    """C4 from WET files: urls that meet, pages that are staged, lines that meet."""
+    if data and not small:
+        inputs = _cut(sorted((data / "commoncrawl").glob("web-*.warc.wet.gz")), folder)
+        badwords = str(data / "badwords")
+    else:
+        files, pages = (8, 40) if small else (24, 120)
+        badwords = c4_pages.write_badwords(folder / "badwords")
+        made = {
+            f"made-{file:02d}": [_c4_page(file * pages + place, place) for place in range(pages)]
+            for file in range(files)
+        }
+        inputs = c4_pages.write_crawl(folder, made)
+    return Subject("c4", ("c4", "--badwords", badwords, "--wet", *inputs))
+
+
+def _c4_page(own: int, place: int) -> bytes:
+    """Return a page whose last line is on many; page 3 of each file has the same url."""
+    nouns = ["church", "bridge", "organ", "barn", "school", "market", "garden", "mill", "tower"]
+    lines = [
+        f"The {nouns[own % 9]} of the old village has {own * 3 + line} windows and a green door."
+        for line in range(5)
+    ]
+    shared = f"The {nouns[place % 9]} was built again by the people who lived there in that year."
+    url = "http://made.example/twice" if place == 3 else f"http://made.example/{own}"
+    return c4_pages.record(url, [*lines, shared])
+
+
 SUBJECTS: dict[str, Callable[..., Subject]] = {
     "github": github,
     "wikipedia": wikipedia,
     "commoncrawl": commoncrawl,
+    "c4": c4,
+    "books": books,
+    "arxiv": arxiv,
     "stackexchange": stackexchange,
     "tokenize": tokenize,
 }
@@ -121,8 +192,3 @@ def _cut(files: list[Path], folder: Path) -> list[str]:
             name = f"{file.name.split('.')[0]}-{part}.warc.wet.gz"
             paths.append(write_wet(folder / name, chosen))
     return paths
-
-
-def remove(folder: Path) -> None:
-    """Remove the runs and the inputs of a subject."""
-    shutil.rmtree(folder, ignore_errors=True)
