@@ -41,6 +41,11 @@ _OTHERS = (
         "demo --data inputs --out corpus --workers 2",
     ),
     (
+        "plan:plan",
+        "say what a recipe costs: core-hours, bytes, requests, money",
+        "llama1 --cores 1024",
+    ),
+    (
         "build:tokenize",
         "write token shards of complete runs of one source",
         "--runs runs/github --tokenizer llama.model --out tokens/github",

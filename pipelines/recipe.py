@@ -30,6 +30,7 @@ from typing import Any
 
 from pipelines.catalog import MODELS, SOURCES, ModelStep
 from pipelines.engine.config import to_bytes
+from pipelines.engine.costs import Laps
 from pipelines.engine.errors import RunError
 from pipelines.engine.launch import Launch, run_source
 from pipelines.engine.runs import failed_files
@@ -154,7 +155,8 @@ def build(
 ) -> dict[str, str]:
     """Build everything below ``out``: ``SOURCE/``, models, ``tokenizer/``, ``tokens/SOURCE/``.
 
-    The inputs of every source are looked up before the first is built.
+    The inputs of every source are looked up before the first is built. If this one command does all
+    of it on this machine, ``timings.json`` says what each part took.
 
     Returns:
         the input files that could not be read, and why.
@@ -163,6 +165,8 @@ def build(
         RunError, StorageError: the message says what went wrong and what to do.
         ValueError: the tokenizer cannot be trained; the message says why.
     """
+    first = storage.join(out, recipe.sources[0][0].name, "config.json")
+    laps = Laps(launch.workers, whole=not storage.exists(first) and not launch.beam_flags)
     for source, settings in recipe.sources:
         source.find(settings)
     failed: dict[str, str] = {}
@@ -173,20 +177,26 @@ def build(
                 step.train(
                     step_settings, storage.join(out, step.out), lambda words: say(f"  {words}")
                 )
+                laps.end(step.name)
         say(f"{recipe.name}: {source.name}")
         run = storage.join(out, source.name)
         ledger = run_source(source, settings, run, launch)
+        laps.end(source.name)
         failed |= failed_files(run)
         say(f"  {ledger.documents:,} of {ledger.records_read:,} records kept: {run}")
     model = train_tokenizer(recipe, out, say)
+    laps.end("tokenizer")
     for name in (source.name for source, _ in recipe.sources):
         say(f"{recipe.name}: token shards of {name}")
         table = {"runs": [storage.join(out, name)], "tokenizer": model, **recipe.tokens}
         config = from_table(TokenizeConfig, table, "tokens")
         tokens = storage.join(out, "tokens", name)
         splits = tokenize(config, tokens, launch).splits
+        laps.end(f"tokens.{name}")
         train_tokens, held_out = splits["train"].tokens, splits["heldout"].tokens
         say(f"  {train_tokens:,} tokens, {held_out:,} held out: {tokens}")
+    if laps.whole:
+        storage.write_bytes(storage.join(out, "timings.json"), to_bytes(laps.facts()))
     return failed
 
 

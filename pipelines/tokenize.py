@@ -19,9 +19,18 @@ import pyarrow as pa
 
 from pipelines.engine.claim_files import Block
 from pipelines.engine.config import to_bytes
+from pipelines.engine.costs import Took
 from pipelines.engine.documents import read_rows
 from pipelines.engine.errors import MachineError, RunError
-from pipelines.engine.launch import Launch, check, check_flags, check_places, check_run, execute
+from pipelines.engine.launch import (
+    Launch,
+    check,
+    check_flags,
+    check_places,
+    check_run,
+    execute,
+    workspace_of,
+)
 from pipelines.engine.lock import RunLock, remove_left_behind
 from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.plan import Inputs
@@ -250,11 +259,14 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         remove_left_behind(run)
         return parse_manifest(storage.read_bytes(run.at("manifest.json")).decode(), where=out)
     check_places(launch, run, units, local_worker_paths(config))
+    took = Took(run, 0 if launch.beam_flags else launch.workers)
     with RunLock(run, note="tokenize") as lock:
         run.start(resolved)
         execute(planned, run, launch, TwinCheck(config, resolved, check_worker))
         lock.check()
         check_run(launch)
+        facts = took.facts(workspace_of(run, launch), units)
+        run.write_json({"took": facts, "characters": characters}, "timings.json")
         return _commit(run, resolved, tokenizer, config, fraction)
 
 

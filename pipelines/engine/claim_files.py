@@ -136,6 +136,14 @@ class ClaimsFile:
         footer = bytes(memoryview(data)[-_TAIL.size - size : -_TAIL.size])
         return cls(data, json.loads(footer))
 
+    @classmethod
+    def open_if_there(cls, path: str) -> Self | None:
+        """Open a file as :meth:`open` does; return None if it does not exist."""
+        try:
+            return cls.open(path)
+        except (FileNotFoundError, storage.MissingFile):
+            return None
+
     def block(self, bucket: int, buckets: int) -> Block | None:
         """Return what the unit claims in one of so many buckets; None if it is nothing."""
         if self._edges[0] == buckets:
@@ -194,15 +202,10 @@ def _span(chunk: pa.Table, bucket: int, borders: npt.NDArray[np.uint64]) -> tupl
 
 def claim_bytes(path: str) -> int:
     """Return how many bytes of claims a file holds; only its footer is read."""
-    with storage.open_input(path) as stream:
-        stream.seek(0, 2)
-        end = stream.tell()
-        stream.seek(max(0, end - _TAIL_BYTES))
-        tail = stream.read()
-        size, _ = _TAIL.unpack(tail[-_TAIL.size :])
-        if size + _TAIL.size > len(tail):
-            stream.seek(end - size - _TAIL.size)
-            tail = stream.read()
+    tail = storage.read_end(path, _TAIL_BYTES)
+    size, _ = _TAIL.unpack(tail[-_TAIL.size :])
+    if size + _TAIL.size > len(tail):
+        tail = storage.read_end(path, size + _TAIL.size)
     return int(json.loads(tail[-_TAIL.size - size : -_TAIL.size])["bytes"])
 
 

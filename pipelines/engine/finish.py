@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
+from typing import Any
 
 from pipelines.engine.card import write_card
 from pipelines.engine.errors import RunError
@@ -55,6 +56,7 @@ def finish(
     *,
     allow_empty: bool = False,
     max_failed_files: int | None = None,
+    took: Mapping[str, Any] | None = None,
 ) -> Ledger:
     """Sum the sidecars into stats and manifest, check them, and complete the run.
 
@@ -65,6 +67,7 @@ def finish(
         stages: names of the source's stages, in order.
         allow_empty: accept a stage that keeps nothing.
         max_failed_files: input files that may fail; by default 0.1 %, and at least 1.
+        took: what the run took (``costs.py``), for ``timings.json``.
 
     Raises:
         RunError: units are missing, records or files are lost, too many files failed, or a
@@ -95,6 +98,7 @@ def finish(
         "seconds": {
             stage["stage"]: stage["seconds"] for stage in total.to_json(seconds=True)["stages"]
         },
+        "took": dict(took or {}),
         "python": platform.python_version(),
         "machine": platform.platform(),
         "apache_beam": metadata.version("apache-beam"),

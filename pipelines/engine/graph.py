@@ -166,8 +166,8 @@ class CutClaims(beam.DoFn):
         held = _Held(buckets)
         for name in names:
             path = self.worker.workspace.claims_path(self.topic, name)
-            if storage.exists(path):
-                held.add(ClaimsFile.open(path))
+            if claims := ClaimsFile.open_if_there(path):
+                held.add(claims)
                 if held.enough():
                     yield from held.packed(int(scope))
                     held = _Held(buckets)

@@ -9,6 +9,7 @@ from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
 
+from pipelines.engine.costs import Took
 from pipelines.engine.errors import JobNotRun, RunError
 from pipelines.engine.finish import check_failed_files, file_count, finish
 from pipelines.engine.ledger import Ledger
@@ -53,6 +54,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
     run = Run(storage.absolute(path))
     if launch.check:
         check(launch, run, local_worker_paths(settings), partial(plan, source, settings))
+    took = Took(run, 0 if launch.beam_flags else launch.workers)
     source.prepare(settings)
     planned = plan(source, settings)
     config = {
@@ -80,6 +82,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
                 planned.stages,
                 allow_empty=launch.allow_empty,
                 max_failed_files=launch.max_failed_files,
+                took=took.facts(workspace_of(run, launch), planned.units),
             )
             for why in failed_files(run.path).values():
                 log.say(f"not read: {why}")
@@ -101,6 +104,11 @@ def input_facts(units: Iterable[Unit]) -> dict[str, dict[str, int | str]]:
     return facts
 
 
+def workspace_of(run: Run, launch: Launch) -> Workspace:
+    """Return where the steps of a run leave what later ones read."""
+    return Workspace.within(run) if launch.beam_flags else Workspace.beside(run)
+
+
 def execute(
     planned: Plan,
     run: Run,
@@ -120,7 +128,7 @@ def execute(
     Raises:
         RunError: the message is one line that says what went wrong and what to do.
     """
-    workspace = Workspace.within(run) if launch.beam_flags else Workspace.beside(run)
+    workspace = workspace_of(run, launch)
     schedule = Schedule(planned.steps, workspace)
     if schedule.finished():
         return

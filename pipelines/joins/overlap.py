@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 from filters.shingles import shingles
 from filters.word_hashes import Hashes
 from pipelines.engine.claim_files import write_claims
-from pipelines.engine.documents import DOCUMENT_SCHEMA, Document, meta_json, read_rows
+from pipelines.engine.documents import DOCUMENT_SCHEMA, Document, meta_json
 from pipelines.engine.ledger import Ledger, StageTally
 from pipelines.engine.output import StagedClaim, Terms, UnitOutput
 from pipelines.engine.passes import Context
@@ -62,7 +62,7 @@ from pipelines.joins.overlap_claims import (
     sketch_claims,
 )
 from pipelines.joins.pairs import nominate
-from pipelines.joins.settle import staged_claims
+from pipelines.joins.settle import claims_in, copy_rejects, staged_file
 from pipelines.storage import files as storage
 
 Emit = Callable[[Workspace, Unit, Verdicts], Iterable[pa.Table]]
@@ -175,17 +175,12 @@ def copy_unit(
     ledger.stages[phase.stage] = tally
     ledger.documents = ledger.characters = 0
     with UnitOutput(workspace, unit, ledger, terms) as out:
-        path = run.at("staged", f"{unit.name}.rejects.parquet")
-        if storage.exists(path):
-            with storage.open_input(path) as stream:
-                for row in read_rows(stream):
-                    out.write_reject(row)
-        path = run.at("staged", f"{unit.name}.parquet")
-        if storage.exists(path):
-            claims = staged_claims(workspace, unit.name)
-            lost = losses(phase, claims, verdicts[SAME_TEXT.name], verdicts[OVERLAPS.name])
-            with storage.open_input(path) as stream:
-                _copy(phase, pq.ParquetFile(stream), lost, out)
+        copy_rejects(workspace, unit, out)
+        with staged_file(workspace, f"{unit.name}.parquet") as stream:
+            if stream:
+                staged = pq.ParquetFile(stream)
+                same, overlaps = verdicts[SAME_TEXT.name], verdicts[OVERLAPS.name]
+                _copy(phase, staged, losses(phase, claims_in(staged), same, overlaps), out)
         tally.characters_out = ledger.characters
         out.commit(sidecar.get("failed"))
 

@@ -7,10 +7,11 @@ which must win, can take part, and stages that need every column but the text ca
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -142,12 +143,16 @@ def settle_without(phase: Settle, terms: Terms, workspace: Workspace, unit: Unit
 
 def staged_claims(workspace: Workspace, unit: str) -> LocalWinners:
     """Return the claims of a unit's staged documents, decided within the unit."""
-    path = workspace.run.at("staged", f"{unit}.parquet")
-    if storage.exists(path):
-        with storage.open_input(path) as stream:
-            table = pq.ParquetFile(stream).read(columns=CLAIM_SCHEMA.names)
-    else:  # the unit kept no document
-        table = CLAIM_SCHEMA.empty_table()
+    try:
+        with storage.open_input(workspace.run.at("staged", f"{unit}.parquet")) as stream:
+            return claims_in(pq.ParquetFile(stream))
+    except storage.MissingFile:  # the unit kept no document
+        return claims_in(None)
+
+
+def claims_in(staged: pq.ParquetFile | None) -> LocalWinners:
+    """Return the claims in a file of staged documents; none if there is no file."""
+    table = staged.read(columns=CLAIM_SCHEMA.names) if staged else CLAIM_SCHEMA.empty_table()
     table = table.rename_columns([name.removeprefix("claim_") for name in CLAIM_SCHEMA.names])
     return LocalWinners(table.append_column("row", pa.array(range(table.num_rows), pa.int64())))
 
@@ -169,17 +174,32 @@ def settle_unit(
     for stage in phase.then:
         ledger.stages[stage.name] = StageTally()
     ledger.documents = ledger.characters = 0
-    claims = staged_claims(workspace, unit.name)
     with UnitOutput(workspace, unit, ledger, terms) as out:
-        path = run.at("staged", f"{unit.name}.rejects.parquet")
-        if storage.exists(path):
-            with storage.open_input(path) as stream:
-                for row in read_rows(stream):
-                    out.write_reject(row)
-        if len(claims):
-            with storage.open_input(run.at("staged", f"{unit.name}.parquet")) as stream:
-                _copy(phase, pq.ParquetFile(stream), claims, verdicts[phase.topic.name], out)
+        copy_rejects(workspace, unit, out)
+        with staged_file(workspace, f"{unit.name}.parquet") as stream:
+            if stream:
+                staged = pq.ParquetFile(stream)
+                _copy(phase, staged, claims_in(staged), verdicts[phase.topic.name], out)
         out.commit(sidecar.get("failed"))
+
+
+@contextmanager
+def staged_file(workspace: Workspace, name: str) -> Iterator[BinaryIO | None]:
+    """Open a staged file for seeking while a block lasts; None if it does not exist."""
+    try:
+        stream = storage.open_spooled(workspace.run.at("staged", name))
+    except storage.MissingFile:
+        yield None
+        return
+    with stream:
+        yield stream
+
+
+def copy_rejects(workspace: Workspace, unit: Unit, out: UnitOutput) -> None:
+    """Write the rejects of a staged unit once more."""
+    with staged_file(workspace, f"{unit.name}.rejects.parquet") as stream:
+        for row in read_rows(stream) if stream else ():
+            out.write_reject(row)
 
 
 def _copy(

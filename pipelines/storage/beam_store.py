@@ -20,7 +20,7 @@ from pipelines.storage.errors import (
     refusal,
     shown,
 )
-from pipelines.storage.stores import InputFile, create_and_read_back
+from pipelines.storage.stores import InputFile, create_and_read_back, end_of
 
 
 @functools.cache
@@ -120,6 +120,11 @@ class BeamStore:
             raise
         except Exception as error:
             raise told(path, error) from error
+
+    def read_end(self, path: str, count: int) -> bytes:
+        """Return the last bytes of an object."""
+        with self.open(path) as stream:
+            return end_of(stream, count)
 
     def put(self, path: str, stream: IO[bytes], size: int) -> None:  # noqa: ARG002 -- as Store has it
         """Write an object whole from a file."""

@@ -12,10 +12,11 @@ import glob
 import io
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import http
@@ -36,7 +37,7 @@ from pipelines.storage.errors import (
 )
 from pipelines.storage.paths import absolute, basename, is_local, join, unit_stem
 from pipelines.storage.remote import store_of
-from pipelines.storage.stores import InputFile, match
+from pipelines.storage.stores import InputFile, end_of, match
 
 __all__ = [
     "TEMPORARY",
@@ -62,7 +63,9 @@ __all__ = [
     "list_tree",
     "make_directory",
     "open_input",
+    "open_spooled",
     "read_bytes",
+    "read_end",
     "read_many",
     "remove",
     "remove_file",
@@ -75,6 +78,7 @@ __all__ = [
 READING_THREADS = 32  # for many small files of a store, since each thread waits for the network
 _READ_AHEAD = 4  # files that are queued per thread
 BUFFER_BYTES = 1 << 17
+SPOOL_BYTES = 1 << 20
 
 
 def _version_of(status: os.stat_result) -> str:
@@ -215,6 +219,40 @@ def open_input(path: str) -> BinaryIO:
     if not is_local(path):
         return store_of(path).open(path)
     return io.BufferedReader(_LocalFile(path), BUFFER_BYTES)
+
+
+def open_spooled(path: str) -> BinaryIO:
+    """Open a file for much seeking: one that is not local is copied to this machine's disk.
+
+    On a store each move in a file is a request, and a Parquet file is read in many places.
+
+    Raises:
+        UnreadableFile, OSError: as :func:`open_input` does.
+    """
+    source = open_input(path)
+    if is_local(path):
+        return source
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 - it is the caller's
+    try:
+        with source:
+            shutil.copyfileobj(source, spool, SPOOL_BYTES)
+        spool.seek(0)
+    except BaseException:
+        spool.close()
+        raise
+    return cast(BinaryIO, spool)
+
+
+def read_end(path: str, count: int) -> bytes:
+    """Return the last bytes of a file, and all of it if it is shorter; one request on S3.
+
+    Raises:
+        UnreadableFile, OSError: as :func:`open_input` does.
+    """
+    if not is_local(path):
+        return store_of(path).read_end(path, count)
+    with open_input(path) as stream:
+        return end_of(stream, count)
 
 
 def read_bytes(path: str) -> bytes:

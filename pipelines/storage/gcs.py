@@ -17,7 +17,7 @@ from typing import IO, Any, BinaryIO
 
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage.errors import StorageError, StoreError, refusal
-from pipelines.storage.stores import InputFile, RemoteFile, changed
+from pipelines.storage.stores import InputFile, RemoteFile, changed, end_of
 
 SCHEME = "gs://"
 PAGE_KEYS = 1000  # of a listing: the most that it gives
@@ -151,6 +151,11 @@ class GcsStore:
         """Return the content of an object, by one request."""
         with _telling(path):
             return bytes(_blob(path).download_as_bytes(retry=_retry(), single_shot_download=True))
+
+    def read_end(self, path: str, count: int) -> bytes:
+        """Return the last bytes of an object."""
+        with self.open(path) as stream:
+            return end_of(stream, count)
 
     def put(self, path: str, stream: IO[bytes], size: int) -> None:
         """Write an object whole from a file."""

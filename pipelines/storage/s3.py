@@ -174,6 +174,12 @@ class S3Store:
         with self.open(path) as stream:
             return stream.read()
 
+    def read_end(self, path: str, count: int) -> bytes:
+        """Return the last bytes of an object that is not empty, by one request."""
+        raw = _S3File(path, end=count)
+        raw.connect()
+        return raw.readall()
+
     def put(self, path: str, stream: IO[bytes], size: int) -> None:
         """Write a whole object, with one request or, if it is large, one per part."""
         if size < MULTIPART_BYTES:
@@ -232,16 +238,25 @@ class S3Store:
 
 
 class _S3File(RangedFile):
-    """An object of S3, read from front to back or from any byte on."""
+    """An object of S3, read from front to back or from any byte on.
 
-    def __init__(self, path: str) -> None:
+    Args:
+        path: its address.
+        end: begin at so many bytes before its end; 0: at its first byte.
+    """
+
+    def __init__(self, path: str, end: int = 0) -> None:
         super().__init__(path)
         self._etag = ""
+        self._end = end
 
     def request(self, start: int) -> tuple[Any, int]:
         """Request the rest of the object, if it is still the one that was opened."""
         arguments = {"IfMatch": self._etag} if self._etag else {}
-        if start:
+        first = self._end and not self._etag
+        if first:
+            arguments["Range"] = f"bytes=-{self._end}"
+        elif start:
             arguments["Range"] = f"bytes={start}-"
         try:
             answer = _ask(self.path, "get_object", **arguments)
@@ -251,6 +266,9 @@ class _S3File(RangedFile):
                 raise changed(self.path) from error
             raise
         self._etag = answer["ETag"]
+        if first:  # "bytes 5-9/10"
+            span = answer.get("ContentRange", "").removeprefix("bytes ").partition("-")[0]
+            start = self._at = int(span or 0)
         size = start + answer["ContentLength"]
         return answer["Body"], size
 

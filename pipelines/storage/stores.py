@@ -57,6 +57,9 @@ class Store(Protocol):
     def read(self, path: str) -> bytes:
         """Return the content of an object."""
 
+    def read_end(self, path: str, count: int) -> bytes:
+        """Return the last bytes of an object, and all of it if it is shorter."""
+
     def put(self, path: str, stream: IO[bytes], size: int) -> None:
         """Write an object whole from a file."""
 
@@ -108,6 +111,12 @@ def match(store: Store, pattern: str) -> list[InputFile]:
     if not files and (found := store.find(pattern)):  # the wildcards are part of its name
         files.append(found)
     return files
+
+
+def end_of(stream: BinaryIO, count: int) -> bytes:
+    """Return the last bytes of an open file, and all of it if it is shorter."""
+    stream.seek(max(0, stream.seek(0, io.SEEK_END) - count))
+    return stream.read()
 
 
 def create_and_read_back(store: Store, path: str, content: bytes) -> bool:

@@ -1,0 +1,1 @@
+"""What a recipe costs before it is run: ``python -m pipelines plan``."""
