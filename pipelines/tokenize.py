@@ -262,7 +262,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
     took = Took(run, 0 if launch.beam_flags else launch.workers)
     with RunLock(run, note="tokenize") as lock:
         run.start(resolved)
-        execute(planned, run, launch, TwinCheck(config, resolved, check_worker))
+        execute(planned, run, launch, TwinCheck(config, resolved, check_worker), lock.fence)
         lock.check()
         check_run(launch)
         facts = took.facts(workspace_of(run, launch), units)

@@ -31,6 +31,11 @@ class LaunchFlags:
         "the exit code is 3",
     )
     quiet: bool = setting(False, help="show neither progress nor the closing table")
+    max_stall: float = setting(
+        0.0,
+        at_least=0,
+        help="minutes in which no unit is finished, after which a cluster's job is ended; 0: never",
+    )
     check: bool = setting(
         False,
         help="build the job for the runner named after --, say what it would fail of, and stop",
@@ -50,6 +55,7 @@ class LaunchFlags:
             allow_empty=self.allow_empty,
             max_failed_files=self.max_failed_files,
             progress=not self.quiet,
+            max_stall=self.max_stall,
             check=self.check or len(flags) < len(beam_flags),
         )
 

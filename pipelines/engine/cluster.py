@@ -2,8 +2,10 @@
 
 import logging
 import re
+import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +16,7 @@ from apache_beam.runners.runner import PipelineState
 
 from pipelines.engine.errors import RunError
 from pipelines.engine.graph import Worker, build
+from pipelines.engine.lock import Fence
 from pipelines.engine.preflight import graph_of, is_dataflow, refused_graph
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.twins import TwinCheck
@@ -29,6 +32,9 @@ _JAVA_FRAME = re.compile(
 )
 _READING_THREAD = "wait_until_finish_read"  # of Beam's portable runner: reads a job's messages
 _READING_SECONDS = 2.0  # in which it sees that the job server is gone
+JOB_SERVER_SECONDS = 20.0  # in which a job server that starts now can be reached
+_JOB_SERVER_PAUSE_SECONDS = 0.5
+_BUSY = "Only one SparkContext should be running"  # Spark's job server runs one job at a time
 _TOLD_CHARS = 240  # of what a runner has to say
 # Set for every runner, unless the user's flags say otherwise.
 _DEFAULTS = {
@@ -87,8 +93,34 @@ def _value_of(flags: Sequence[str], name: str) -> str:
     return ""
 
 
+def check_job_server(endpoint: str) -> None:
+    """Refuse an address at which no job server answers: Beam would wait for it without a word.
+
+    Args:
+        endpoint: ``HOST:PORT``; nothing is checked if it is empty or ``embed``.
+
+    Raises:
+        RunError: nothing listens there.
+    """
+    host, _, port = endpoint.rpartition(":")
+    if not host:
+        return
+    end = time.monotonic() + JOB_SERVER_SECONDS
+    while True:
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), JOB_SERVER_SECONDS):
+                return
+        except (OSError, ValueError) as error:
+            if isinstance(error, ValueError) or time.monotonic() > end:
+                raise RunError(
+                    f"no job server answers at --job_endpoint={endpoint} ({error}). Start it, or "
+                    "give the address at which it listens, HOST:PORT."
+                ) from error
+        time.sleep(_JOB_SERVER_PAUSE_SECONDS)
+
+
 def run_on_beam(
-    schedule: Schedule, beam_flags: Sequence[str], workers: int, twins: TwinCheck
+    schedule: Schedule, beam_flags: Sequence[str], workers: int, twins: TwinCheck, fence: Fence
 ) -> None:
     """Build the pipeline of what is left to do, and run it to its end.
 
@@ -98,6 +130,7 @@ def run_on_beam(
     Raises:
         RunError: what went wrong and what to do, in one line.
     """
+    check_job_server(_value_of(beam_flags, "--job_endpoint"))
     workspace = schedule.workspace
     with tempfile.NamedTemporaryFile(
         "w", prefix="corpusmill-beam-", suffix=".log", delete=False
@@ -109,7 +142,7 @@ def run_on_beam(
         result: Any = None
         try:
             pipeline = beam.Pipeline(options=options_of(beam_flags, workers))
-            build(pipeline, schedule, Worker(workspace, twins))
+            build(pipeline, schedule, Worker(workspace, twins, fence))
             check_graph(pipeline)
             with _threads_that_log(logger):
                 result = pipeline.run()
@@ -124,6 +157,12 @@ def run_on_beam(
             if ours := _OUR_ERROR.search(str(error)):
                 raise RunError(ours.group(1)) from error
             logger.exception("the pipeline failed")
+            if _BUSY in str(error):
+                raise RunError(
+                    "the job server still runs another job, perhaps that of a command which was "
+                    "killed. Run the same command again when that job has ended, or restart the "
+                    "job server."
+                ) from error
             raise RunError(
                 f"the runner failed ({what_failed(error)}; its log: {log.name}). Run the same "
                 "command again to resume."

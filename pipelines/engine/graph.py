@@ -27,6 +27,7 @@ from pipelines.engine.claim_files import (
     unpack_blocks,
 )
 from pipelines.engine.errors import RunError, one_line
+from pipelines.engine.lock import Fence
 from pipelines.engine.runs import Run
 from pipelines.engine.schedule import Schedule, buckets_of
 from pipelines.engine.steps import GroupStep, UnitStep, one_scope
@@ -74,6 +75,17 @@ class Worker:
     check: Callable[
         [Run], None
     ]  # raises MachineError if versions or models differ from the launcher's
+    fence: Fence | None = None  # against the job of a launcher that is gone
+
+    @property
+    def death(self) -> str:
+        """How a worker dies that leaves its note; those of other launchers' jobs do not count."""
+        return f"did not end{f' in job {self.fence.token[:8]}' if self.fence else ''}"
+
+    def check_wanted(self) -> None:
+        """Raise RunError if another launcher has taken the run over."""
+        if self.fence:
+            self.fence.check(self.workspace.run)
 
     def begin(self) -> None:
         """Raise MachineError if this process must not work on the run."""
@@ -119,6 +131,7 @@ class RunUnit(beam.DoFn):
         mark = workspace.run.at(*step.folder.split("/"), name + step.suffix)
         claims = workspace.claims_path(step.claims, name) if step.claims else ""
         with _ONE_AT_A_TIME:
+            self.worker.check_wanted()
             if not storage.exists(mark) or (claims and not storage.exists(claims)):
                 try:
                     self._run(unit, bodies)
@@ -129,8 +142,8 @@ class RunUnit(beam.DoFn):
 
     def _run(self, unit: Unit, bodies: dict[str, list[bytes]]) -> None:
         step, workspace = self.step, self.worker.workspace
-        attempt = workspace.blame(unit.name, "did not end")
-        if attempt > MAX_ATTEMPTS:
+        death = self.worker.death
+        if workspace.blame(unit.name, death).count(death) > MAX_ATTEMPTS:
             step.set_aside(workspace, unit, workspace.why_set_aside(unit.name))
             return
         verdicts = {topic.name: topic.read(bodies.get(topic.name, [])) for topic in step.wants}
@@ -161,6 +174,7 @@ class CutClaims(beam.DoFn):
             element: lines: the number of a scope, and the names of some of its units.
             bytes_by_scope: (scope, bytes of its claims) for each scope.
         """
+        self.worker.check_wanted()
         scope, *names = element.split("\n")
         buckets = buckets_of(self.groups, [size for _, size in bytes_by_scope])
         held = _Held(buckets)
@@ -219,6 +233,7 @@ class DecideGroup(beam.DoFn):
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[Addressed]:
         """Yield the messages to the units that the verdicts are about."""
+        self.worker.check_wanted()
         group, packed = element
         workspace = self.worker.workspace
         if self.written and storage.exists(workspace.run.at(*self.written(group))):

@@ -13,7 +13,7 @@ from pipelines.engine.costs import Took
 from pipelines.engine.errors import JobNotRun, RunError
 from pipelines.engine.finish import check_failed_files, file_count, finish
 from pipelines.engine.ledger import Ledger
-from pipelines.engine.lock import RunLock
+from pipelines.engine.lock import Fence, RunLock
 from pipelines.engine.plan import Plan
 from pipelines.engine.pool import run_locally
 from pipelines.engine.progress import Progress
@@ -22,6 +22,7 @@ from pipelines.engine.runs import Run, failed_files
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.settings import local_worker_paths, values_of
 from pipelines.engine.source import Source, plan
+from pipelines.engine.stall import StallWatch
 from pipelines.engine.twins import TwinCheck
 from pipelines.engine.units import Unit
 from pipelines.engine.workspace import Workspace
@@ -37,6 +38,7 @@ class Launch:
     allow_empty: bool = False
     max_failed_files: int | None = None
     progress: bool = True
+    max_stall: float = 0.0  # minutes without a finished unit after which a cluster's job is ended
     check: bool = False  # build the job and tell what it would fail of, and run nothing
 
 
@@ -72,7 +74,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
             files = file_count(planned.units) + len(planned.unreadable)
             check_failed_files(planned.unreadable, files, launch.max_failed_files)
             twins = TwinCheck(settings, planned.facts, source.check_worker)
-            execute(planned, run, launch, twins, log.say)
+            execute(planned, run, launch, twins, lock.fence, log=log.say)
             lock.check()
             check_run(launch)
             ledger = finish(
@@ -114,6 +116,8 @@ def execute(
     run: Run,
     launch: Launch,
     twins: TwinCheck,
+    fence: Fence,
+    *,
     log: Callable[[str], None] = lambda _line: None,
 ) -> None:
     """Run the steps of a plan to their end, on this machine or as a Beam pipeline.
@@ -123,6 +127,7 @@ def execute(
         run: the run directory.
         launch: where and how to run.
         twins: what workers elsewhere have to agree on with this process.
+        fence: tells workers of a cluster whether another launcher has taken the run over.
         log: takes a line about each worker that died.
 
     Raises:
@@ -134,7 +139,13 @@ def execute(
         return
     with Progress(schedule, shown=launch.progress) as progress, terminated_like_interrupted():
         if launch.beam_flags:
-            _run_on_beam(schedule, launch, twins)
+            with StallWatch(schedule, progress.say, end_after=launch.max_stall) as watch:
+                try:
+                    _run_on_beam(schedule, launch, twins, fence)
+                except KeyboardInterrupt as stop:
+                    if watch.ended:
+                        raise RunError(watch.why()) from stop
+                    raise
         else:
 
             def say(line: str) -> None:
@@ -241,7 +252,7 @@ def check_run(launch: Launch) -> None:
             )
 
 
-def _run_on_beam(schedule: Schedule, launch: Launch, twins: TwinCheck) -> None:
+def _run_on_beam(schedule: Schedule, launch: Launch, twins: TwinCheck, fence: Fence) -> None:
     from pipelines.engine.cluster import run_on_beam  # noqa: PLC0415 - as above
 
-    run_on_beam(schedule, launch.beam_flags, launch.workers, twins)
+    run_on_beam(schedule, launch.beam_flags, launch.workers, twins, fence)

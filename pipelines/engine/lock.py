@@ -28,6 +28,7 @@ from pipelines.storage import files as storage
 
 RENEW_SECONDS = 30.0
 STALE_SECONDS = 300.0  # without renewal
+FENCE_SECONDS = 10.0  # between two looks of a worker at the lock
 _SETTLE_SECONDS = 1.0  # in which another launcher that takes over now has written its lock
 
 
@@ -135,6 +136,38 @@ def read_lock(run: Run) -> Holder | None:
         ) from error
 
 
+@dataclass(frozen=True)
+class Fence:
+    """Keeps the job of a launcher that is gone from working beside the job of the next one.
+
+    A cluster's job lives on when its launcher is killed. Workers look from time to time whether
+    the run is still held by the launcher of their job. Two jobs at one unit write the same bytes,
+    so the seconds between two looks do no harm.
+    """
+
+    token: str  # of the launcher's lock
+
+    def check(self, run: Run) -> None:
+        """Check that the launcher still holds a run.
+
+        Raises:
+            RunError: another one does, or none does.
+        """
+        now = time.monotonic()
+        if now - _LOOKED.get((run.path, self.token), -FENCE_SECONDS) < FENCE_SECONDS:
+            return
+        holder = read_lock(run)
+        if holder is None or holder.token != self.token:
+            raise RunError(
+                f"{run.path} is no longer held by the launcher of this job, but by "
+                f"{holder or 'none'}. This job ends; leave the run to the command that holds it."
+            )
+        _LOOKED[run.path, self.token] = now
+
+
+_LOOKED: dict[tuple[str, str], float] = {}  # when this process last saw a lock
+
+
 def remove_left_behind(run: Run) -> None:
     """Remove the lock of a launcher that died once its run was complete."""
     holder = read_lock(run)
@@ -217,6 +250,12 @@ class RunLock:
                 storage.write_bytes(self.run.at(LOCK), to_bytes(asdict(self._mine)), durable=False)
             except (OSError, RunError, storage.StorageError):
                 continue  # the next renewal may succeed; ten can fail before the lock is stale
+
+    @property
+    def fence(self) -> Fence:
+        """What a cluster's workers check before each unit."""
+        assert self._mine is not None
+        return Fence(self._mine.token)
 
     def note(self, note: str) -> None:
         """Replace the note, for instance by the id of a started job; written within 30 s."""

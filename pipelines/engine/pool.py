@@ -296,7 +296,7 @@ class _Pool:
                 )
             self._say(f"a worker died ({how}) while deciding {task.name}: trying once more")
             return task
-        deaths = self._schedule.workspace.blame(task.name, how)
+        deaths = len(self._schedule.workspace.blame(task.name, how))
         if deaths < MAX_DEATHS:
             self._say(f"a worker died ({how}) at {task.name}: trying it once more")
             return replace(task, deaths=deaths)

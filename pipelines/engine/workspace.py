@@ -135,11 +135,11 @@ class Workspace:
         except storage.MissingFile:
             return []
 
-    def blame(self, unit: str, how: str) -> int:
-        """Note that a unit killed its worker; return how many it has killed."""
+    def blame(self, unit: str, how: str) -> list[str]:
+        """Note that a unit killed its worker; return how each died that it has killed."""
         deaths = [*self._deaths(unit), how]
         storage.write_bytes(self.at(ATTEMPTS, f"{unit}.json"), json.dumps(deaths).encode())
-        return len(deaths)
+        return deaths
 
     def forgive(self, unit: str) -> None:
         """Forget the deaths of a unit's workers, since it has now been finished."""
