@@ -35,20 +35,38 @@ class GcsServer:
 
 
 class _Cut:
-    """Lets so many bytes of an answer pass, and closes after them."""
+    """Keeps an answer, and lets its head and so many bytes of its body pass at the end.
+
+    The head says how long the whole body is, as Google's does, so that a client sees the loss.
+    """
 
     def __init__(self, stream: Any, count: int) -> None:
         self._stream = stream
-        self._left = count
+        self._count = count
+        self._kept = bytearray()
 
     def write(self, data: bytes) -> int:
-        """Pass on what may pass."""
-        self._stream.write(data[: self._left])
-        self._left = max(0, self._left - len(data))
+        """Keep what is written."""
+        self._kept += data
         return len(data)
+
+    def finish(self) -> None:
+        """Send what may pass."""
+        head, _, body = bytes(self._kept).partition(b"\r\n\r\n")
+        if b"content-length:" not in head.lower():
+            head += b"\r\nContent-Length: %d" % len(body)
+        self._stream.write(head + b"\r\n\r\n" + body[: self._count])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _finish(handler: Any) -> None:
+    """Send an answer that is cut, and end the connection after it."""
+    if isinstance(handler.wfile, _Cut):
+        handler.wfile.finish()
+        handler.wfile = handler.wfile._stream
+        handler.close_connection = True
 
 
 @contextlib.contextmanager
@@ -86,6 +104,7 @@ def serving_gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[GcsServer]:
             try:
                 if not status:
                     getattr(super(), name)()
+                    _finish(self)
                     return
             finally:
                 self.rfile = connection
