@@ -101,7 +101,11 @@ ROOM_OF = {
         ("github", "wikipedia", "commoncrawl", "c4", "arxiv", "books", "stackexchange"), "sources"
     ),
     **dict.fromkeys(
-        ("catalog", "commands", "samples", "report", "recipe", "tokenize", "__main__"), "commands"
+        (
+            *("catalog", "commands", "samples", "planning", "report", "recipe", "tokenize"),
+            "__main__",
+        ),
+        "commands",
     ),
 }
 # What imports something beside or above it, and why.

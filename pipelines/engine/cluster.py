@@ -15,11 +15,12 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineState
 
 from pipelines.engine.errors import RunError
-from pipelines.engine.graph import Worker, build
+from pipelines.engine.graph import build
 from pipelines.engine.lock import Fence
 from pipelines.engine.preflight import graph_of, is_dataflow, refused_graph
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.twins import TwinCheck
+from pipelines.engine.worker import Worker
 from pipelines.storage.files import StorageError
 from tokenizer.settings import nearest
 

@@ -13,7 +13,6 @@ the units.
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -27,12 +26,10 @@ from pipelines.engine.claim_files import (
     unpack_blocks,
 )
 from pipelines.engine.errors import RunError, one_line
-from pipelines.engine.lock import Fence
-from pipelines.engine.runs import Run
 from pipelines.engine.schedule import Schedule, buckets_of
 from pipelines.engine.steps import GroupStep, UnitStep, one_scope
 from pipelines.engine.units import Unit
-from pipelines.engine.workspace import Workspace
+from pipelines.engine.worker import Worker
 from pipelines.storage import files as storage
 
 UNIT_TOPIC = "unit"  # of the message that carries the unit itself
@@ -65,36 +62,6 @@ def read_messages(messages: Iterable[bytes]) -> dict[str, list[bytes]]:
         topic, _, body = text.partition(b"\0")
         bodies.setdefault(topic.decode(), []).append(body)
     return bodies
-
-
-@dataclass(frozen=True)
-class Worker:
-    """The workspace of a cluster's workers, and the check that each passes before it works."""
-
-    workspace: Workspace
-    check: Callable[
-        [Run], None
-    ]  # raises MachineError if versions or models differ from the launcher's
-    fence: Fence | None = None  # against the job of a launcher that is gone
-
-    @property
-    def death(self) -> str:
-        """How a worker dies that leaves its note; those of other launchers' jobs do not count."""
-        return f"did not end{f' in job {self.fence.token[:8]}' if self.fence else ''}"
-
-    def check_wanted(self) -> None:
-        """Raise RunError if another launcher has taken the run over."""
-        if self.fence:
-            self.fence.check(self.workspace.run)
-
-    def begin(self) -> None:
-        """Raise MachineError if this process must not work on the run."""
-        if self.workspace.run.path not in _CHECKED:
-            self.check(self.workspace.run)
-            _CHECKED.add(self.workspace.run.path)
-
-
-_CHECKED: set[str] = set()  # run directories for which this process has been checked
 
 
 @beam.typehints.with_input_types(tuple[str, Iterable[bytes]])

@@ -136,7 +136,8 @@ def plan_and_encode(folder: Path, meter: Meter) -> None:
     assert not schedule.finished()
     import apache_beam as beam  # noqa: PLC0415 - as the launcher does, when it has planned
 
-    from pipelines.engine.graph import Worker, build  # noqa: PLC0415 - as above
+    from pipelines.engine.graph import build  # noqa: PLC0415 - as above
+    from pipelines.engine.worker import Worker  # noqa: PLC0415 - as above
 
     pipeline = beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions([]))
     twins = TwinCheck(config, planned.facts, COMMONCRAWL.check_worker)

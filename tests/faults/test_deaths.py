@@ -13,11 +13,12 @@ from pipelines.__main__ import main
 from pipelines.commoncrawl import source as commoncrawl_source
 from pipelines.engine import passes
 from pipelines.engine.errors import RunError
-from pipelines.engine.graph import MAX_ATTEMPTS, UNIT_TOPIC, RunUnit, Worker, message
+from pipelines.engine.graph import MAX_ATTEMPTS, UNIT_TOPIC, RunUnit, message
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.runs import Run
 from pipelines.engine.steps import UnitStep, one_scope
 from pipelines.engine.units import Part, Unit
+from pipelines.engine.worker import Worker
 from pipelines.engine.workspace import Workspace
 from pipelines.joins import settle
 from tests.faults.kills import content

@@ -10,11 +10,12 @@ import pytest
 
 from pipelines.engine import lock
 from pipelines.engine.errors import RunError
-from pipelines.engine.graph import MAX_ATTEMPTS, UNIT_TOPIC, RunUnit, Worker, message
+from pipelines.engine.graph import MAX_ATTEMPTS, UNIT_TOPIC, RunUnit, message
 from pipelines.engine.lock import Fence, RunLock
 from pipelines.engine.runs import LOCK, Run
 from pipelines.engine.steps import UnitStep, one_scope
 from pipelines.engine.units import Part, Unit
+from pipelines.engine.worker import Worker
 from pipelines.engine.workspace import Workspace
 
 UNIT = Unit("00000-a", "x", (Part("/in/a", 1),))

@@ -23,9 +23,10 @@ from pipelines.engine.claim_files import (
     write_claims,
 )
 from pipelines.engine.documents import KEY_BYTES
-from pipelines.engine.graph import CutClaims, Worker, batch_size
+from pipelines.engine.graph import CutClaims, batch_size
 from pipelines.engine.runs import Run
 from pipelines.engine.steps import GroupStep, Topic
+from pipelines.engine.worker import Worker
 from pipelines.engine.workspace import Workspace
 
 BUCKETS = 16

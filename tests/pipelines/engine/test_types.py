@@ -10,13 +10,14 @@ from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from pipelines.books.config import BooksConfig
 from pipelines.books.source import BOOKS
 from pipelines.commoncrawl.source import COMMONCRAWL, CommonCrawlConfig
-from pipelines.engine.graph import Worker, build
+from pipelines.engine.graph import build
 from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.plan import Inputs, Plan
 from pipelines.engine.runs import Run
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.source import plan, plan_of
 from pipelines.engine.units import Part, Unit
+from pipelines.engine.worker import Worker
 from pipelines.engine.workspace import Workspace
 from pipelines.github.source import GITHUB, GithubConfig
 from pipelines.samples.stackexchange import write_stackexchange_dumps

@@ -17,7 +17,7 @@ from apache_beam.io.filesystem import BeamIOError, FileMetadata, FileSystem
 from pipelines.__main__ import main
 from pipelines.samples.github import write_github_export
 from pipelines.storage import files as storage
-from pipelines.storage import gcs, s3, stores
+from pipelines.storage import gcs, reading, s3, stores
 from pipelines.storage.errors import blaming
 
 SCHEME = "bucket"
@@ -208,14 +208,14 @@ def test_an_error_in_the_middle_of_a_file_is_the_file_s(
     """A bad sector shows when it is read, not when the file is opened."""
     (tmp_path / "a").write_bytes(b"x" * 1_000_000)
 
-    class Damaged(storage._LocalFile):
+    class Damaged(reading._LocalFile):
         def readinto(self, buffer: Any) -> int:
             with blaming(self._path):
                 if self.tell() > 500_000:
                     raise OSError(errno.EIO, os.strerror(errno.EIO))
                 return super().readinto(buffer)
 
-    monkeypatch.setattr(storage, "_LocalFile", Damaged)
+    monkeypatch.setattr(reading, "_LocalFile", Damaged)
     with (
         storage.open_input(str(tmp_path / "a")) as stream,
         pytest.raises(storage.UnreadableFile, match="/a: Input/output error"),
