@@ -15,12 +15,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.kills import RUN_SECONDS, Subject, content
+from tests.faults.kills import Subject, content
 from tests.faults.spark_cluster import DATA, Installation, NoSparkError, SparkCluster
 from tests.faults.subjects import SUBJECTS
 
 WORKERS = (1, 2, 4)
 SPARK = "Spark"
+MOST_SECONDS = 900  # of one command: a Spark that shares its cores with others takes minutes
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def run(
         AssertionError: the command failed; the message ends with what it said.
     """
     command = subject.start(folder, ["--", *runner] if runner else [], workers)
-    _, errors = command.communicate(timeout=RUN_SECONDS)
+    _, errors = command.communicate(timeout=MOST_SECONDS)
     assert command.returncode == 0, f"{subject.name}: {errors[-3000:]}"
     return content(folder)
 

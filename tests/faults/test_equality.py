@@ -17,8 +17,15 @@ def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, source: str)
     assert found.differences == []
 
 
+# Sources run in tests/pipelines/test_spark.py as well, on inputs in which each rule occurs.
 @pytest.mark.spark
-@pytest.mark.parametrize("source", SUBJECTS)
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(source, marks=() if source == "tokenize" else pytest.mark.slow)
+        for source in SUBJECTS
+    ],
+)
 def test_spark_gives_the_bytes_of_this_machine(
     tmp_path: Path, spark: SparkCluster, source: str
 ) -> None:
