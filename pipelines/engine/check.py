@@ -16,7 +16,7 @@ from apache_beam.options.pipeline_options import DebugOptions, PipelineOptions
 from apache_beam.transforms.environments import python_sdk_dependencies
 
 from pipelines.engine.errors import RunError
-from pipelines.engine.graph import Worker, build
+from pipelines.engine.graph import build
 from pipelines.engine.plan import Plan
 from pipelines.engine.preflight import (
     gcp_is_installed,
@@ -29,6 +29,7 @@ from pipelines.engine.preflight import (
 from pipelines.engine.runs import Run
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.steps import UnitStep
+from pipelines.engine.worker import Worker
 from pipelines.engine.workspace import Workspace
 from pipelines.readers.rows import UnreadableFile
 from pipelines.setup.cache import SetupError

@@ -1,6 +1,7 @@
 """How much input each step of a recipe has: of files that are there, or by tables of sizes."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -118,7 +119,7 @@ def later_steps(recipe: Recipe, sizes: Mapping[str, Size], rates: Rates) -> dict
             tuple(map(rates.step(step).units, size.files, size.bytes)) for step, size in own.items()
         )
         shards[f"{TOKENS}.{source.name}"] = Size(files, text, "the kept text of the source", text)
-    sample = float(recipe.sample["sample_bytes"])
+    sample = float(recipe.sample.sample_bytes) or math.inf  # 0: all text
     low, high = _sums(size.bytes for size in shards.values())
     read = (min(sample, low), min(sample, high))
     tokenizer = Size((1.0, 1.0), read, "sample_bytes of the recipe, or all text", (0.0, 0.0))

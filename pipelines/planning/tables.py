@@ -12,10 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from tokenizer.strict import nearest
-
 from pipelines.engine.errors import RunError
 from pipelines.engine.settings import from_table, setting
+from tokenizer.settings import nearest
 
 Table = TypeVar("Table")
 

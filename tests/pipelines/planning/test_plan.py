@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.__main__ import MODELS, SOURCES, main
+from pipelines.__main__ import main
+from pipelines.catalog import MODELS, SOURCES
 from pipelines.planning.estimate import paid_core_hours, plan_shape, plan_step
 from pipelines.planning.measured import measured, parts_of
 from pipelines.planning.page import shown, span
@@ -144,7 +145,8 @@ def test_rates_of_finished_runs_take_the_place_of_known_ones(tmp_path: Path, rat
     assert ours.unit_requests == rates.of["github"].unit_requests
     tokens = found.of["tokens"]
     assert tokens.input_bytes == tokens.text_bytes == ours.text_bytes
-    assert tokens.written_bytes == sum(path.stat().st_size for path in shards.glob("shard-*"))
+    files = [path for kind in ("bin", "idx", "parquet") for path in shards.glob(f"*.{kind}")]
+    assert tokens.written_bytes == sum(path.stat().st_size for path in files)
     assert found.of["wikipedia"] == rates.of["wikipedia"]
 
 
