@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tokenizer.model import SPACE, Tokenizer, TokenizerError
+from tokenizer.fast import SPACE
+from tokenizer.model import Tokenizer, TokenizerError
 from tokenizer.spec import PieceKind
 
 

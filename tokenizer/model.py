@@ -10,10 +10,9 @@ import sentencepiece
 from numpy.typing import NDArray
 
 from tokenizer.errors import UserError
+from tokenizer.fast import SPACE, FastEncode, check_texts, make_encoder, why_not
 from tokenizer.manifest import dtype_for
 from tokenizer.spec import ModelSpec, PieceKind, parse_model
-
-SPACE: Final = "\u2581"  # stands for a space in pieces; in a text, it decodes to a space
 
 # The time to encode grows faster than the length of the text. Parts of 2,048 are the fastest here
 # by a few percent; smaller ones pay for the call.
@@ -39,10 +38,13 @@ class Tokenizer:
         vocab_size: ids are 0 to ``vocab_size`` - 1.
         dtype: of encoded arrays: uint16 if it holds all ids, else uint32.
         unk_id, bos_id, eos_id, pad_id: -1 where the model has no such piece.
-        cuts: whether long texts are encoded in parts, see `encode`.
+        cuts: whether SentencePiece encodes long texts in parts, see `encode`.
+        why_slow: why SentencePiece encodes, and not the extension module with the same ids
+            (`tokenizer.fast`); empty where the extension does.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, fast: bool = True) -> None:
+        """Load the model at ``path``; without ``fast``, SentencePiece itself encodes."""
         self.path = Path(path).absolute()
         try:
             content = self.path.read_bytes()
@@ -65,13 +67,21 @@ class Tokenizer:
         self.pad_id: int = self.processor.pad_id()
         self.cuts = _may_cut(self.spec)
         self._prefix = 1 if self.spec.normalizer["add_dummy_prefix"] else 0
+        self.why_slow = why_not(self.spec) if fast else "it was asked for"
+        self._fast: FastEncode | None = None
+        if not self.why_slow:
+            self._fast = make_encoder(self.spec)
+            if not all(map(self._is_right, check_texts(self.spec))):
+                self.why_slow = "the extension gives other ids on this machine"
+                self._fast = None
 
     def encode(self, text: str, *, bos: bool = False, eos: bool = False) -> Ids:
         """Encode a whole document.
 
-        A text longer than PART_CHARS is cut before a line end, which is exact (section 1.6): no
-        merge crosses a line end, and the one id that each later part has too many, the space that
-        SentencePiece puts before a text, is dropped. A model that could tell is not cut.
+        Where SentencePiece encodes, a text longer than PART_CHARS is cut before a line end, which
+        is exact (section 1.6): no merge crosses a line end, and the one id that each later part has
+        too many, the space that SentencePiece puts before a text, is dropped. A model that could
+        tell is not cut.
 
         Args:
             text: any text; ``<s>`` or ``</s>`` in it is text, never a special id.
@@ -86,6 +96,12 @@ class Tokenizer:
         """
         if (bos and self.bos_id < 0) or (eos and self.eos_id < 0):
             raise TokenizerError(f"{self.path}: the model has no {'bos' if bos else 'eos'} piece")
+        if self._fast:
+            try:
+                content = self._fast(text, self.bos_id if bos else -1, self.eos_id if eos else -1)
+            except UnicodeEncodeError:
+                raise TokenizerError(_why_not(text)) from None
+            return np.frombuffer(content, self.dtype)
         first, *later = (
             split_at_line_ends(text, PART_CHARS) if self.cuts and len(text) > PART_CHARS else [text]
         )
@@ -107,6 +123,12 @@ class Tokenizer:
         if eos:
             ids[-1] = self.eos_id
         return ids
+
+    def _is_right(self, text: str) -> bool:
+        """Whether the extension gives SentencePiece's ids of a text."""
+        assert self._fast
+        expected = self.processor.encode(text, return_type="numpy")
+        return np.array_equal(np.frombuffer(self._fast(text, -1, -1), self.dtype), expected)
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> str:
         """Text of ``ids``, shape (tokens,).
@@ -162,10 +184,12 @@ def _may_cut(spec: ModelSpec) -> bool:
     r"""Whether encoding in parts that begin with "\n" gives the same ids.
 
     BPE merges by rank, so parts that no piece can join are independent. The space put before a
-    later part stays a piece of its own, since it could only merge with the "\n" after it.
+    later part stays a piece of its own, since it could only merge with the "\n" after it. Without
+    bytes, unknown characters before and after a cut would be one id in the whole.
     """
     return (
         spec.trainer["model_type"] == "bpe"
+        and bool(spec.trainer["byte_fallback"])
         and spec.normalizer["precompiled_charsmap"] == b""
         and not spec.normalizer["remove_extra_whitespaces"]
         and bool(spec.normalizer["escape_whitespaces"])

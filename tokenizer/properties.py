@@ -4,7 +4,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tokenizer.model import SPACE, Tokenizer
+from tokenizer.fast import SPACE
+from tokenizer.model import Tokenizer
 from tokenizer.spec import PieceKind
 
 FIRST_BYTE_ID = 3

@@ -50,6 +50,9 @@ def render_model(tokenizer: Tokenizer) -> Iterator[str]:
     """Settings beside LLaMA's, the layout of the vocabulary, and properties T1, T2 and T7."""
     yield f"model   {tokenizer.path}"
     yield f"sha256  {tokenizer.sha256}"
+    yield "encoded by " + (
+        f"SentencePiece: {tokenizer.why_slow}" if tokenizer.why_slow else "the extension module"
+    )
     yield ""
     llama = dataclasses.asdict(TrainSettings()) | HOW_LLAMA_WAS_TRAINED
     llama |= {"escape_whitespaces": True, "precompiled_charsmap": b""}

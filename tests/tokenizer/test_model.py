@@ -70,6 +70,7 @@ def test_a_model_with_a_piece_across_lines_is_not_cut(
         {"remove_extra_whitespaces": True},
         {"normalization_rule_name": "nmt_nfkc"},
         {"treat_whitespace_as_suffix": True},
+        {"byte_fallback": False},
         {"model_type": "unigram"},
     ],
     ids=str,
