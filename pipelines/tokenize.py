@@ -8,17 +8,14 @@ The output directory holds ``config.json``, the shards, one sidecar per shard un
 commits the shard, and ``manifest.json``, which is written last and commits the whole.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from pipelines.engine.claim_files import Block
-from pipelines.engine.config import to_bytes
 from pipelines.engine.costs import Took
 from pipelines.engine.documents import read_rows
 from pipelines.engine.errors import MachineError, RunError
@@ -45,23 +42,13 @@ from pipelines.engine.workspace import Workspace, clear
 from pipelines.joins.exchange import Exchange, group_keys
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
-from tokenizer.manifest import Manifest, ShardInfo, dtype_for, parse_manifest, shard_name, total
+from tokenizer.layout import Job, Layout, WrittenShard, statistics
+from tokenizer.manifest import Manifest, dtype_for, parse_manifest
 from tokenizer.model import Tokenizer, TokenizerError
-from tokenizer.settings import build
-from tokenizer.shards import (
-    TokenizedDocument,
-    encode_shard,
-    heldout_fraction,
-    heldout_threshold,
-    in_shard_order,
-    placement,
-    shard_count,
-    tokenize_document,
-)
+from tokenizer.packed import pack, unpack
+from tokenizer.shards import TokenizedDocument, encode_shard, in_shard_order, tokenize_document
 
 TOKENS_PER_CHUNK = 4_000_000  # that a worker holds in memory before it writes a chunk
-# U+2581, which a tokenizer decodes to a space (docs/rules/tokens.md 1.3, T4).
-UNIT_SEPARATOR = "\N{LOWER ONE EIGHTH BLOCK}"
 
 
 @dataclass(frozen=True)
@@ -73,38 +60,6 @@ class TokenizeConfig:
     seed: int = setting(0, help="seed of the shuffle")
     add_bos: bool = setting(True, help="begin every document with <s>")
     add_eos: bool = setting(True, help="end every document with </s>")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which shard a document goes to, as a pure function of its id."""
-
-    seed: int
-    train_shards: int
-    heldout_shards: int
-    heldout_below: int  # documents whose rank, out of 2^64, is below this are held out
-
-    @property
-    def shards(self) -> int:
-        """The number of shards; those of the training split come first."""
-        return self.train_shards + self.heldout_shards
-
-    def shard_of(self, document_id: str) -> int:
-        """Return the number of the shard of a document."""
-        place = placement(self.seed, document_id, self.train_shards)
-        if place.heldout_rank >= self.heldout_below:
-            return place.shard
-        return self.train_shards + placement(self.seed, document_id, self.heldout_shards).shard
-
-    def name_of(self, shard: int) -> str:
-        """Return the name of a shard."""
-        if shard < self.train_shards:
-            return shard_name("train", shard, self.train_shards)
-        return shard_name("heldout", shard - self.train_shards, self.heldout_shards)
-
-    def written(self, shard: int) -> tuple[str, ...]:
-        """Return the path of the sidecar that commits a shard."""
-        return "units", f"{self.name_of(shard)}.json"
 
 
 @lru_cache(1)
@@ -146,15 +101,8 @@ def tokenize_unit(
 
 
 def _packed(documents: Sequence[TokenizedDocument], layout: Layout) -> pa.Table:
-    return pa.table(
-        {
-            "key": group_keys([layout.shard_of(document.id) for document in documents]),
-            "id": pa.array([document.id for document in documents], pa.string()),
-            "tokens": pa.array([d.tokens.tobytes() for d in documents], pa.large_binary()),
-            "text_bytes": pa.array([d.text_bytes for d in documents], pa.int64()),
-            "text_sha1": pa.array([d.text_sha1 for d in documents], pa.string()),
-        }
-    )
+    keys = group_keys([layout.shard_of(document.id) for document in documents])
+    return pack(documents).add_column(0, "key", pa.array(keys))
 
 
 @dataclass(frozen=True)
@@ -169,18 +117,13 @@ class WriteShard:
         """Write the three files of the shard, then the sidecar that commits it."""
         run, name = workspace.run, self.layout.name_of(shard)
         documents = [
-            TokenizedDocument(
-                row["id"],
-                np.frombuffer(row["tokens"], self.dtype),
-                row["text_bytes"],
-                row["text_sha1"],
-            )
+            document
             for block in blocks
             for table in block.tables
-            for row in table.to_pylist()
+            for document in unpack(table, self.dtype)
         ]
         if not documents:  # a shard without documents is not in the manifest
-            run.write_json({}, *self.layout.written(shard))
+            run.write_json({}, *self.layout.sidecar(shard))
             return
         try:
             files = encode_shard(in_shard_order(documents, self.seed), self.dtype)
@@ -190,7 +133,7 @@ class WriteShard:
             ) from error
         for kind, content in files.content().items():
             storage.write_bytes(run.at(f"{name}.{kind}"), content)
-        run.write_json(asdict(files.info(name)), *self.layout.written(shard))
+        run.write_json(asdict(WrittenShard.of(name, files, documents)), *self.layout.sidecar(shard))
 
 
 def _units(runs: Sequence[Run]) -> list[Unit]:
@@ -226,29 +169,23 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
     characters = sum(run.stats()["characters"] for run in runs)
     if not units:
         raise RunError(f"{', '.join(config.runs)}: no documents to tokenize")
-    fraction = heldout_fraction(characters)
-    held_out = int(characters * fraction)
-    layout = Layout(
-        config.seed,
-        shard_count(characters - held_out),
-        shard_count(held_out),
-        heldout_threshold(fraction),
+    job = Job(
+        source=sources[0],
+        runs=[storage.read_bytes(run.at("COMPLETED")).decode().strip() for run in runs],
+        characters=characters,
+        tokenizer=tokenizer,
+        seed=config.seed,
+        add_bos=config.add_bos,
+        add_eos=config.add_eos,
     )
-    resolved = {
-        "source": sources[0],
-        "input": sorted(storage.read_bytes(run.at("COMPLETED")).decode().strip() for run in runs),
-        "tokenizer_sha256": tokenizer.sha256,
-        "layout": asdict(layout),
-        "add_bos": config.add_bos,
-        "add_eos": config.add_eos,
-    }
+    layout, resolved = job.layout, job.resolved()
     run = Run(storage.absolute(out))
     phase = Exchange(
         "tokenize",
         "tokens",
         partial(tokenize_unit, config, layout),
         WriteShard(layout, config.seed, dtype_for(tokenizer.vocab_size)),
-        layout.written,
+        layout.sidecar,
         layout.shards,
     )
     planned = plan_of(Terms(sources[0], RejectPolicy()), Inputs(units), [phase])
@@ -267,7 +204,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         check_run(launch)
         facts = took.facts(workspace_of(run, launch), units)
         run.write_json({"took": facts, "characters": characters}, "timings.json")
-        return _commit(run, resolved, tokenizer, config, fraction)
+        return _commit(run, job)
 
 
 def check_worker(config: TokenizeConfig, facts: Mapping[str, Any]) -> None:
@@ -287,36 +224,13 @@ def check_worker(config: TokenizeConfig, facts: Mapping[str, Any]) -> None:
         )
 
 
-def _commit(
-    run: Run,
-    resolved: dict[str, Any],
-    tokenizer: Tokenizer,
-    config: TokenizeConfig,
-    fraction: float,
-) -> Manifest:
-    """Write the manifest over the sidecars of the shards."""
+def _commit(run: Run, job: Job) -> Manifest:
+    """Write the statistics and the manifest over the sidecars of the shards."""
     storage.sweep(run.path)  # what a worker that died had begun to write
     sidecars = run.sidecars().items()
-    shards = [build(ShardInfo, sidecar, name) for name, sidecar in sidecars if sidecar]
-    manifest = Manifest(
-        source=resolved["source"],
-        tokenizer_sha256=tokenizer.sha256,
-        vocab_size=tokenizer.vocab_size,
-        dtype=dtype_for(tokenizer.vocab_size),
-        bos_id=tokenizer.bos_id,
-        eos_id=tokenizer.eos_id,
-        add_bos=config.add_bos,
-        add_eos=config.add_eos,
-        seed=config.seed,
-        heldout_fraction=fraction,
-        config_sha256=hashlib.sha256(to_bytes(resolved)).hexdigest(),
-        input_sha256=hashlib.sha256(to_bytes(resolved["input"])).hexdigest(),
-        splits={
-            split: total(shard for shard in shards if shard.split == split)
-            for split in ("train", "heldout")
-        },
-        shards=tuple(shards),
-    )
+    shards = [WrittenShard.parse(sidecar, name) for name, sidecar in sidecars if sidecar]
+    manifest = job.manifest(written.shard for written in shards)
+    run.write_json(statistics(shards), "stats.json")
     clear(run)  # a launcher that dies from here on leaves nothing that would stay for ever
     seal(run, manifest)
     return manifest

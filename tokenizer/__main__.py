@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,14 +14,17 @@ from tokenizer.flags import (
     CommandError,
     Parser,
     add_settings,
+    boolean,
     inputs,
     parse,
     settings_of,
     weights,
 )
+from tokenizer.local import ShardError, make_job, write_shards
 from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer, TokenizerError
-from tokenizer.report import render_model, render_sample, render_settings
+from tokenizer.report import render_model, render_sample, render_settings, render_shards
+from tokenizer.runs import RunDirectoryError
 from tokenizer.sample import SampleError
 from tokenizer.textlines import (
     INPUT_FORMATS,
@@ -32,7 +36,10 @@ from tokenizer.textlines import (
 from tokenizer.train import SAMPLE_BYTES, TrainError, TrainSettings, train
 from tokenizer.verify import verify
 
-ERRORS = (CommandError, CorpusError, SampleError, TokenizerError, TrainError, OSError)
+ERRORS = (
+    *(CommandError, CorpusError, RunDirectoryError, SampleError, ShardError),
+    *(TokenizerError, TrainError, OSError),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,6 +101,22 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     add.set_defaults(command=run_inspect)
     add.add_argument("--model", required=True, metavar="PATH")
 
+    add = commands.add_parser("shard", help="documents to token shards, on this machine")
+    add.set_defaults(command=run_shard)
+    add.add_argument(
+        "--input", required=True, action="extend", nargs="+", metavar="RUN",
+        help="finished run directories of one source; several by commas or spaces",
+    )  # fmt: skip
+    add.add_argument("--model", required=True, metavar="PATH")
+    add.add_argument("--output", required=True, metavar="DIR", help="directory of the shards")
+    add.add_argument("--seed", type=int, default=0, metavar="N", help="of the shuffle")
+    for name, end in (("add_bos", "begin"), ("add_eos", "end")):
+        add.add_argument(
+            f"--{name}", type=boolean, nargs="?", const=True, default=True, metavar="true|false",
+            help=f"{end} every document with {name[-3:]} (default: true)",
+        )  # fmt: skip
+    add.add_argument("--num_workers", type=int, default=1, metavar="N", help="processes")
+
     add = commands.add_parser("verify", help="check directories of token shards")
     add.set_defaults(command=run_verify)
     add.add_argument("directories", nargs="+", metavar="DIRECTORY")
@@ -146,6 +169,22 @@ def run_inspect(args: argparse.Namespace) -> int:
     for line in render_model(Tokenizer(args.model)):
         print(line)
     return 0
+
+
+def run_shard(args: argparse.Namespace) -> int:
+    """Write the token shards of a source."""
+    runs = [Path(name) for item in args.input for name in inputs(item)]
+    job, files = make_job(
+        runs, Tokenizer(args.model), seed=args.seed, add_bos=args.add_bos, add_eos=args.add_eos
+    )
+    out = Path(args.output)
+    manifest = write_shards(job, files, out, workers=max(1, args.num_workers), say=_tell)
+    print(render_shards(manifest, json.loads((out / "stats.json").read_bytes())))
+    return 0
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def run_verify(args: argparse.Namespace) -> int:

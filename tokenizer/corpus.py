@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tokenizer.errors import UserError
+from tokenizer.runs import RunDirectoryError, open_run
 
 COLUMNS: Final = ("id", "source", "text")
 BLOCK_BYTES: Final = 65_536  # plain text is sampled in blocks of whole lines of about this size
@@ -37,6 +38,7 @@ class Text:
     id: str
     source: str
     text: str
+    lang: str = ""  # ISO 639-1; empty where the input does not say
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,9 @@ class Corpus:
 
         Args:
             inputs: each a run directory, a ``.jsonl``, ``.jsonl.gz`` or ``.json.gz`` file of
-                objects with "text" and perhaps "id" and "source", any other file as UTF-8 text,
-                ``.gz`` or not, or a pattern of such names. The source of a file that names none
-                is the file's name up to its first dot.
+                objects with "text" and perhaps "id", "source" and "lang", any other file as UTF-8
+                text, ``.gz`` or not, or a pattern of such names. The source of a file that names
+                none is the file's name up to its first dot.
 
         Raises:
             CorpusError: a name or pattern without files, or a run that is not finished.
@@ -105,39 +107,10 @@ def _files(path: Path) -> list[Path]:
         if path.suffix == ".parquet":
             raise CorpusError(f"{path}: give the run directory, not one of its files")
         return [path]
-    return files_of_manifest(path)
-
-
-def files_of_manifest(run: Path, folder: str = "documents") -> list[Path]:
-    """Return the files in a folder of a complete run that its manifest names, all of their size.
-
-    Raises:
-        CorpusError: the run is not complete, or a file is not the one that the manifest names.
-    """
-    if not (run / "COMPLETED").exists():
-        if not (run / "documents").is_dir():
-            raise CorpusError(f"{run}: not a run directory (it has no documents)")
-        raise CorpusError(
-            f"{run}: the run is not finished (it has no COMPLETED file); "
-            f"run 'python -m pipelines' with --run {run} again, it goes on where it stopped"
-        )
-    manifest = (run / "manifest.json").read_bytes()
-    if hashlib.sha256(manifest).hexdigest() != (run / "COMPLETED").read_text("utf-8").strip():
-        raise CorpusError(f"{run}: manifest.json is not the one that COMPLETED vouches for")
-    files = []
-    for entry in json.loads(manifest)["files"]:
-        path = run / entry["path"]
-        if path.parent.name != folder:
-            continue
-        if not path.is_file() or path.stat().st_size != entry["bytes"]:
-            raise CorpusError(
-                f"{path}: not the file that the run's manifest names; take the run from where it "
-                "was made, or make it anew"
-            )
-        files.append(path)
-    if not files:
-        raise CorpusError(f"{run}: the run has no {folder}")
-    return sorted(files)
+    try:
+        return [file.path for file in open_run(path).files]
+    except RunDirectoryError as error:
+        raise CorpusError(str(error)) from None
 
 
 def _reader(path: Path) -> Callable[[Path], Iterator[Text | BadRecord]]:
@@ -154,7 +127,8 @@ def _read_parquet(path: Path) -> Iterator[Text | BadRecord]:
         if missing:
             raise CorpusError(f"{path}: no column {', '.join(sorted(missing))}")
         row = 0
-        for batch in file.iter_batches(BATCH_ROWS, columns=list(COLUMNS), use_threads=False):
+        columns = [name for name in (*COLUMNS, "lang") if name in file.schema_arrow.names]
+        for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
             for record in batch.to_pylist():
                 yield _text(record, f"{path}: row {row}")
                 row += 1
@@ -206,7 +180,8 @@ def _text(record: dict[str, Any], where: str) -> Text | BadRecord:
         text.encode()
     except UnicodeEncodeError:
         return BadRecord(where, "a lone surrogate in the text")
-    return Text(str(document_id), source, text)
+    lang = record.get("lang")
+    return Text(str(document_id), source, text, lang if isinstance(lang, str) else "")
 
 
 def _open(path: Path) -> BufferedIOBase:

@@ -1,9 +1,10 @@
 """What the commands print: settings, what was sampled, what a model is like."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tokenizer.flags import show
+from tokenizer.manifest import Manifest
 from tokenizer.model import Tokenizer
 from tokenizer.properties import check_properties, describe_layout
 from tokenizer.train import Trained, TrainSettings
@@ -41,8 +42,46 @@ def render_sample(trained: Trained) -> str:
         for source in trained.sources
     ]
     lines = [*_columns([header, *rows], right=True)]
+    if any(row.lang for row in trained.languages):
+        lines += ["", *_columns(_language_rows(trained), right=True)]
     if trained.bad_records:
         lines.append(f"passed over {trained.bad_records:,} bad records")
+    return "\n".join(lines)
+
+
+def _language_rows(trained: Trained) -> Iterator[tuple[str, ...]]:
+    yield "source, language", "documents", "bytes", "chosen", "chosen bytes", "skipped bytes"
+    for row in trained.languages:
+        yield (
+            f"{row.source}, {row.lang or 'none given'}",
+            f"{row.documents:,}",
+            f"{row.bytes:,}",
+            f"{row.chosen_documents:,}",
+            f"{row.chosen_bytes:,}",
+            f"{row.skipped_bytes:,}",
+        )
+
+
+def render_shards(manifest: Manifest, stats: Mapping[str, int]) -> str:
+    """What was written, by split, and what will not come back from the tokens as it was."""
+    rows = [("split", "shards", "documents", "tokens", "text bytes", "bytes per token")]
+    for split, totals in manifest.splits.items():
+        rows.append(
+            (
+                split,
+                f"{len(manifest.split_shards(split)):,}",
+                f"{totals.documents:,}",
+                f"{totals.tokens:,}",
+                f"{totals.text_bytes:,}",
+                f"{totals.text_bytes / max(1, totals.tokens):.2f}",
+            )
+        )
+    lines = [*_columns(rows, right=True)]
+    if stats["u2581"]:
+        lines.append(
+            f"{stats['documents_with_u2581']:,} documents hold U+2581, {stats['u2581']:,} times in "
+            "all: it decodes to a space"
+        )
     return "\n".join(lines)
 
 

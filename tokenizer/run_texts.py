@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tokenizer.corpus import BATCH_ROWS, CorpusError, Text, files_of_manifest
+from tokenizer.corpus import BATCH_ROWS, CorpusError, Text
 from tokenizer.directory import is_written, write_directory
 from tokenizer.files import sha256_of
 from tokenizer.model import Tokenizer
+from tokenizer.runs import RunDirectoryError, open_run
 from tokenizer.shards import (
     TokenizedDocument,
     heldout_threshold,
@@ -56,7 +57,7 @@ def read_run_texts(wanted: RunTexts) -> Iterator[Text]:
     below = heldout_threshold(wanted.share)
     for folder in PARTS[wanted.part]:
         found = without = 0
-        for path in files_of_manifest(Path(wanted.run), folder):
+        for path in _files(wanted.run, folder):
             try:
                 for text in _read(path, wanted, rejects=folder == "rejects"):
                     found += 1
@@ -99,6 +100,13 @@ def tokenize_runs(
         splits["heldout" if ranks[document.id] <= last else "train"].append(document)
     ordered = {split: in_shard_order(part, 0) for split, part in splits.items()}
     write_directory(directory, ordered, tokenizer, settings=settings, heldout_fraction=heldout)
+
+
+def _files(run: str, folder: str) -> list[Path]:
+    try:
+        return [file.path for file in open_run(Path(run), folder).files]
+    except RunDirectoryError as error:
+        raise CorpusError(str(error)) from None
 
 
 def _read(path: Path, wanted: RunTexts, *, rejects: bool) -> Iterator[Text]:

@@ -44,6 +44,23 @@ class SourceSample:
         return self.bytes - self.chosen_bytes
 
 
+@dataclass(slots=True)
+class LanguageSample:
+    """What was there of a language of a source, and what of it was chosen; bytes are UTF-8."""
+
+    source: str
+    lang: str  # ISO 639-1; empty where the documents do not say
+    documents: int = 0
+    bytes: int = 0
+    chosen_documents: int = 0
+    chosen_bytes: int = 0
+
+    @property
+    def skipped_bytes(self) -> int:
+        """Bytes of the documents that were not chosen."""
+        return self.bytes - self.chosen_bytes
+
+
 class Sample:
     """The chosen documents, cut into lines and kept in a temporary file.
 
@@ -51,18 +68,26 @@ class Sample:
 
     Attributes:
         sources: what was there and what was chosen, by source.
+        languages: the same by source and language, the most bytes first.
     """
 
-    def __init__(self, sources: Iterable[SourceSample]) -> None:
+    def __init__(
+        self, sources: Iterable[SourceSample], languages: Iterable[LanguageSample] = ()
+    ) -> None:
         self.sources = {source.source: source for source in sources}
+        self.languages = sorted(languages, key=lambda row: (row.source, -row.bytes, row.lang))
+        self._languages = {(row.source, row.lang): row for row in self.languages}
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self._entries: list[tuple[int, bytes, int, int]] = []  # rank, digest, offset, size
 
     def add(self, rank: int, text: Text, line_bytes: int = LINE_BYTES) -> None:
         """Take a document; documents come back in the order of their ranks."""
-        source = self.sources[text.source]
+        source, size = self.sources[text.source], len(text.text.encode())
         source.chosen_documents += 1
-        source.chosen_bytes += len(text.text.encode())
+        source.chosen_bytes += size
+        if language := self._languages.get((text.source, text.lang)):
+            language.chosen_documents += 1
+            language.chosen_bytes += size
         lines = []
         for line in cut_lines(text.text, line_bytes):
             if RESERVED in line:
@@ -114,10 +139,14 @@ def draw_sample(
         CorpusError: an input cannot be read.
     """
     sources: dict[str, SourceSample] = {}
+    languages: dict[tuple[str, str], LanguageSample] = {}
     for text in corpus:
+        size = len(text.text.encode())
         source = sources.setdefault(text.source, SourceSample(text.source, 0.0))
-        source.documents += 1
-        source.bytes += len(text.text.encode())
+        key = (text.source, text.lang)
+        for row in (source, languages.setdefault(key, LanguageSample(*key))):
+            row.documents += 1
+            row.bytes += size
     available = {name: source.bytes for name, source in sorted(sources.items())}
     total = sum(available.values())
     if not total:
@@ -130,7 +159,9 @@ def draw_sample(
         name: int(targets[name] / size * 2.0**64) if size else 0 for name, size in available.items()
     }
     with contextlib.ExitStack() as stack:
-        sample = stack.enter_context(Sample(sources[name] for name in available))
+        sample = stack.enter_context(
+            Sample((sources[name] for name in available), languages.values())
+        )
         for text in corpus:
             rank = _rank(seed, text.id)
             if rank < thresholds[text.source]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tokenizer.fast import SPACE
 from tokenizer.manifest import FILE_KINDS, FileInfo, ShardInfo, parse_shard_name
 from tokenizer.megatron import encode_index
 from tokenizer.model import Tokenizer
@@ -64,6 +65,7 @@ class TokenizedDocument:
     tokens: NDArray[np.integer[Any]]  # shape (tokens,), with bos and eos
     text_bytes: int  # UTF-8
     text_sha1: str  # of the UTF-8, hexadecimal
+    space_marks: int = 0  # U+2581 in the text, each of which decodes to a space (section 1.3, T4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ def tokenize_document(
     tokens = tokenizer.encode(text, bos=add_bos, eos=add_eos)
     utf8 = text.encode()
     sha1 = hashlib.sha1(utf8, usedforsecurity=False).hexdigest()
-    return TokenizedDocument(document_id, tokens, len(utf8), sha1)
+    return TokenizedDocument(document_id, tokens, len(utf8), sha1, text.count(SPACE))
 
 
 def in_shard_order(documents: Iterable[TokenizedDocument], seed: int) -> list[TokenizedDocument]:

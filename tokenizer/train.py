@@ -13,7 +13,7 @@ import sentencepiece
 from tokenizer.corpus import Corpus
 from tokenizer.errors import UserError
 from tokenizer.files import write_atomically
-from tokenizer.sample import LINE_BYTES, SourceSample, draw_sample
+from tokenizer.sample import LINE_BYTES, LanguageSample, SourceSample, draw_sample
 from tokenizer.spec import parse_model, vocab_text
 
 SAMPLE_BYTES: Final = 2_000_000_000  # 1 to 10 GB are enough for 32,000 pieces
@@ -82,6 +82,7 @@ class Trained:
     vocab: str  # content of the .vocab file
     sources: tuple[SourceSample, ...]
     bad_records: int
+    languages: tuple[LanguageSample, ...] = ()
 
     def write(self, prefix: str | Path) -> tuple[Path, Path]:
         """Write ``prefix.model`` and ``prefix.vocab``, each whole or not at all."""
@@ -131,7 +132,7 @@ def train(
         seed=random_seed,
         line_bytes=line_bytes,
     ) as sample:
-        sources = tuple(sample.sources.values())
+        sources, languages = tuple(sample.sources.values()), tuple(sample.languages)
         arguments: dict[str, Any] = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(settings).items()
@@ -147,7 +148,7 @@ def train(
         except (RuntimeError, ValueError) as error:
             raise TrainError(explain(str(error), settings, sources)) from None
     model = writer.getvalue()
-    return Trained(model, vocab_text(parse_model(model)), sources, corpus.bad_records)
+    return Trained(model, vocab_text(parse_model(model)), sources, corpus.bad_records, languages)
 
 
 def explain(message: str, settings: TrainSettings, sources: tuple[SourceSample, ...]) -> str:

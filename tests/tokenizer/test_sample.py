@@ -17,21 +17,28 @@ def write_run(directory: Path, files: list[list[Text]], *, completed: bool = Tru
     """A run directory with the columns that a tokenizer needs, and one that it does not."""
     (directory / "documents").mkdir(parents=True)
     for number, texts in enumerate(files):
-        rows = [{"id": t.id, "source": t.source, "text": t.text, "url": ""} for t in texts]
+        rows = [
+            {"id": t.id, "source": t.source, "text": t.text, "url": "", "lang": t.lang}
+            for t in texts
+        ]
         table = pa.Table.from_pylist(rows).cast(
             pa.schema(
                 [("id", pa.string()), ("source", pa.string()), ("text", pa.large_string()),
-                 ("url", pa.string())]
+                 ("url", pa.string()), ("lang", pa.string())]
             )
         )  # fmt: skip
         pq.write_table(table, directory / "documents" / f"{number}.parquet")
     if completed:
         folder = directory / "documents"
         entries = [
-            {"path": f"documents/{path.name}", "bytes": path.stat().st_size}
+            {
+                "path": f"documents/{path.name}",
+                "bytes": path.stat().st_size,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
             for path in sorted(folder.iterdir())
         ]
-        manifest = json.dumps({"files": entries}).encode()
+        manifest = json.dumps({"files": entries, "characters": 0}).encode()
         (directory / "manifest.json").write_bytes(manifest)
         (directory / "COMPLETED").write_text(hashlib.sha256(manifest).hexdigest() + "\n")
     return str(directory)
@@ -250,3 +257,24 @@ def test_a_broken_file_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"text\n" * 1000)[:-20])
     with pytest.raises(CorpusError, match=r"a\.txt\.gz: cannot be read"):
         list(Corpus([str(path)]))
+
+
+def test_the_report_counts_languages(tmp_path: Path) -> None:
+    """Of each source: what there was, and what was chosen and skipped."""
+    documents = [
+        Text(f"{lang}{i}", "wikipedia", "x" * size, lang)
+        for lang, size in (("de", 100), ("en", 50), ("", 10))
+        for i in range(40)
+    ]
+    run = write_run(tmp_path / "run", [documents])
+    assert [*Corpus([run])] == documents
+    with draw_sample(Corpus([run]), sample_bytes=3200) as sample:
+        found = sample.languages
+    assert [(row.source, row.lang, row.documents, row.bytes) for row in found] == [
+        ("wikipedia", "de", 40, 4000), ("wikipedia", "en", 40, 2000), ("wikipedia", "", 40, 400),
+    ]  # fmt: skip
+    source = sample.sources["wikipedia"]
+    assert sum(row.chosen_bytes for row in found) == source.chosen_bytes
+    assert sum(row.chosen_documents for row in found) == source.chosen_documents
+    assert all(0 < row.chosen_bytes < row.bytes for row in found)
+    assert [row.skipped_bytes for row in found] == [row.bytes - row.chosen_bytes for row in found]
