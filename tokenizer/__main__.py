@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from tokenizer.corpus import Corpus, CorpusError
+from tokenizer.export import FORMATS, ExportError, export
 from tokenizer.flags import (
     CommandError,
     Parser,
@@ -20,8 +21,9 @@ from tokenizer.flags import (
     settings_of,
     weights,
 )
+from tokenizer.hugging_face import write_tokenizer
 from tokenizer.local import ShardError, make_job, write_shards
-from tokenizer.manifest import read_manifest
+from tokenizer.manifest import ManifestError, read_manifest
 from tokenizer.model import Tokenizer, TokenizerError
 from tokenizer.report import render_model, render_sample, render_settings, render_shards
 from tokenizer.runs import RunDirectoryError
@@ -37,9 +39,10 @@ from tokenizer.train import SAMPLE_BYTES, TrainError, TrainSettings, train
 from tokenizer.verify import verify
 
 ERRORS = (
-    *(CommandError, CorpusError, RunDirectoryError, SampleError, ShardError),
-    *(TokenizerError, TrainError, OSError),
+    *(CommandError, CorpusError, ExportError, ManifestError, RunDirectoryError, SampleError),
+    *(ShardError, TokenizerError, TrainError, OSError),
 )
+CONTEXT = 2048  # tokens, of LLaMA
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,6 +120,21 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         )  # fmt: skip
     add.add_argument("--num_workers", type=int, default=1, metavar="N", help="processes")
 
+    add = commands.add_parser("export", help="token shards for other training programs")
+    add.set_defaults(command=run_export)
+    add.add_argument("shards", metavar="SHARDS", help="directory of token shards")
+    add.add_argument("--to", required=True, choices=FORMATS)
+    add.add_argument("output", metavar="DIR")
+
+    add = commands.add_parser("hugging_face", help="a model as Hugging Face's tokenizer.json")
+    add.set_defaults(command=run_hugging_face)
+    add.add_argument("--model", required=True, metavar="PATH")
+    add.add_argument("--output", required=True, metavar="DIR")
+    add.add_argument(
+        "--model_max_length", type=int, default=CONTEXT, metavar="N",
+        help=f"longest text that the model takes, in tokens (default: {CONTEXT})",
+    )  # fmt: skip
+
     add = commands.add_parser("verify", help="check directories of token shards")
     add.set_defaults(command=run_verify)
     add.add_argument("directories", nargs="+", metavar="DIRECTORY")
@@ -180,6 +198,23 @@ def run_shard(args: argparse.Namespace) -> int:
     out = Path(args.output)
     manifest = write_shards(job, files, out, workers=max(1, args.num_workers), say=_tell)
     print(render_shards(manifest, json.loads((out / "stats.json").read_bytes())))
+    return 0
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """Write token shards in another format."""
+    out = Path(args.output)
+    for split, documents in export(Path(args.shards), args.to, out).items():
+        print(f"{split}: {documents:,} documents as {args.to} in {out}")
+    return 0
+
+
+def run_hugging_face(args: argparse.Namespace) -> int:
+    """Write what AutoTokenizer loads."""
+    out = Path(args.output)
+    out.mkdir(parents=True, exist_ok=True)
+    write_tokenizer(Path(args.model), out, args.model_max_length)
+    print(f"wrote tokenizer.json, tokenizer_config.json and tokenizer.model in {out}")
     return 0
 
 

@@ -1,8 +1,8 @@
 """The tokenizer as Hugging Face's ``tokenizer.json``, which gives the same ids (tokens spec, 1).
 
 Their libraries can make it from the ``.model`` themselves, but only beside a protobuf release that
-suits sentencepiece's generated code. The one difference that stays is theirs: ``<s>`` and
-``</s>`` in a text are special ids there, and text here.
+suits sentencepiece's generated code. ``<s>`` and ``</s>`` in a text are text, as here: the
+configuration says so to ``transformers``; with ``tokenizers`` alone, set ``encode_special_tokens``.
 """
 
 import json
@@ -39,6 +39,7 @@ def write_tokenizer(model: Path, folder: Path, context: int) -> dict[str, int]:
         "tokenizer_class": "PreTrainedTokenizerFast",  # takes tokenizer.json as it is
         "clean_up_tokenization_spaces": False,
         "model_max_length": context,
+        "split_special_tokens": True,  # "</s>" in a text is no end of a document
         **pieces,
     }
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
