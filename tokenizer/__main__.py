@@ -26,7 +26,7 @@ from tokenizer.local import ShardError, make_job, write_shards
 from tokenizer.manifest import ManifestError, read_manifest
 from tokenizer.model import Tokenizer, TokenizerError
 from tokenizer.report import render_model, render_sample, render_settings, render_shards
-from tokenizer.runs import RunDirectoryError
+from tokenizer.runs import RunDirectoryError, open_run
 from tokenizer.sample import SampleError
 from tokenizer.textlines import (
     INPUT_FORMATS,
@@ -139,6 +139,10 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     add.set_defaults(command=run_verify)
     add.add_argument("directories", nargs="+", metavar="DIRECTORY")
     add.add_argument("--model", metavar="PATH", help="that the shards should be made with")
+    add.add_argument(
+        "--input", action="extend", nargs="+", metavar="RUN", default=[],
+        help="the runs that the shards were made of: is every document there?",
+    )  # fmt: skip
     return parser, commands.choices
 
 
@@ -225,10 +229,11 @@ def _tell(line: str) -> None:
 def run_verify(args: argparse.Namespace) -> int:
     """Check token shards; the exit code is 1 if something is wrong with any."""
     tokenizer = Tokenizer(args.model) if args.model else None
+    runs = [open_run(Path(name)) for item in args.input for name in inputs(item)]
     failed = 0
     for directory in args.directories:
         problems = 0
-        for problem in verify(directory, tokenizer):
+        for problem in verify(directory, tokenizer, runs):
             print(f"{directory}: {problem}")
             problems += 1
         failed += problems

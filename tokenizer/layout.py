@@ -152,7 +152,7 @@ class Job:
             seed=self.seed,
             heldout_fraction=heldout_fraction(self.characters),
             config_sha256=_sha256(resolved),
-            input_sha256=_sha256(resolved["input"]),
+            input_sha256=input_sha256(self.runs),
             splits={
                 split: total(shard for shard in shards if shard.split == split)
                 for split in ("train", "heldout")
@@ -165,6 +165,11 @@ def to_json(value: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """Return JSON of which equal values are equal bytes."""
     text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)
     return f"{text}\n".encode("utf-8", "backslashreplace")
+
+
+def input_sha256(completed: Iterable[str]) -> str:
+    """Hash what COMPLETED of each run holds, in any order, which stands for all of the input."""
+    return _sha256(sorted(completed))
 
 
 def _sha256(value: Mapping[str, Any] | Sequence[Any]) -> str:

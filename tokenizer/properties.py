@@ -1,8 +1,9 @@
 """What must hold of a tokenizer that stands in for LLaMA's (docs/rules/tokens.md 1.2 and 1.3)."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tokenizer.fast import SPACE
 from tokenizer.model import Tokenizer
@@ -33,12 +34,28 @@ class Layout:
     tab_is_piece: bool
 
 
+# Blanks, line ends, controls, marks that combine, wide digits, characters of one to four bytes.
+PROBES: Final = (
+    *(" leading", "trailing ", "  two  spaces  ", "\t\tx\t", "a\r\nb\r\n", "a\n\n\nb\n", "\0a\0"),
+    *("\uff11\uff12", "a\u00a0b\u2028c", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\ufeffa"),
+    *("\u0915\u094d\u0937", "\u6628\u5929\u3002", "\U0010ffff"),
+)
+NORMALISED: Final = ("\ufb01", "\uff21", "e\u0301", "\u00e9", "\u2460", "\u212b")  # by NFKC
+SPECIAL: Final = ("<s>", "</s>", "<unk>", "a</s>b", "<s>\n</s>")
+
+
 def check_properties(tokenizer: Tokenizer) -> list[Property]:
-    """Check T1, T2 and T7, which follow from the model alone."""
+    """Check all properties but T9, for which a tokenizer has to be trained twice."""
     checks = [
         ("T1", "special ids 0, 1, 2, none for padding; then 256 bytes", _special_ids(tokenizer)),
         ("T2", "a digit is a token of its own", _digits(tokenizer)),
+        ("T3", "unknown characters are bytes, never unk", _unknown(tokenizer)),
+        ("T4", "texts come back as they were", _changed(tokenizer, PROBES)),
+        ("T5", "an empty text has no ids", _empty(tokenizer)),
+        ("T6", "special pieces in a text are text", _special_texts(tokenizer)),
         ("T7", "16 spaces and a letter are two tokens", _indentation(tokenizer)),
+        ("T8", "characters are not normalised", _changed(tokenizer, NORMALISED)),
+        ("T10", "threads and batches change nothing", _batches(tokenizer)),
     ]
     return [Property(number, claim, "; ".join(problems)) for number, claim, problems in checks]
 
@@ -83,6 +100,39 @@ def _digits(tokenizer: Tokenizer) -> Iterator[str]:
     tokens = len(tokenizer.encode("1234"))
     if tokens != 4 + prefix and not missing:
         yield f"'1234' takes {tokens} tokens instead of {4 + prefix}"
+
+
+def _unknown(tokenizer: Tokenizer) -> Iterator[str]:
+    for text in (*PROBES, *NORMALISED, *SPECIAL, "\U0001f600"):
+        if tokenizer.unk_id in tokenizer.encode(text):
+            yield f"{text!a} gives unk"
+
+
+def _changed(tokenizer: Tokenizer, texts: Sequence[str]) -> Iterator[str]:
+    for text in texts:
+        if (found := tokenizer.decode(tokenizer.encode(text))) != text:
+            yield f"{text!a} comes back as {found!a}"
+
+
+def _empty(tokenizer: Tokenizer) -> Iterator[str]:
+    if len(tokenizer.encode("")):
+        yield f"it has {tokenizer.encode('').tolist()}"
+
+
+def _special_texts(tokenizer: Tokenizer) -> Iterator[str]:
+    special = {tokenizer.unk_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id}
+    for text in SPECIAL:
+        if special & set(tokenizer.encode(text).tolist()):
+            yield f"{text!r} gives a special id"
+
+
+def _batches(tokenizer: Tokenizer) -> Iterator[str]:
+    texts = [*PROBES, *NORMALISED, *SPECIAL]
+    alone = [tokenizer.encode(text).tolist() for text in texts]
+    together = tokenizer.processor.encode(texts, num_threads=2)
+    for text, one, other in zip(texts, alone, together, strict=True):
+        if one != other:
+            yield f"{text!a} has other ids in a batch"
 
 
 def _indentation(tokenizer: Tokenizer) -> Iterator[str]:

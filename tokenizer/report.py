@@ -86,7 +86,7 @@ def render_shards(manifest: Manifest, stats: Mapping[str, int]) -> str:
 
 
 def render_model(tokenizer: Tokenizer) -> Iterator[str]:
-    """Settings beside LLaMA's, the layout of the vocabulary, and properties T1, T2 and T7."""
+    """Settings beside LLaMA's, the layout of the vocabulary, and its properties."""
     yield f"model   {tokenizer.path}"
     yield f"sha256  {tokenizer.sha256}"
     yield "encoded by " + (

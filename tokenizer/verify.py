@@ -7,7 +7,7 @@ the vocabulary, each document in the shard, order and split that its id asks for
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +27,9 @@ from tokenizer.manifest import (
     read_manifest,
 )
 from tokenizer.megatron import decode_index
+from tokenizer.missing import missing_documents
 from tokenizer.model import Tokenizer
+from tokenizer.runs import FinishedRun
 from tokenizer.shards import DOCS_SCHEMA, heldout_threshold, placement
 
 CHUNK_TOKENS: Final = 1 << 24  # read at a time
@@ -44,12 +46,18 @@ class Problem:
         return f"{self.file}: {self.message}"
 
 
-def verify(directory: str | Path, tokenizer: Tokenizer | None = None) -> Iterator[Problem]:
+def verify(
+    directory: str | Path,
+    tokenizer: Tokenizer | None = None,
+    runs: Sequence[FinishedRun] = (),
+) -> Iterator[Problem]:
     """Check all shards in a directory; nothing is yielded if all is well.
 
     Args:
         directory: with a manifest.json.
         tokenizer: that the shards should have been made with, or None not to ask.
+        runs: all runs that the shards were made of, to see that every document is there with the
+            text that it has in its run; none not to ask.
     """
     directory = Path(directory)
     try:
@@ -60,11 +68,22 @@ def verify(directory: str | Path, tokenizer: Tokenizer | None = None) -> Iterato
     if tokenizer:
         yield from _check_tokenizer(manifest, tokenizer)
     yield from _check_listing(directory, manifest)
+    owners = {
+        shard.files[kind].sha256: shard.file_name(kind)
+        for shard in manifest.shards
+        for kind in FILE_KINDS
+    }
+    readable = True
     for shard in manifest.shards:
-        found = list(_check_files(directory, shard))
+        found = list(_check_files(directory, shard, owners))
         yield from found
+        readable = readable and not found
         if not found:  # the bytes are those that were written: were they right?
             yield from _check_shard(directory, manifest, shard)
+    if runs and readable:
+        tables = (directory / shard.file_name("docs.parquet") for shard in manifest.shards)
+        for where, message in missing_documents(tables, manifest, runs):
+            yield Problem(where, message)
 
 
 def _check_tokenizer(manifest: Manifest, tokenizer: Tokenizer) -> Iterator[Problem]:
@@ -84,7 +103,7 @@ def _check_listing(directory: Path, manifest: Manifest) -> Iterator[Problem]:
                 yield Problem(path.name, "is not in the manifest")
 
 
-def _check_files(directory: Path, shard: ShardInfo) -> Iterator[Problem]:
+def _check_files(directory: Path, shard: ShardInfo, owners: Mapping[str, str]) -> Iterator[Problem]:
     for kind in FILE_KINDS:
         name, expected = shard.file_name(kind), shard.files[kind]
         try:
@@ -94,9 +113,13 @@ def _check_files(directory: Path, shard: ShardInfo) -> Iterator[Problem]:
         except OSError as error:
             yield Problem(name, f"cannot be read ({error.strerror})")
             continue
-        if size != expected.bytes:
+        if sha256 == expected.sha256:
+            continue
+        if sha256 in owners:
+            yield Problem(name, f"holds what belongs in {owners[sha256]}")
+        elif size != expected.bytes:
             yield Problem(name, f"{size} bytes instead of {expected.bytes}")
-        elif sha256 != expected.sha256:
+        else:
             yield Problem(name, f"SHA-256 is {sha256} instead of {expected.sha256}")
 
 
@@ -154,16 +177,16 @@ def _provenance_problems(
 def _placement_problems(ids: list[str], manifest: Manifest, shard: ShardInfo) -> Iterator[str]:
     """One message a shard and kind of problem: a wrong seed would give one a document."""
     threshold = heldout_threshold(manifest.heldout_fraction)
-    places = [placement(manifest.seed, document_id, shard.of) for document_id in ids]
-    elsewhere = [
-        document_id
-        for document_id, place in zip(ids, places, strict=True)
-        if place.shard != shard.index
-        or (place.heldout_rank < threshold) != (shard.split == "heldout")
-    ]
+    index, of, held_out = shard.index, shard.of, shard.split == "heldout"
+    elsewhere = []
+    keys = []
+    for document_id in ids:
+        place = placement(manifest.seed, document_id, of)
+        if place.shard != index or (place.heldout_rank < threshold) != held_out:
+            elsewhere.append(document_id)
+        keys.append((place.order, document_id))
     if elsewhere:
         yield f"{len(elsewhere)} documents belong elsewhere, the first is {elsewhere[0]!r}"
-    keys = [(place.order, document_id) for document_id, place in zip(ids, places, strict=True)]
     for before, after in itertools.pairwise(keys):
         if before == after:
             yield f"document {after[1]!r} is there twice"

@@ -139,7 +139,10 @@ def test_inspect(model: str, capsys: pytest.CaptureFixture[str]) -> None:
         ["vocab_size", "1500", "32000", "differs"]
     ]
     assert "1,500 ids, 1,241 of them normal pieces" in lines
-    assert [line[:8] for line in lines if line.startswith(("T1", "T2"))] == ["T1 holds", "T2 holds"]
+    assert [line[:8] for line in lines if line.startswith(("T1 ", "T2 "))] == [
+        "T1 holds",
+        "T2 holds",
+    ]
     assert any(line.startswith("T7 ") for line in lines)
 
 

@@ -15,6 +15,7 @@ from tests.tokenizer.real_documents import real_documents
 from tokenizer import fast
 from tokenizer.corpus import Text
 from tokenizer.model import Tokenizer, TokenizerError
+from tokenizer.properties import check_properties
 from tokenizer.train import TrainSettings, train
 
 TrainSmall = Callable[..., Path]
@@ -231,6 +232,7 @@ def test_ids_of_all_real_documents(real: list[Text], tmp_path: Path, vocab_size:
     trained = train(corpus, TrainSettings(vocab_size=vocab_size), sample_bytes=20_000_000)
     tokenizer = Tokenizer(trained.write(tmp_path / "real")[0])
     assert tokenizer.why_slow == ""
+    assert [found for found in check_properties(tokenizer) if found.problem] == []
     slow = Tokenizer(tokenizer.path, fast=False)
     different = [
         text.id

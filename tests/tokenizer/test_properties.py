@@ -128,6 +128,32 @@ def test_t10_threads_do_not_matter(tokenizer: Tokenizer, texts: list[str]) -> No
     assert tokenizer.processor.encode(texts, num_threads=2) == expected
 
 
+def test_all_properties_hold(tokenizer: Tokenizer) -> None:
+    """T7 needs a text with deep indentation, see above."""
+    assert [*problems(tokenizer)] == ["T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8", "T10"]
+    assert {number for number, problem in problems(tokenizer).items() if problem} <= {"T7"}
+
+
+@pytest.mark.parametrize(
+    ("options", "number", "problem"),
+    [
+        ({"byte_fallback": False}, "T3", r"'\U0010ffff' gives unk"),
+        ({"remove_extra_whitespaces": True}, "T4", "' leading' comes back as 'leading'"),
+        ({"user_defined_symbols": "</s>b", "eos_piece": "<end>"}, "T6", ""),
+        ({"normalization_rule_name": "nfkc"}, "T8", r"'\ufb01' comes back as 'fi'"),
+    ],
+    ids=str,
+)
+def test_what_does_not_hold_is_told(
+    train_small: TrainSmall, tmp_path: Path, options: dict[str, str], number: str, problem: str
+) -> None:
+    """Each by a setting that breaks it."""
+    path = train_small(
+        tmp_path / "m.model", "a b ab abc 12", vocab_size=300, hard_vocab_limit=False, **options
+    )
+    assert problem in problems(Tokenizer(path))[number]
+
+
 def test_problems_are_named(train_small: TrainSmall, tmp_path: Path) -> None:
     """A model with other settings is told what it lacks."""
     path = train_small(

@@ -9,6 +9,7 @@ import pytest
 
 from tokenizer.corpus import Corpus, Text
 from tokenizer.model import Tokenizer
+from tokenizer.properties import check_properties
 from tokenizer.train import TrainError, TrainSettings, train
 
 
@@ -42,10 +43,12 @@ def test_defaults_are_llamas(llama_settings: dict[str, Any]) -> None:
 def test_settings_reach_the_model(documents: list[Text], tmp_path: Path) -> None:
     """All of them, but for unk_surface and the like also SentencePiece's own defaults."""
     paths = train(Texts(documents), SMALL, minloglevel=2).write(tmp_path / "new" / "tok")
-    spec = Tokenizer(paths[0]).spec
+    tokenizer = Tokenizer(paths[0])
+    spec = tokenizer.spec
     stored = {**spec.trainer, **spec.normalizer}
     settings = dataclasses.asdict(SMALL)
     assert {name: stored[name] for name in settings} == settings
+    assert {found.number for found in check_properties(tokenizer) if found.problem} <= {"T7"}
 
 
 def test_t9_the_same_input_gives_the_same_bytes(documents: list[Text]) -> None:

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.tokenizer.finished_runs import write_run
 from tokenizer.__main__ import main
+from tokenizer.local import make_job, write_shards
 from tokenizer.manifest import (
     FileInfo,
     Manifest,
@@ -21,6 +23,7 @@ from tokenizer.manifest import (
     write_manifest,
 )
 from tokenizer.model import Tokenizer
+from tokenizer.runs import open_run
 from tokenizer.shards import (
     TokenizedDocument,
     encode_shard,
@@ -133,6 +136,37 @@ def test_missing_cut_and_foreign_files(directory: Path) -> None:
         "shard-00000-of-00001.bin: is not in the manifest",
         f"shard-00000-of-00002.bin: {size - 2} bytes instead of {size}",
         "shard-00000-of-00002.idx: cannot be read (No such file or directory)",
+    ]
+
+
+def test_a_swapped_shard_is_named_with_where_it_belongs(directory: Path) -> None:
+    """Also if the two are of one size."""
+    names = ("shard-00000-of-00002", "shard-00001-of-00002")
+    for kind in ("bin", "idx", "docs.parquet"):
+        first, second = (directory / f"{name}.{kind}" for name in names)
+        content = first.read_bytes()
+        first.write_bytes(second.read_bytes())
+        second.write_bytes(content)
+    assert problems(directory) == [
+        f"{here}.{kind}: holds what belongs in {there}.{kind}"
+        for here, there in (names, names[::-1])
+        for kind in ("bin", "idx", "docs.parquet")
+    ]
+
+
+def test_a_missing_document_is_named(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    """By its run: shards that lost a document are otherwise in order."""
+    rows = [(f"doc {i}", f"text {i}") for i in range(40)]
+    run = open_run(write_run(tmp_path / "run", "github", rows, files=2))
+    job, files = make_job([run.path], tokenizer)
+    write_shards(job, files, tmp_path / "shards", say=lambda _: None)
+    assert [*verify(tmp_path / "shards", tokenizer, [run])] == []
+    changed = [("doc 3", "another text"), ("doc 40", "text 40"), *rows[:3], *rows[4:17], *rows[18:]]
+    other = open_run(write_run(tmp_path / "other", "github", changed))
+    assert [str(problem) for problem in verify(tmp_path / "shards", None, [other])] == [
+        "manifest.json: the shards were made of other runs than these",
+        "other: the shards lack 2 documents: 'doc 3', 'doc 40', or have another text for it",
+        "shard-00000-of-00001.docs.parquet: 2 documents: 'doc 17', 'doc 3' are in no run",
     ]
 
 
