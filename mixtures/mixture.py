@@ -13,7 +13,7 @@ exact fractions that the file writes. Everything a file can get wrong is found h
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
@@ -77,6 +77,31 @@ def load(path: str | Path) -> Mixture:
         return _mixture(table, default_name=path.stem)
     except MixtureError as error:
         raise MixtureError(f"{path.name}: {error}") from None
+
+
+def changed(mixture: Mixture, amounts: Mapping[str, Fraction]) -> Mixture:
+    """Give some sources other amounts, in the mixture's kind.
+
+    Raises:
+        MixtureError: the mixture has no such source, or nothing is left to read.
+    """
+    if not amounts:
+        return mixture
+    names = tuple(source.name for source in mixture.sources)
+    _refuse_unknown("source", amounts, names)
+    sources = tuple(
+        replace(source, amount=amounts.get(source.name, source.amount))
+        for source in mixture.sources
+    )
+    if not any(source.amount for source in sources):
+        raise MixtureError(f"every source has {mixture.kind} 0: nothing is left to read")
+    name = f"{mixture.name} with " + ", ".join(
+        f"{source}={float(amount):g}" for source, amount in amounts.items()
+    )
+    tokens = mixture.tokens
+    if mixture.kind == "tokens":
+        tokens = int(sum(source.amount for source in sources))
+    return replace(mixture, name=name, tokens=tokens, sources=sources)
 
 
 def _mixture(table: Mapping[str, Any], *, default_name: str) -> Mixture:

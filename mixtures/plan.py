@@ -51,6 +51,7 @@ class Plan:
     context: int  # L, tokens in a sequence
     sequences: int  # N, length of the run
     measured: bool  # on token shards, not on the sizes that follow from the paper
+    assumed: Mapping[str, int]  # tokens by source that were given, not measured
     sources: tuple[SourcePlan, ...]  # as in the mixture, those of amount 0 left out
     problems: tuple[str, ...]  # a line for each source that must not be read so often
     shards: Mapping[str, tuple[TrainShard, ...]]  # by source, in name order
@@ -87,6 +88,7 @@ def make_plan(
     context: int,
     sequences: int | None = None,
     start: Mapping[str, int] | None = None,
+    assumed: Mapping[str, int] | None = None,
 ) -> Plan:
     """Derive weight, tokens and epochs of every source (spec ``tokens.md`` 4.2).
 
@@ -97,17 +99,19 @@ def make_plan(
         context: tokens in a sequence.
         sequences: length of the run; by default the budget, rounded up to whole sequences.
         start: by source, sequences that earlier orders read: they count towards max_epochs.
+        assumed: by source, unique tokens to plan with before its shards are there, or instead.
 
     Raises:
-        MixtureError: shards are missing, unfinished, do not go together or hold no window, or the
-            capped sources cannot fill the run.
+        MixtureError: shards are missing, unfinished, do not go together or hold no window, a size
+            is assumed of no source, or the capped sources cannot fill the run.
         OrderError: context, sequences or start is out of range, or a source has under 1/4096.
     """
+    assumed = assumed or {}
     if context < 1:
         raise OrderError(f"context {context}: must be at least 1 token")
     if sequences is not None and sequences < 1:
         raise OrderError(f"sequences {sequences}: the run must be at least 1 sequence long")
-    supplies = _supplies(mixture, tokens, context, start or {})
+    supplies = _supplies(mixture, tokens, context, start or {}, assumed)
     amounts = [
         supply.source.amount * (supply.windows * context if mixture.kind == "epochs" else 1)
         for supply in supplies
@@ -140,6 +144,7 @@ def make_plan(
         context=context,
         sequences=sequences,
         measured=tokens is not None,
+        assumed={name: assumed[name] for name in sorted(assumed)},
         sources=sources,
         problems=tuple(_problems(sources)) if mixture.on_exhausted == "error" else (),
         shards={supply.source.name: supply.shards for supply in supplies},
@@ -199,14 +204,25 @@ class _Supply:
 
 
 def _supplies(
-    mixture: Mixture, tokens: Path | None, context: int, start: Mapping[str, int]
+    mixture: Mixture,
+    tokens: Path | None,
+    context: int,
+    start: Mapping[str, int],
+    assumed: Mapping[str, int],
 ) -> list[_Supply]:
     used = [source for source in mixture.sources if source.amount]
+    known = [source.name for source in mixture.sources]
+    for name in assumed:
+        if name not in known:
+            raise MixtureError(f"a size is assumed of {name!r}; the mixture has {', '.join(known)}")
+    shards: dict[str, tuple[TrainShard, ...]] = {
+        name: (TrainShard("assumed", size, sha256=""),) for name, size in assumed.items()
+    }
+    left = [source.name for source in used if source.name not in assumed]
     if tokens is None:
-        shards = {source.name: _paper_shards(source.name) for source in used}
+        shards |= {name: _paper_shards(name) for name in left}
     else:
-        manifests = read_manifests(tokens, [source.name for source in used])
-        shards = {name: manifest.shards for name, manifest in manifests.items()}
+        shards |= {name: found.shards for name, found in read_manifests(tokens, left).items()}
     supplies = [
         _Supply(
             source,
@@ -227,7 +243,10 @@ def _supplies(
 
 def _paper_shards(source: str) -> tuple[TrainShard, ...]:
     if source not in TABLE_1:
-        raise MixtureError(f"the paper has no source {source!r}: its size needs token shards")
+        raise MixtureError(
+            f"the paper has no source {source!r}: give --tokens with its shards, or --assume "
+            f"{source}=TOKENS"
+        )
     return (TrainShard("table-1", TABLE_1[source].unique_tokens, sha256=""),)
 
 

@@ -143,7 +143,7 @@ def test_without_shards_the_sizes_are_the_papers() -> None:
 
 def test_without_shards_a_source_of_ones_own_has_no_size() -> None:
     """It cannot be guessed."""
-    with pytest.raises(MixtureError, match="the paper has no source 'patents': its size needs"):
+    with pytest.raises(MixtureError, match=r"no source 'patents': give --tokens"):
         make_plan(mixture_of({"patents": 1}, tokens=100), context=4)
 
 

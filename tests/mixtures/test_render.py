@@ -10,7 +10,7 @@ import pytest
 import mixtures
 from mixtures.mixture import Mixture, MixtureSource, OnExhausted, load
 from mixtures.plan import Plan, make_plan
-from mixtures.render import _short, as_json, render
+from mixtures.render import as_json, render, short
 
 WriteManifest = Callable[..., Path]
 LLAMA_1 = Path(mixtures.__file__).with_name("llama1.toml")
@@ -99,4 +99,4 @@ def test_json_keeps_exact_fractions(write_manifest: WriteManifest) -> None:
 )
 def test_figures_have_a_unit(tokens: int, shown: str) -> None:
     """Thousands to trillions."""
-    assert _short(tokens) == shown
+    assert short(tokens) == shown
