@@ -156,8 +156,26 @@ def _convert(value: Any, default: Value) -> Any:
 
 def _fields(content: bytes) -> Iterator[tuple[int, Any]]:
     """Number and raw value of each field of a protocol buffer message, in file order."""
+    for number, value, _ in raw_fields(content):
+        yield number, value
+
+
+def write_field(number: int, value: int | bytes) -> bytes:
+    """Bytes of a field: a number that is not negative, or bytes."""
+    if isinstance(value, int):
+        return _write_varint(number << 3 | _VARINT) + _write_varint(value)
+    return _write_varint(number << 3 | _BYTES) + _write_varint(len(value)) + value
+
+
+def raw_fields(content: bytes) -> Iterator[tuple[int, Any, bytes]]:
+    """As `_fields`, and the bytes of the whole field.
+
+    Raises:
+        ValueError, IndexError, KeyError: the bytes are no message.
+    """
     position = 0
     while position < len(content):
+        begin = position
         key, position = _varint(content, position)
         wire = key & 7
         value: int | bytes
@@ -172,7 +190,16 @@ def _fields(content: bytes) -> Iterator[tuple[int, Any]]:
             if len(value) < size:
                 raise ValueError("the file is cut short")
             position += size
-        yield key >> 3, value
+        yield key >> 3, value, content[begin:position]
+
+
+def _write_varint(value: int) -> bytes:
+    content = bytearray()
+    while value >= 0x80:
+        content.append(value & 0x7F | 0x80)
+        value >>= 7
+    content.append(value)
+    return bytes(content)
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:

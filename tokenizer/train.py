@@ -12,8 +12,9 @@ import sentencepiece
 
 from tokenizer.corpus import Corpus
 from tokenizer.errors import UserError
+from tokenizer.digits import joined_digits, without_pieces
 from tokenizer.files import write_atomically
-from tokenizer.sample import LINE_BYTES, LanguageSample, SourceSample, draw_sample
+from tokenizer.sample import LINE_BYTES, LanguageSample, Sample, SourceSample, draw_sample
 from tokenizer.spec import parse_model, vocab_text
 
 SAMPLE_BYTES: Final = 2_000_000_000  # 1 to 10 GB are enough for 32,000 pieces
@@ -124,7 +125,6 @@ def train(
             "use --sample_bytes instead"
         )
     line_bytes = max(1, min(LINE_BYTES, settings.max_sentence_length))
-    writer = io.BytesIO()
     with draw_sample(
         corpus,
         sample_bytes=sample_bytes,
@@ -133,32 +133,71 @@ def train(
         line_bytes=line_bytes,
     ) as sample:
         sources, languages = tuple(sample.sources.values()), tuple(sample.languages)
-        arguments: dict[str, Any] = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(settings).items()
-            if value or name not in DEPRECATED  # which SentencePiece warns of, whatever the value
-        }
-        try:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=sample.lines(),
-                model_writer=writer,
-                minloglevel=minloglevel,
-                **arguments,
-            )
-        except (RuntimeError, ValueError) as error:
-            raise TrainError(explain(str(error), settings, sources)) from None
-    model = writer.getvalue()
+        model = _train_apart(sample, settings, sources, minloglevel)
     return Trained(model, vocab_text(parse_model(model)), sources, corpus.bad_records, languages)
 
 
-def explain(message: str, settings: TrainSettings, sources: tuple[SourceSample, ...]) -> str:
-    """Say in one line what SentencePiece's error means here, and what to do."""
+def _train_apart(
+    sample: Sample, settings: TrainSettings, sources: tuple[SourceSample, ...], minloglevel: int
+) -> bytes:
+    """Train, and again for more pieces if some must be taken out (see `tokenizer.digits`)."""
+    more = 0
+    while True:
+        model = _train_once(sample, settings, sources, minloglevel, more)
+        if settings.model_type != "bpe" or not settings.split_digits:
+            return model
+        spec = parse_model(model)
+        joined = joined_digits(spec)
+        if len(joined) <= more:
+            left = len(spec.pieces) - len(joined)  # vocab_size, where SentencePiece found so many
+            return without_pieces(model, joined, left) if joined else model
+        more = len(joined)
+
+
+def _train_once(
+    sample: Sample,
+    settings: TrainSettings,
+    sources: tuple[SourceSample, ...],
+    minloglevel: int,
+    more: int,
+) -> bytes:
+    arguments: dict[str, Any] = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in dataclasses.asdict(settings).items()
+        if value or name not in DEPRECATED  # which SentencePiece warns of, whatever the value
+    }
+    arguments["vocab_size"] += more
+    writer = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=sample.lines(),
+            model_writer=writer,
+            minloglevel=minloglevel,
+            **arguments,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise TrainError(explain(str(error), settings, sources, more)) from None
+    return writer.getvalue()
+
+
+def explain(
+    message: str, settings: TrainSettings, sources: tuple[SourceSample, ...], more: int = 0
+) -> str:
+    """Say in one line what SentencePiece's error means here, and what to do.
+
+    Args:
+        message: SentencePiece's.
+        settings: that were asked for.
+        sources: what was sampled.
+        more: pieces that were trained beyond ``vocab_size``.
+    """
     chosen = sum(source.chosen_bytes for source in sources)
     sampled = f"the sample of {chosen:,} bytes"
     if high := re.search(r"Vocabulary size too high \(\d+\).*<= (\d+)", message):
+        most = int(high[1]) - more
         return (
-            f"vocab_size {settings.vocab_size} is too high: {sampled} gives {high[1]} pieces; "
-            f"set --vocab_size={high[1]} or less, or give more text"
+            f"vocab_size {settings.vocab_size} is too high: {sampled} gives {most} pieces; "
+            f"set --vocab_size={most} or less, or give more text"
         )
     if low := re.search(r"Vocabulary size is smaller than required_chars. \d+ vs (\d+)", message):
         return (

@@ -3,14 +3,21 @@
 Run with ``pytest -m benchmark tests/benchmarks/test_order.py``; the figures are a round of 10,000.
 """
 
+import json
 import random
+import time
 from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from mixtures.__main__ import LLAMA_MIXTURE
+from mixtures.mixture import changed, load
 from mixtures.order import Order, SourceShards
+from mixtures.plan import make_plan
+from tests.benchmarks.measure import report
 
 pytestmark = pytest.mark.benchmark
 
@@ -71,3 +78,44 @@ def test_inverse_at_random(benchmark: BenchmarkFixture, order: Order) -> None:
     benchmark.extra_info["look_ups"] = 1
     at = order.locate(SEQUENCES // 2)
     assert benchmark(order.sequence_of, at.source, at.ordinal) == SEQUENCES // 2
+
+
+def test_plan_of_the_full_corpus(tmp_path: Path) -> None:
+    """After a changed weight: the manifests of all shards read, the order built, the plan made."""
+    shards = 0
+    for name, (_, billions) in SOURCES.items():
+        count = int(Fraction(billions) * 10**9 / 63_000_000)
+        shards += count
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "manifest.json").write_text(json.dumps(manifest(name, count), indent=1), "utf-8")
+    began = time.process_time()
+    weights = {"c4": Fraction("0.2"), "commoncrawl": Fraction("0.62")}
+    plan = make_plan(changed(load(LLAMA_MIXTURE), weights), tmp_path, context=2048)
+    seconds = time.process_time() - began
+    report(f"plan of {plan.sequences:,} sequences in {shards:,} shards: {seconds:.2f} CPU seconds")
+    assert plan.sequences == 683_593_750
+    assert shards > 20_000
+
+
+def manifest(source: str, count: int) -> dict[str, object]:
+    """Describe a source's shards as the tokenizer does."""
+    rows = [
+        {
+            "name": f"shard-{number:05d}-of-{count:05d}",
+            "split": "train",
+            "documents": 90_000,
+            "tokens": 63_000_000 + number,
+            "text_bytes": 252_000_000,
+            "files": {
+                kind: {"bytes": 126_000_000, "sha256": f"{number:064x}"}
+                for kind in ("bin", "idx", "docs.parquet")
+            },
+        }
+        for number in range(count)
+    ]
+    tokens = 63_000_000 * count + count * (count - 1) // 2
+    made = {"tokenizer_sha256": "a" * 64, "vocab_size": 32_000, "dtype": "uint16", "bos_id": 1}
+    made |= {"eos_id": 2, "add_bos": True, "add_eos": True, "source": source}
+    splits = {"train": {"documents": 90_000 * count, "tokens": tokens, "text_bytes": 1}}
+    return {"format": "corpusmill-shards", "version": 1, **made, "splits": splits, "shards": rows}

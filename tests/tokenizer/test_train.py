@@ -126,3 +126,25 @@ def test_a_sample_of_reserved_lines_only() -> None:
     """Nothing is left."""
     with pytest.raises(TrainError, match="no line is left to train on"):
         train(Texts([Text("1", "a", "▅\n")]), SMALL, minloglevel=3)
+
+
+def test_a_digit_of_any_script_is_a_token_of_its_own(tmp_path: Path) -> None:
+    """SentencePiece joins those beyond ASCII with the space before them (section 1.3, T2)."""
+    digits = "\u06f1\u06f2\u06f3"
+    lines = [f"word {a} other {b}{a} words {b}" for a in digits for b in digits] * 30
+    corpus = Texts([Text("a", "wikipedia", "\n".join([*lines, "a b ab abc 12 3456 7890"] * 3))])
+    settings = TrainSettings(vocab_size=300)
+    tokenizer = Tokenizer(train(corpus, settings).write(tmp_path / "tok")[0])
+    found = {found.number: found.problem for found in check_properties(tokenizer)}
+    assert (found["T1"], found["T2"]) == ("", "")
+    assert tokenizer.vocab_size == 300
+    pieces = [tokenizer.processor.id_to_piece(i) for i in tokenizer.encode(f"word {digits}")]
+    assert pieces == ["\u2581word", "\u2581", *digits]
+    scores = [piece.score for piece in tokenizer.spec.pieces[259:]]
+    assert scores == [-float(rank) for rank in range(len(scores))]
+    assert tokenizer.why_slow == ""
+    single = dataclasses.replace(settings, vocab_size=100_000)
+    with pytest.raises(TrainError, match="vocab_size 100000 is too high") as error:
+        train(corpus, single)
+    most = int(str(error.value).split("--vocab_size=")[1].split()[0])
+    assert most > 300
