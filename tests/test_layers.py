@@ -18,8 +18,8 @@ MODELS = {
 # What a package may import besides the standard library (docs/architecture.md).
 ALLOWED = {
     "filters": {"filters", "numpy", *MODELS},
-    # Of tokenizer only what reads settings and command lines, see below. Matplotlib draws the chart,
-    # and is imported where it does.
+    # Of tokenizer only what reads settings and command lines, see below. Matplotlib is imported
+    # where it draws the chart.
     "mixtures": {"mixtures", "tokenizer", "cyclopts", "matplotlib"},
     "tokenizer": {"tokenizer", "sentencepiece", "numpy", "pyarrow", "cyclopts"},
     "pipelines": {

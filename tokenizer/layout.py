@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from tokenizer.manifest import Manifest, ShardInfo, dtype_for, shard_name, total
 from tokenizer.model import Tokenizer
+from tokenizer.settings import build
 from tokenizer.shards import (
     ShardFiles,
     TokenizedDocument,
@@ -20,7 +21,6 @@ from tokenizer.shards import (
     placement,
     shard_count,
 )
-from tokenizer.strict import build
 
 
 @dataclass(frozen=True)

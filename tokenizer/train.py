@@ -11,8 +11,8 @@ from typing import Any, Final
 import sentencepiece
 
 from tokenizer.corpus import Corpus
-from tokenizer.errors import UserError
 from tokenizer.digits import joined_digits, without_pieces
+from tokenizer.errors import UserError
 from tokenizer.files import write_atomically
 from tokenizer.sample import LINE_BYTES, LanguageSample, Sample, SourceSample, draw_sample
 from tokenizer.spec import parse_model, vocab_text
