@@ -30,13 +30,13 @@ from tokenizer.settings import flag_of, nearest, out_of_range
 
 _NOTHING = (None, False, "", ())  # defaults that help does not show
 # Words that the user types after a flag that takes a list belong to it: --input a b.
-_CONVENTIONS = cyclopts.Parameter(
-    consume_multiple=True,
-    negative_iterable=(),
-    negative_none=(),
-    show_env_var=False,
-    show_default=lambda value: value if value not in _NOTHING else None,
-)
+_CONVENTIONS: dict[str, Any] = {
+    "consume_multiple": True,
+    "negative_iterable": (),
+    "negative_none": (),
+    "show_env_var": False,
+    "show_default": lambda value: value if value not in _NOTHING else None,
+}
 
 
 def command_line(
@@ -52,12 +52,12 @@ def command_line(
         help: what it is for.
         underscores: whether flags are written ``--vocab_size``, as SentencePiece's are.
     """
+    spelling: dict[str, Any] = {"name_transform": str} if underscores else {}
     app = cyclopts.App(
         name=name,
         help=help,
         version=lambda: f"corpusmill {metadata.version('corpusmill')}",
-        default_parameter=_CONVENTIONS,
-        name_transform=str if underscores else None,
+        default_parameter=cyclopts.Parameter(**_CONVENTIONS, **spelling),
         help_format="plaintext",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
@@ -82,6 +82,7 @@ def add(app: cyclopts.App, place: str, help: str, example: str) -> None:  # noqa
         name=name,
         help=f"{help[0].upper()}{help[1:]}.",
         help_epilogue=f"Example: {app.name[0]} {name} {example}",
+        default_parameter=app.default_parameter,
     )
 
 
@@ -176,5 +177,6 @@ def _missing(
     if error.keyword:
         return f"{error.keyword} needs a value"
     if unknown := [word for word in error.unused_tokens or () if word.startswith("--")]:
-        return _unknown_flag(unknown[0], argument.names, hints)
+        known = error.app.assemble_argument_collection() if error.app is not None else [argument]
+        return _unknown_flag(unknown[0], (name for other in known for name in other.names), hints)
     return f"{argument.name} is missing ({argument.parameter.help or 'see --help'})"

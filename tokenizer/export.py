@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from tokenizer.errors import UserError
 from tokenizer.export_arrow import write_arrow
 from tokenizer.export_mds import write_mds
 from tokenizer.files import replacing
@@ -25,7 +26,7 @@ from tokenizer.megatron import decode_index, encode_index
 COPY_TOKENS: Final = 1 << 24  # copied at a time
 
 
-class ExportError(ValueError):
+class ExportError(UserError, ValueError):
     """Shards that cannot be exported: the message says what to do."""
 
 

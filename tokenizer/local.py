@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tokenizer.errors import UserError
 from tokenizer.files import replacing, sha256_of, write_atomically
 from tokenizer.layout import Job, Layout, WrittenShard, statistics, to_json
 from tokenizer.manifest import MANIFEST_NAME, Manifest, read_manifest
@@ -38,7 +39,7 @@ Say = Callable[[str], None]
 _Map = Callable[[Callable[["_Work", int], Any], Iterable[int]], Iterable[Any]]
 
 
-class ShardError(ValueError):
+class ShardError(UserError, ValueError):
     """Shards that cannot be written: the message says what to do."""
 
 

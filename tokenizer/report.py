@@ -3,11 +3,11 @@
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tokenizer.flags import show
 from tokenizer.manifest import Manifest
 from tokenizer.model import Tokenizer
 from tokenizer.properties import check_properties, describe_layout
 from tokenizer.train import Trained, TrainSettings
+from tokenizer.values import show
 
 # The published model's values where our default differs: how it was trained, not what it is.
 HOW_LLAMA_WAS_TRAINED = {"input_sentence_size": 200_000_000, "num_threads": 80}

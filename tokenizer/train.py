@@ -4,7 +4,7 @@ import dataclasses
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from tokenizer.digits import joined_digits, without_pieces
 from tokenizer.errors import UserError
 from tokenizer.files import write_atomically
 from tokenizer.sample import LINE_BYTES, LanguageSample, Sample, SourceSample, draw_sample
+from tokenizer.settings import setting
 from tokenizer.spec import parse_model, vocab_text
 
 SAMPLE_BYTES: Final = 2_000_000_000  # 1 to 10 GB are enough for 32,000 pieces
@@ -25,10 +26,6 @@ class TrainError(UserError, ValueError):
     """A vocabulary that cannot be made, from these settings or from this text."""
 
 
-def _setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
-
-
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
     """SentencePiece's settings by their names there, with the values of LLaMA's tokenizer.
@@ -37,42 +34,46 @@ class TrainSettings:
     200,000,000, but the sample is drawn before; ``num_threads`` was 80.
     """
 
-    vocab_size: int = _setting(32_000, "pieces, with 3 special ones and 256 bytes")
-    model_type: str = _setting("bpe", "bpe, unigram, word or char")
-    character_coverage: float = _setting(0.99995, "share of characters that get a piece")
-    input_sentence_size: int = _setting(0, "must be 0: use --sample_bytes")
-    shuffle_input_sentence: bool = _setting(True, "shuffle if lines are sampled")
-    max_sentence_length: int = _setting(4192, "bytes; longer lines are split before")
-    max_sentencepiece_length: int = _setting(16, "characters of a piece")
-    split_digits: bool = _setting(True, "no merge with or of digits")
-    split_by_number: bool = _setting(True, "no merge across numbers and others")
-    split_by_whitespace: bool = _setting(True, "no merge across words")
-    split_by_unicode_script: bool = _setting(True, "no merge across scripts")
-    treat_whitespace_as_suffix: bool = _setting(False, "a space ends a piece, not begins it")
-    allow_whitespace_only_pieces: bool = _setting(True, "pieces for runs of spaces")
-    byte_fallback: bool = _setting(True, "characters without a piece become bytes")
-    normalization_rule_name: str = _setting("identity", "identity, nfkc, nmt_nfkc, ...")
-    add_dummy_prefix: bool = _setting(True, "a space before each text")
-    remove_extra_whitespaces: bool = _setting(False, "loses spaces and line ends if true")
-    hard_vocab_limit: bool = _setting(True, "fail if vocab_size is out of reach")
-    unk_id: int = _setting(0, "id, not negative")
-    bos_id: int = _setting(1, "id, -1 for none")
-    eos_id: int = _setting(2, "id, -1 for none")
-    pad_id: int = _setting(-1, "id, -1 for none")
-    unk_piece: str = _setting("<unk>", "text of the piece")
-    bos_piece: str = _setting("<s>", "text of the piece")
-    eos_piece: str = _setting("</s>", "text of the piece")
-    pad_piece: str = _setting("<pad>", "text of the piece")
-    unk_surface: str = _setting(" \u2047 ", "what unk decodes to")
-    user_defined_symbols: tuple[str, ...] = _setting((), "always one token, also inside texts")
-    control_symbols: tuple[str, ...] = _setting((), "never in a text")
-    required_chars: str = _setting("", "characters that get a piece anyway")
-    num_threads: int = _setting(16, "threads")
-    seed_sentencepiece_size: int = _setting(1_000_000, "unigram only")
-    shrinking_factor: float = _setting(0.75, "unigram only")
-    num_sub_iterations: int = _setting(2, "unigram only")
-    train_extremely_large_corpus: bool = _setting(False, "64-bit positions")
-    self_test_sample_size: int = _setting(0, "self test samples stored in the model")
+    vocab_size: int = setting(32_000, at_least=3, help="pieces, with 3 special ones and 256 bytes")
+    model_type: str = setting(
+        "bpe", help="bpe, unigram, word or char", choices=("bpe", "unigram", "word", "char")
+    )
+    character_coverage: float = setting(
+        0.99995, at_least=0, at_most=1, help="share of characters that get a piece"
+    )
+    input_sentence_size: int = setting(0, help="must be 0: use --sample_bytes")
+    shuffle_input_sentence: bool = setting(True, help="shuffle if lines are sampled")
+    max_sentence_length: int = setting(4192, help="bytes; longer lines are split before")
+    max_sentencepiece_length: int = setting(16, help="characters of a piece")
+    split_digits: bool = setting(True, help="no merge with or of digits")
+    split_by_number: bool = setting(True, help="no merge across numbers and others")
+    split_by_whitespace: bool = setting(True, help="no merge across words")
+    split_by_unicode_script: bool = setting(True, help="no merge across scripts")
+    treat_whitespace_as_suffix: bool = setting(False, help="a space ends a piece, not begins it")
+    allow_whitespace_only_pieces: bool = setting(True, help="pieces for runs of spaces")
+    byte_fallback: bool = setting(True, help="characters without a piece become bytes")
+    normalization_rule_name: str = setting("identity", help="identity, nfkc, nmt_nfkc, ...")
+    add_dummy_prefix: bool = setting(True, help="a space before each text")
+    remove_extra_whitespaces: bool = setting(False, help="loses spaces and line ends if true")
+    hard_vocab_limit: bool = setting(True, help="fail if vocab_size is out of reach")
+    unk_id: int = setting(0, help="id, not negative")
+    bos_id: int = setting(1, help="id, -1 for none")
+    eos_id: int = setting(2, help="id, -1 for none")
+    pad_id: int = setting(-1, help="id, -1 for none")
+    unk_piece: str = setting("<unk>", help="text of the piece")
+    bos_piece: str = setting("<s>", help="text of the piece")
+    eos_piece: str = setting("</s>", help="text of the piece")
+    pad_piece: str = setting("<pad>", help="text of the piece")
+    unk_surface: str = setting(" \u2047 ", help="what unk decodes to")
+    user_defined_symbols: tuple[str, ...] = setting((), help="always one token, also inside texts")
+    control_symbols: tuple[str, ...] = setting((), help="never in a text")
+    required_chars: str = setting("", help="characters that get a piece anyway")
+    num_threads: int = setting(16, help="threads")
+    seed_sentencepiece_size: int = setting(1_000_000, help="unigram only")
+    shrinking_factor: float = setting(0.75, help="unigram only")
+    num_sub_iterations: int = setting(2, help="unigram only")
+    train_extremely_large_corpus: bool = setting(False, help="64-bit positions")
+    self_test_sample_size: int = setting(0, help="self test samples stored in the model")
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,17 +149,24 @@ def test_inspect(model: str, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "the following arguments are required: COMMAND"),
         ("trian", "unknown command 'trian'. Did you mean 'train'?"),
         (
             "train --vocab_sise=5 --input=x",
             "unknown flag --vocab_sise. Did you mean '--vocab_size'?",
         ),
-        ("train --vocab=5 --input=x", "unknown flag --vocab"),
+        ("train --vocab=5 --input=x", "unknown flag --vocab. Did you mean '--vocab_size'?"),
+        ("train --input=x --model_prefix=x --vocab_size=0", "--vocab_size 0: give a number from 3"),
+        ("train --input=x --model_prefix=x --model_type=bpee", "Did you mean 'bpe'?"),
         ("train --input=absent.txt --model_prefix=x", "absent.txt: no such file or directory"),
-        ("train --input=x --model_prefix=x --byte_fallback=maybe", "expected true or false"),
+        (
+            "train --input=x --model_prefix=x --byte_fallback=maybe",
+            'unable to convert "maybe" into bool',
+        ),
         ("train --input=x --model_prefix=x --weights=a", "expected source=weight, each source"),
-        ("train --input=x --model_prefix=x --vocab_size=many", "--vocab_size: invalid int value"),
+        (
+            "train --input=x --model_prefix=x --vocab_size=many",
+            '--vocab_size: unable to convert "many" into int',
+        ),
         ("encode --model=absent", "absent: cannot be read (No such file or directory); make a"),
         (
             "encode --model=M --extra_options=bos:eod",
@@ -168,7 +175,7 @@ def test_inspect(model: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("encode --model=M --output_format=nbest_id", "small.model is a bpe model; only unigram"),
         ("encode --model=M --output_format=sample_id --nbest_size=1", "--nbest_size of 2 or more"),
         ("encode --model=M --input=absent", "No such file or directory: 'absent'"),
-        ("encode --model=M text", "unexpected argument 'text'"),
+        ("encode --model=M text", "unexpected word 'text'"),
         (
             "decode --model=M --input_format=id --input=IDS",
             "line 1: id 1500 is not within 0 to 1499",
