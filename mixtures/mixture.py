@@ -59,13 +59,24 @@ class Mixture:
     sources: tuple[MixtureSource, ...]  # as in the file
 
 
+def find(name: str | Path) -> Path:
+    """Return the file of a mixture: this path, or that of the mixture that the package brings.
+
+    >>> find("llama1").name
+    'llama1.toml'
+    """
+    path = Path(name)
+    bundled = Path(__file__).parent / f"{path}.toml"
+    return bundled if path.parent == Path() and not path.exists() and bundled.exists() else path
+
+
 def load(path: str | Path) -> Mixture:
-    """Read and check a mixture file.
+    """Read and check a mixture file, or one that comes with the package by its name (``llama1``).
 
     Raises:
         MixtureError: the file cannot be read or is no mixture; the message begins with its name.
     """
-    path = Path(path)
+    path = find(path)
     try:
         with path.open("rb") as file:
             table = tomllib.load(file, parse_float=Fraction)

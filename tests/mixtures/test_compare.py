@@ -8,12 +8,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from mixtures.__main__ import LLAMA_MIXTURE, amount, main
+from mixtures.__main__ import main
 from mixtures.chart import write_chart
+from mixtures.commands import amounts
 from mixtures.compare import difference_as_json, render_difference
-from mixtures.mixture import MixtureError, changed, load
+from mixtures.mixture import MixtureError, changed, find, load
 from mixtures.plan import Plan, make_plan
 
+LLAMA_MIXTURE = find("llama1")
 LLAMA_1T = str(LLAMA_MIXTURE.with_name("llama1_1t.toml"))
 
 
@@ -117,7 +119,7 @@ def test_assumed_sizes_by_the_command(capsys: pytest.CaptureFixture[str]) -> Non
 def test_amounts_that_are_none(text: str) -> None:
     """Refused with an example of what is meant."""
     with pytest.raises(Exception, match=r"such as books=28\.5B"):
-        amount(text)
+        amounts([text])
 
 
 def test_the_chart(tmp_path: Path) -> None:

@@ -92,10 +92,11 @@ def test_validate_says_what_a_mixture_holds(
     ("arguments", "message"),
     [
         (["--from", "10"], "sequence 10: the run has 0 to 9"),
-        (["--from", "-1"], "sequence -1: the run has 0 to 9"),
-        (["-n", "0"], "-n 0: must be at least 1"),
-        (["--context", "0"], "context 0: must be at least 1 token"),
-        (["--sequences", "0"], "sequences 0: the run must be at least 1 sequence long"),
+        (["--from", "-1"], 'Invalid value "-1" for --from. Must be >= 0.'),
+        (["-n", "0"], 'Invalid value "0" for -n. Must be >= 1.'),
+        (["--context", "0"], "Parameter --context specified multiple times."),
+        (["--sequences", "0"], "--sequences 0: give a number from 1 on"),
+        (["--jsn"], "unknown flag --jsn. --help lists the flags"),
     ],
 )
 def test_errors_are_one_line(
