@@ -109,6 +109,7 @@ def run(
     argv: Sequence[str] | None,
     *,
     hints: Mapping[str, str] | None = None,
+    where: str = "",
 ) -> int:
     """Run the command that ``argv`` names, and return the exit code.
 
@@ -116,6 +117,7 @@ def run(
         app: the application.
         argv: the words after the program's name; None for those that it was called with.
         hints: what to say after an unknown flag of these names.
+        where: names the process in errors, where there are several.
     """
     words = [expanded(word) for word in (sys.argv[1:] if argv is None else argv)]
     if not words:
@@ -124,13 +126,13 @@ def run(
         code = app(words, exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
-        print(f"error: {explained(error, hints or {})}", file=sys.stderr)
+        print(f"error{where}: {explained(error, hints or {})}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error{where}: {error}", file=sys.stderr)
         return 1
     return code if isinstance(code, int) else 0
 

@@ -33,6 +33,7 @@ from torch.optim import Optimizer
 
 from trainer.config import CheckpointConfig, Config, TrainerError, from_dict, override
 from trainer.config import load as load_config
+from trainer.kept import with_kept
 from trainer.model import Llama
 from trainer.parallel import World
 
@@ -307,11 +308,13 @@ def open_run(target: str, overrides: Iterable[str]) -> tuple[Config, Path | None
     folder = Path(target)
     if not folder.is_dir():
         config = load_config(target, overrides)
-        return config, _newest(Path(config.run.dir) / "ckpt")
+        run = Path(config.run.dir)
+        return with_kept(config, run), _newest(run / "ckpt")
     path = folder if (folder / STATE_FILE).exists() else _newest(folder / "ckpt")
     if path is None:
         raise CheckpointError(f"{target}: {_NONE}")
-    return override(from_dict(read_record(path)["config"]), overrides), path
+    config = override(from_dict(read_record(path)["config"]), overrides)
+    return with_kept(config, path.parents[1]), path
 
 
 def open_checkpoint(target: str, overrides: Iterable[str]) -> tuple[Config, Path]:

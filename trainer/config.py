@@ -69,6 +69,8 @@ def override(config: Config, overrides: Iterable[str]) -> Config:
     values, known = asdict(config), flatten(config)
     for text in overrides:
         key, equals, value = text.removeprefix("--").partition("=")
+        if not equals and key in known:
+            raise ConfigError(f"{text}: give it a value, as in {key}={known[key]}")
         if not equals or key not in known:
             same = [k for k in known if k.endswith(f".{key}")]
             hint = f". Did you mean '{same[0]}'?" if same else nearest(key, known)

@@ -36,6 +36,7 @@ from trainer.data import Corpus, Loader, StepBatch
 from trainer.environment import FLIGHT_RECORDER, repeating
 from trainer.evaluate import evaluate, unigram_nll
 from trainer.initial import initialize
+from trainer.kept import keep
 from trainer.metrics import Metrics, Profiler, dump_memory, record_memory
 from trainer.model import Llama
 from trainer.parallel import World, build_model, give_back, limit_waiting
@@ -97,6 +98,7 @@ class Run:
         self.profiler = Profiler(self.directory, config.profile, world)
         if world.rank == 0:
             (self.directory / "config.toml").write_text(to_toml(self.config), encoding="utf-8")
+            keep(config, self.corpus.fingerprint["data.tokenizer"])
         self.metrics = Metrics(self.directory, config, self.plan, world)
         self._scored = world.agree(self.metrics.restart(self.state.step))
         self.metrics.say(

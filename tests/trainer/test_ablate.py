@@ -30,8 +30,9 @@ def write_run(directory: Path, kept: Sequence[Row], rejected: Sequence[Row]) -> 
         columns = dict(zip(("id", "text", "lang", "stage"), zip(*rows, strict=True), strict=True))
         table = pa.table({**columns, "source": ["commoncrawl"] * len(rows)})
         pq.write_table(table if folder == "rejects" else table.drop_columns("stage"), path)
-        files.append({"path": f"{folder}/{path.name}", "bytes": path.stat().st_size})
-    manifest = json.dumps({"files": files}).encode()
+        size, sha256 = path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()
+        files.append({"path": f"{folder}/{path.name}", "bytes": size, "sha256": sha256})
+    manifest = json.dumps({"files": files, "characters": 1_000}).encode()
     (directory / "manifest.json").write_bytes(manifest)
     (directory / "COMPLETED").write_text(hashlib.sha256(manifest).hexdigest() + "\n")
 

@@ -75,7 +75,7 @@ def test_overrides_are_read_as_the_annotation_says() -> None:
     [
         ("optim.lrr=1", "no section.key=value that is known. Did you mean 'optim.lr'?"),
         ("lr=1", "Did you mean 'optim.lr'?"),
-        ("optim.lr", "optim.lr: no section.key=value that is known"),
+        ("optim.lr", "optim.lr: give it a value, as in optim.lr="),
         ("model.layers=2.5", "model: layers: expected int, found 2.5"),
         ("model.layers=true", "model: layers: expected int, found true"),
         ("data.doc_mask=1", "data: doc_mask: expected bool, found 1"),

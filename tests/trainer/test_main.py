@@ -54,7 +54,8 @@ def test_dry_run_gives_days_and_energy_of_a_device(capsys: pytest.CaptureFixture
     assert "3.4 days on 1,024 x A100 at 46% of their peak, 82,427 GPU-hours" in shown
     assert "36.27 MWh at 400 W x 1.1, 13.96 t CO2eq" in shown
     assert " of 80 GiB on each rank" in shown
-    assert main([*arguments, "--device=TPU"]) == 1
+    other = [word.replace("A100", "TPU") for word in arguments]
+    assert main(other) == 1
     assert "--device TPU --mfu 0.463: must be one of A100" in capsys.readouterr().err
 
 
@@ -174,7 +175,7 @@ def test_dry_run_counts_the_shards_that_are_there(
         (["evaluate", "debug", "run.dir=none"], "none: no checkpoint there: train first, or name"),
         (["generate", "tests"], "tests: no checkpoint there: train first, or name another"),
         (["export", "nothing.toml", "out"], "error: nothing.toml: "),
-        (["generate", "debug", "--top-p=0"], "error: Sampling(temperature=0.8, top_k=0, top_p=0"),
+        (["generate", "debug", "--top-p=0"], 'Invalid value "0.0" for --top-p. Must be > 0.'),
         (["inspect", "debug", "--step=0"], "step 0: the run has steps 1 to 200"),
     ],
 )
@@ -191,15 +192,20 @@ def test_errors_are_one_line_and_exit_code_1(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["debug", "--dryrun"], "unrecognized argument: --dryrun"),
-        (["generate", "debug", "--dtype=int8"], "invalid choice: 'int8' (choose from "),
-        (["export", "debug", "out", "--layout=gguf"], "invalid choice: 'gguf' (choose from "),
+        (["debug", "--dryrun"], "unknown flag --dryrun"),
+        (
+            ["generate", "debug", "--dtype=int8"],
+            'Invalid value "int8" for --dtype.',
+        ),
+        (
+            ["export", "debug", "out", "--layout=gguf"],
+            'Choose from: "hf", "meta"',
+        ),
     ],
 )
 def test_an_option_that_is_not_known_is_refused(
     capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     """A misspelt option is no override, and values are named where there are few."""
-    with pytest.raises(SystemExit):
-        main(arguments)
+    assert main(arguments) == 1
     assert message in capsys.readouterr().err
