@@ -41,8 +41,9 @@ demo: env tools
 	@echo "== training"
 	@$(BIN)/python -m trainer demo data.shards=$(DEMO)/tokens data.mixture=mixtures/demo.toml \
 	  data.tokenizer=$(DEMO)/tokenizer/tokenizer.model run.dir=$(DEMO)/trained
-	@echo "== results"
-	@$(BIN)/python -m pipelines results $(DEMO) --trained $(DEMO)/trained
+	@echo "== report"
+	@$(BIN)/python -m pipelines report $(DEMO) --tokens $(DEMO)/tokens --trained $(DEMO)/trained \
+	  -o $(DEMO)/report.html
 
 test: env tools
 	@$(BIN)/python -m pytest

@@ -58,9 +58,9 @@ _OTHERS = (
     ),
     ("look:verify", "read every byte of a complete run, and check it", "runs/github"),
     (
-        "look:results",
-        "write the HTML page of a recipe's results",
-        "corpus --trained runs/train",
+        "report:report",
+        "write one page that shows what runs kept and rejected, and why",
+        "runs/github runs/books --tokens tokens --trained runs/train -o report.html",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Look at a run: its documents, its bytes, the page of a recipe's results."""
+"""Look at a run: its documents and its bytes."""
 
 from typing import Annotated
 
@@ -8,7 +8,6 @@ from cyclopts.validators import Number
 from pipelines.engine.runs import Run
 from pipelines.engine.verify import verify as problems_of
 from pipelines.report import inspect as inspecting
-from pipelines.report import results as page
 
 RUN = Annotated[str, Parameter(help="run directory")]
 
@@ -44,14 +43,3 @@ def verify(run: RUN, /) -> int:
         size = sum(file.bytes for file in files)
         print(f"{run}: {len(files):,} files, {size / 1e6:,.1f} MB, all as the manifest says")
     return 1 if problems else 0
-
-
-def results(
-    out: Annotated[str, Parameter(help="directory that the recipe was built in")],
-    /,
-    *,
-    trained: Annotated[str, Parameter(help="run directory of the trainer")] = "",
-) -> int:
-    """Write the HTML page of a recipe's results."""
-    print(page.write(out, trained))
-    return 0

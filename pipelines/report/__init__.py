@@ -1,1 +1,1 @@
-"""Reports for people: the page of results, and the documents of a run."""
+"""Reports for people: the page that shows what runs are, and the documents of a run."""

@@ -1,7 +1,6 @@
 """A recipe from sample inputs to token shards, and what happens when it is given again."""
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -173,31 +172,13 @@ def test_the_inputs_of_every_source_are_looked_up_first(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_page_of_results_shows_counts_and_loss(
+def test_the_report_of_a_recipe_shows_its_runs_and_shards(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Kept, rejected by reason, tokens, and the loss from first to last step."""
-    lines = [{"step": 1, "loss": 6.0}, {"step": 10, "loss": 3.5}]
-    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
-    assert main(["results", str(built / "out"), "--trained", str(tmp_path)]) == 0
-    shown = capsys.readouterr().out
-    assert "no_license" in shown
-    assert "loss: 6.000 at step 1, 3.500 at step 10" in shown
-    assert "<polyline" in (built / "out" / "results.html").read_text("utf-8")
-
-
-def test_the_page_of_results_puts_held_out_loss_beside_unigram_entropy(
-    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Those of the last evaluation, by source and weighted."""
-    score = {"nll": 4.25, "unigram_nll": 6.5, "bits_per_byte": 1.75}
-    last = {"step": 10, "eval_nll": 4.125, "unigram_nll": 6.25, "eval": {"github": score}}
-    lines = [last | {"step": 5, "eval_nll": 7.0}, last, {"step": 11, "loss": 4.0}]
-    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
-    assert main(["results", str(built / "out"), "--trained", str(tmp_path)]) == 0
-    shown = capsys.readouterr().out
-    assert "held-out loss: 4.125 at step 10; token frequencies alone: 6.250\n" in shown
-    page = (built / "out" / "results.html").read_text("utf-8")
-    rows = ["github 4.250 6.500 1.750", "weighted as in training 4.125 6.250"]
-    cells = " ".join(re.sub("<[^>]*>", " ", page).split())
-    assert [row for row in rows if row not in cells] == []
+    """The directory of the recipe stands for its runs; tokens are those of the manifest."""
+    page = tmp_path / "report.html"
+    tokens = built / "out" / "tokens"
+    assert main(["report", str(built / "out"), "--tokens", str(tokens), "-o", str(page)]) == 0
+    assert "no_license" in capsys.readouterr().out
+    count = read_manifest(tokens / "github").splits["train"].tokens
+    assert f'data-figure="github:train_tokens">{count:,}<' in page.read_text("utf-8")
