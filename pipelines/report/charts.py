@@ -18,7 +18,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 _WIDTH = 4.6  # inches, of 72 points: 331 pixels of a phone
 _ROW = 0.4  # inches per bar, with its label above it
@@ -157,6 +157,8 @@ def histogram(
                     fontsize=9,
                 )
         _axes(axes, unit)
+        if log and edges[-1] / edges[0] < 300:  # few powers of ten
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         return _chart(figure, label, marks)
 
 

@@ -118,7 +118,6 @@ _TOPS: Mapping[str, tuple[str, str]] = {
     "Licences": ("license", ""),
     "Programming languages": ("meta", r'"language":"(?P<v>[^"\\]+)"'),
     "Extensions": ("meta", r'"path":"[^"]*?(?P<v>\.[A-Za-z0-9_+#-]+)"'),
-    "Sites": ("meta", r'"site":"(?P<v>[^"\\]+)"'),
 }
 
 

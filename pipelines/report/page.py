@@ -29,16 +29,19 @@ from pipelines.report.training import (
 from pipelines.storage import files as storage
 
 
-def find_runs(paths: Sequence[str]) -> list[Run]:
+def find_runs(paths: Sequence[str]) -> dict[str, Run]:
     """Return the runs at the paths; a path may also be a directory that holds complete runs.
+
+    Returns:
+        runs by their directories as the user calls them: the page says nothing of the machine.
 
     Raises:
         RunError: there is no run, or one is not complete.
     """
-    runs = []
+    runs = {}
     for path in paths:
         if storage.exists(storage.join(path, "config.json")):
-            runs.append(open_completed(path))
+            runs[path] = open_completed(path)
             continue
         marks = sorted(
             file.path
@@ -48,7 +51,8 @@ def find_runs(paths: Sequence[str]) -> list[Run]:
         )
         if not marks:
             raise RunError(f"{path} is not a run directory, and holds no complete run.")
-        runs += [open_completed(mark.rpartition("/")[0]) for mark in marks]
+        folders = [mark.rpartition("/")[0] for mark in marks]
+        runs |= {folder: open_completed(folder) for folder in folders}
     return runs
 
 
@@ -69,13 +73,13 @@ def write_report(paths: Sequence[str], tokens: str, trained: str, out: str) -> s
     training = read_training(trained) if trained else Training()
     seen: Counter[str] = Counter()
     sections = []
-    for run in runs:
+    for path, run in runs.items():
         seen[run.source] += 1
         number = seen[run.source]
         key = run.source if number == 1 else f"{run.source}-{number}"
-        alone = sum(other.source == run.source for other in runs) == 1
+        alone = sum(other.source == run.source for other in runs.values()) == 1
         # Shards of a source hold the documents of all its runs, so they are not those of one.
-        sections.append(section(run, key, shards.get(run.source) if alone else None))
+        sections.append(section(run, key, path, shards.get(run.source) if alone else None))
     rows = mixture_rows(shards, training) if shards else []
     storage.write_bytes(out, render(sections, rows, training).encode())
     return summary(sections, training)

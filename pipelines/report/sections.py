@@ -90,7 +90,7 @@ class Section:
 
     key: str  # in the page's addresses: the source, with a number where there are several
     source: str
-    run: str
+    run: str  # its directory as the user calls it
     stats: Mapping[str, Any]
     stages: Sequence[Stage]
     rules: Sequence[RuleSection]
@@ -108,8 +108,14 @@ class Section:
         return self.rules[0] if self.rules else None
 
 
-def section(run: Run, key: str, tokens: Manifest | None) -> Section:
+def section(run: Run, key: str, path: str, tokens: Manifest | None) -> Section:
     """Read a complete run.
+
+    Args:
+        run: the run.
+        key: its name in the page's addresses.
+        path: its directory as the user calls it.
+        tokens: manifest of the shards of its documents, if there are any.
 
     Raises:
         RunError: the run is damaged.
@@ -124,7 +130,7 @@ def section(run: Run, key: str, tokens: Manifest | None) -> Section:
     return Section(
         key=key,
         source=run.source,
-        run=run.path,
+        run=path,
         stats=stats,
         stages=stages,
         rules=rules,
@@ -238,7 +244,7 @@ def _charts(
 
     charts = [
         bars(
-            f"{source}: documents after each stage, and those that it rejects",
+            f"{source}: documents after each stage",
             [
                 Bar(
                     plain(stage.name),

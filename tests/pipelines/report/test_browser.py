@@ -120,7 +120,7 @@ def test_charts_have_their_marks(look: Any, runs: Path) -> None:
     assert len(found) == len(charts)
     for key in ("commoncrawl", "github"):
         stats = json.loads((runs / "runs" / key / "stats.json").read_text())
-        funnel = found[f"{key}: documents after each stage, and those that it rejects"]
+        funnel = found[f"{key}: documents after each stage"]
         for stage in stats["stages"]:
             lost = sum(stage["rejected"].values())
             told = f"{stage['documents_out']:,}" + (f" (\N{MINUS SIGN}{lost:,})" if lost else "")
