@@ -86,7 +86,12 @@ def _named_line(text: str, detail: str) -> tuple[Span, ...]:
 
 
 def _bad_word(text: str, detail: str) -> tuple[Span, ...]:
-    return _matches(text, re.escape(detail), "entry of the list", re.IGNORECASE) if detail else ()
+    """Return the entry as a word of its own, or inside words where a language's list says so."""
+    if not detail:
+        return ()
+    word = re.escape(detail)
+    alone = _matches(text, rf"(?<!\w){word}(?!\w)", "entry of the list", re.IGNORECASE)
+    return alone or _matches(text, word, "entry of the list", re.IGNORECASE)
 
 
 def _damage(text: str, _detail: str) -> tuple[Span, ...]:

@@ -1,7 +1,7 @@
 """The report in a real browser: Debian's ``chromium`` and ``chromium-driver``, driven by selenium.
 
-Nothing is installed here: without them the tests are skipped. The page is that of made runs, and
-with real inputs also that of one real run.
+Nothing is installed here: without them the tests are skipped. The page is that of a made run of
+Common Crawl and of a small run of GitHub, with token shards and a training.
 """
 
 import json

@@ -12,7 +12,8 @@ from pipelines.report.marks import Marked, Piece, Span, mark_kept, mark_reject, 
     [
         ("github.quality", "max_line_length", "9", "short\nthe longest\nline", ["the longest"]),
         ("github.binary", "binary_like", "NUL", "a\0b\0\0c", ["\0", "\0\0"]),
-        ("c4.badwords", "badwords", "bad", "Bad and bad", ["Bad", "bad"]),
+        ("c4.badwords", "badwords", "bad", "Badly Bad and bad", ["Bad", "bad"]),
+        ("c4.badwords", "badwords", "悪い", "これは悪いです", ["悪い"]),
         # The bracket in the first line did not decide, since that line was gone by then.
         ("c4.clean", "squigglybracket", "Say {x}.", "if {\n Say {x}. \n", ["Say {x}."]),
         ("wikipedia.redirect", "redirect", "Ebb", "#REDIRECT [[Ebb]] Ebb", ["Ebb"]),

@@ -98,6 +98,9 @@ def test_every_number_is_that_of_the_run(made: Path) -> None:
     for key, train, heldout in (("commoncrawl", 10_001, 500), ("github", 2_001, 100)):
         stats = json.loads((made / "runs" / key / "stats.json").read_text("utf-8"))
         expected |= figures_of(stats, key)
+        manifest = json.loads((made / "runs" / key / "manifest.json").read_text("utf-8"))
+        assert stats["documents"] == manifest["documents"]
+        assert stats["characters"] == manifest["characters"]
         expected |= {
             f"{key}:tokens": train + heldout,
             f"{key}:train_tokens": train,
