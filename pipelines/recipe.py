@@ -155,8 +155,9 @@ def build(
 ) -> dict[str, str]:
     """Build everything below ``out``: ``SOURCE/``, models, ``tokenizer/``, ``tokens/SOURCE/``.
 
-    The inputs of every source are looked up before the first is built. If this one command does all
-    of it on this machine, ``timings.json`` says what each part took.
+    The inputs of every source are looked up before the first is built, except those of a source
+    that needs a model of this recipe: without the model its settings cannot be checked.
+    If this one command does all of it on this machine, ``timings.json`` says what each part took.
 
     Returns:
         the input files that could not be read, and why.
@@ -167,8 +168,10 @@ def build(
     """
     first = storage.join(out, recipe.sources[0][0].name, "config.json")
     laps = Laps(launch.workers, whole=not storage.exists(first) and not launch.beam_flags)
+    waiting = {step.before for step, _ in recipe.models}
     for source, settings in recipe.sources:
-        source.find(settings)
+        if source.name not in waiting:
+            source.find(settings)
     failed: dict[str, str] = {}
     for source, settings in recipe.sources:
         for step, step_settings in recipe.models:

@@ -172,6 +172,21 @@ def test_the_inputs_of_every_source_are_looked_up_first(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_source_may_wait_for_a_model_of_the_recipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its model is not missed before it is trained; the inputs of the others are looked up."""
+    recipe = tmp_path / "waits.toml"
+    recipe.write_text(
+        "[sources.commoncrawl]\ninput = 'x.warc.wet.gz'\nmodels = '{out}/models'\n"
+        "[lm]\nlang = 'en'\ninput = ['{out}/wikipedia']\n"
+        "[sources.c4]\ninput = 'gone.json.gz'\nbadwords = ''\n"
+    )
+    assert main(["build", str(recipe), "--out", str(tmp_path / "out")]) == 1
+    assert "gone.json.gz" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_report_of_a_recipe_shows_its_runs_and_shards(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
