@@ -110,8 +110,8 @@ def _redirect(text: str, detail: str) -> tuple[Span, ...]:
     return _matches(text, re.escape(detail), "target of the redirect")[:1] if detail else ()
 
 
-def _all_lines(text: str, _detail: str) -> tuple[Span, ...]:
-    return (Span(0, len(text), "every line is a duplicate", removed=True),) if text else ()
+def _whole(text: str, _detail: str) -> tuple[Span, ...]:
+    return (Span(0, len(text), "all of it is a duplicate", removed=True),) if text else ()
 
 
 # How the part of a text that a rule looked at is found, by stage and reason; "" is any stage.
@@ -122,8 +122,8 @@ _FINDERS: Mapping[tuple[str, str], Callable[[str, str], tuple[Span, ...]]] = {
     ("c4.clean", "squigglybracket"): _named_line,
     ("c4.clean", "loremipsum"): _named_line,
     ("c4.badwords", "badwords"): _bad_word,
-    ("c4.duplicates", "empty"): _all_lines,
-    ("commoncrawl.paragraphs", "all_paragraphs_duplicate"): _all_lines,
+    ("c4.duplicates", "empty"): _whole,
+    ("commoncrawl.paragraphs", "all_paragraphs_duplicate"): _whole,
     ("books.damage", "damaged_text"): _damage,
     ("wikipedia.redirect", "redirect"): _redirect,
     ("", "carriage_return"): _carriage_return,
