@@ -56,7 +56,7 @@ class Stage:
     documents_out: int
     characters_in: int
     characters_out: int
-    tokens_out: int | None  # estimated by the characters
+    tokens_out: int | None  # estimated by the characters; None where they are not known
     rejected: Mapping[str, int]  # by reason, the largest first
     seconds: float | None
 
@@ -165,7 +165,10 @@ def _stages(
             documents_out=stage["documents_out"],
             characters_in=stage["characters_in"],
             characters_out=stage["characters_out"],
-            tokens_out=None if rate is None else round(stage["characters_out"] * rate),
+            # Before a stage reads the texts, their characters are not counted.
+            tokens_out=round(stage["characters_out"] * rate)
+            if rate and stage["characters_out"]
+            else None,
             rejected=dict(sorted(stage["rejected"].items(), key=lambda pair: (-pair[1], pair[0]))),
             seconds=seconds.get(stage["stage"]),
         )

@@ -27,7 +27,7 @@ from tests.pipelines.report.test_report import figures_of
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium: pip install selenium")
 
-PHONE, DESKTOP = (360, 740), (1280, 900)  # CSS pixels
+PHONE, TABLET, DESKTOP = (360, 740), (800, 1100), (1280, 900)  # CSS pixels
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -153,8 +153,8 @@ def test_nothing_leaves_the_page_and_nothing_is_wrong(look: Any, runs: Path) -> 
     assert browser.execute_script("return document.scripts.length + document.images.length") == 0
 
 
-@pytest.mark.parametrize("size", [PHONE, DESKTOP])
-def test_a_phone_scrolls_in_one_direction(look: Any, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [PHONE, TABLET, (1130, 900), DESKTOP])
+def test_no_screen_scrolls_sideways(look: Any, size: tuple[int, int]) -> None:
     """Also with every document unfolded; and text stays large enough to read."""
     browser = look(size)
     browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
