@@ -17,17 +17,13 @@ def write_chart(plan: Plan, path: Path) -> None:
     """Write a chart as SVG.
 
     Raises:
-        MixtureError: matplotlib is not installed, or the file is no ``.svg``.
+        MixtureError: the file is no ``.svg``.
     """
     if path.suffix != ".svg":
         raise MixtureError(f"{path}: the chart is an SVG; give a name that ends in .svg")
-    try:
-        import matplotlib as mpl  # noqa: PLC0415 - optional, and slow to import
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError:
-        raise MixtureError(
-            "a chart needs matplotlib: install it with pip install 'corpusmill[chart]'"
-        ) from None
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
     sources = list(reversed(plan.sources))  # the first at the top
     rows = range(len(sources))
     names = [f"{source.name}  {percent(source.weight)}" for source in sources]

@@ -124,7 +124,6 @@ def test_amounts_that_are_none(text: str) -> None:
 
 def test_the_chart(tmp_path: Path) -> None:
     """Texts can be read and searched in the picture, and the bytes are the same each time."""
-    pytest.importorskip("matplotlib", reason="no matplotlib: install the extra [chart]")
     for name in ("a.svg", "b.svg"):
         write_chart(plan_of({}), tmp_path / name)
     content = (tmp_path / "a.svg").read_bytes()
