@@ -1,5 +1,6 @@
-"""Every command in the README exists."""
+"""The commands of the README run as they stand, and links lead somewhere."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,11 +12,16 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 
 
-def commands(start: str) -> list[str]:
-    """Return the README's commands that begin so, without what follows the subcommand."""
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
-    blocks = blocks.replace("\\\n", " ")
-    return [line.strip() for line in blocks.splitlines() if line.strip().startswith(start)]
+def blocks(language: str) -> list[str]:
+    """Return the blocks of a language, each with its lines joined where they go on."""
+    found = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return [block.replace("\\\n", " ").strip() for block in found]
+
+
+def commands(start: str, language: str = "sh") -> list[str]:
+    """Return the commands that begin so."""
+    lines = [line.strip() for block in blocks(language) for line in block.splitlines()]
+    return [line for line in lines if line.startswith(start)]
 
 
 @pytest.mark.parametrize("command", commands("make "))
@@ -25,14 +31,32 @@ def test_make_targets_exist(command: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", commands("python -m "))
-def test_modules_and_their_flags_exist(command: str) -> None:
-    """`python -m X Y --flag` in the README: the help of that command names every flag."""
-    words = command.split("#", maxsplit=1)[0].split(" -- ", maxsplit=1)[0].split()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the empty folder in which all blocks run."""
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("sh") if "make " not in block])
+def test_blocks_run_as_they_stand(block: str, folder: Path) -> None:
+    """One after the other, in a folder that was empty before the first."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, f"{block}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
+
+
+@pytest.mark.parametrize("command", commands("python -m ", "bash"))
+def test_flags_of_a_cluster_s_commands_exist(command: str) -> None:
+    """What needs a cluster is not run; its help names every flag."""
+    words = command.split(" -- ", maxsplit=1)[0].split()
     module, rest = words[2], words[3:]
-    subcommand = rest[:1] if rest and re.fullmatch(r"[a-z0-9]+", rest[0]) else []
     shown = subprocess.run(
-        [sys.executable, "-m", module, *subcommand, "--help"],
+        [sys.executable, "-m", module, rest[0], "--help"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
@@ -40,7 +64,16 @@ def test_modules_and_their_flags_exist(command: str) -> None:
     assert [flag for flag in flags if flag not in shown.stdout] == []
 
 
-def test_the_readme_names_commands() -> None:
+@pytest.mark.parametrize("page", sorted({ROOT / "README.md", *(ROOT / "docs").rglob("*.md")}))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link of a page is a file."""
+    links = re.findall(r"\]\(([\w./:-]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    wrong = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert wrong == []
+
+
+def test_the_readme_has_commands_of_each_kind() -> None:
     """The tests above have something to look at."""
+    assert len(blocks("sh")) >= 7
     assert commands("make ")
-    assert commands("python -m ")
+    assert commands("python -m ", "bash")
