@@ -57,7 +57,7 @@ class TokenizeConfig:
 
     runs: tuple[str, ...] = setting(help="complete run directories of one source")
     tokenizer: str = setting(help="SentencePiece model", on_workers=True)
-    seed: int = setting(0, help="seed of the shuffle")
+    seed: int = setting(0, at_least=0, help="seed of the shuffle")
     add_bos: bool = setting(True, help="begin every document with <s>")
     add_eos: bool = setting(True, help="end every document with </s>")
 

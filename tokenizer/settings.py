@@ -133,7 +133,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     ". Did you mean 'vocab_size'?"
     """
     names = sorted(known)
-    near = [other for other in names if len(name) > 2 and other.startswith(name)]
+    near = [other for other in names if other.casefold() == name.casefold()]
+    near = near or [other for other in names if len(name) > 2 and other.startswith(name)]
     near = near or difflib.get_close_matches(name, names, n=1)
     return f". Did you mean {near[0]!r}?" if near else ""
 

@@ -59,6 +59,7 @@ _SPDX_IDS: Final = {
         "Zlib",
     )
 }
+KEYS: Final = tuple(sorted(_SPDX_IDS))  # that a licence may have
 
 
 def check_license(

@@ -27,7 +27,9 @@ class ArxivConfig:
     include_supplements: bool = setting(
         False, help="append documents of their own that a paper brings along"
     )
-    min_chars: int = setting(200, help="characters of a text that are no blanks, at least")
+    min_chars: int = setting(
+        200, at_least=0, help="characters of a text that are no blanks, at least"
+    )
     langid: str = setting(
         "",
         help="fastText model of languages, for the column lang; off without one",

@@ -25,13 +25,20 @@ class BooksConfig:
     )
     languages: tuple[str, ...] = setting((), help="languages to keep, such as en; all if not given")
     keep_copyrighted: bool = setting(False, help="keep ebooks under copyright in the USA")
-    min_words: int = setting(1000, help="words of a book, at least")
-    min_alnum_ratio: float = setting(0.5, help="alphanumeric share of the characters, at least")
-    max_damaged_ratio: float = setting(0.005, help="share of U+FFFD among the characters, at most")
+    min_words: int = setting(1000, at_least=0, help="words of a book, at least")
+    min_alnum_ratio: float = setting(
+        0.5, at_least=0, at_most=1, help="alphanumeric share of the characters, at least"
+    )
+    max_damaged_ratio: float = setting(
+        0.005, at_least=0, at_most=1, help="share of U+FFFD among the characters, at most"
+    )
     unwrap: bool = setting(False, help="join the lines of paragraphs; verse stays as it is")
     drop_transcriber_notes: bool = setting(False, help="remove [Transcriber's Note: ...]")
     overlap: float = setting(
-        0.9, help="drop a book that shares more than this share of its 13-word shingles"
+        0.9,
+        at_least=0,
+        at_most=1,
+        help="drop a book that shares more than this share of its 13-word shingles",
     )
     similarity: Literal["containment", "jaccard"] = setting(
         "containment", help="the share is that of the smaller book, or that of both together"

@@ -46,18 +46,26 @@ class CommonCrawlConfig:
         place=True,
         on_workers=True,
     )
-    min_chars: int = setting(300, help="characters of a page, at least, before any other step")
-    min_chars_after_dedup: int = setting(0, help="characters that deduplication leaves, at least")
+    min_chars: int = setting(
+        300, at_least=0, help="characters of a page, at least, before any other step"
+    )
+    min_chars_after_dedup: int = setting(
+        0, at_least=0, help="characters that deduplication leaves, at least"
+    )
     scope: Literal["shard", "dump_group", "dump", "corpus"] = setting(
         "dump_group", help="scope of paragraphs: 1/1600 or 1/32 of a dump, a dump, or all"
     )
-    shards: int = setting(SHARDS, help="shards per dump; 50 shards are a group")
+    shards: int = setting(SHARDS, at_least=1, help="shards per dump; 50 shards are a group")
     keep: Literal["none", "first"] = setting("none", help="which copy of a paragraph is kept")
     within_document: bool = setting(True, help="drop repeats of a line within a page")
     strip_accents: bool = setting(False, help="ignore accents when paragraphs are compared")
     languages: tuple[str, ...] = setting(("en",), help="languages to keep; all: every language")
-    min_language_score: float = setting(0.5, help="lowest score of the language, 0 to 1")
-    langid_chars: int = setting(0, help="characters that are looked at; 0: the whole page")
+    min_language_score: float = setting(
+        0.5, at_least=0, at_most=1, help="lowest score of the language, 0 to 1"
+    )
+    langid_chars: int = setting(
+        0, at_least=0, help="characters that are looked at; 0: the whole page"
+    )
     per_line: bool = setting(False, help="score lines, not pages; needs cutoffs made with it")
     cutoffs: str = setting(
         "",
@@ -80,7 +88,9 @@ class CommonCrawlConfig:
     wikiref_decision: Literal["threshold", "pareto"] = setting(
         "threshold", help="pareto: keep at random by score, as GPT-3 did"
     )
-    wikiref_threshold: float = setting(0.25, help="lowest score of a page like a reference, 0 to 1")
+    wikiref_threshold: float = setting(
+        0.25, at_least=0, at_most=1, help="lowest score of a page like a reference, 0 to 1"
+    )
     line_based: bool = setting(False, help="split WET files by lines, as cc_net's reader does")
     extractor: Literal["resiliparse", "trafilatura"] = setting(
         "resiliparse", help="library that extracts text from HTML, for WARC inputs"
@@ -134,6 +144,11 @@ def check_config(config: CommonCrawlConfig) -> None:
             "--models is missing: name the folder of the language models. "
             "`python -m pipelines lm` makes one from a Wikipedia run."
         )
+    for flag, path in (("--langid", config.langid), ("--wikiref", config.wikiref)):
+        if path and not Path(path).is_file():
+            maker = "fastText publishes lid.176.bin" if flag == "--langid" else ""
+            maker = maker or "`python -m pipelines wikiref` makes one"
+            raise RunError(f"{flag} {path}: no such file. Give the path of a model; {maker}.")
     models = config.language_models
     if not config.every_language:
         for language in config.languages:

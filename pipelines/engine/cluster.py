@@ -36,6 +36,11 @@ _READING_SECONDS = 2.0  # in which it sees that the job server is gone
 JOB_SERVER_SECONDS = 20.0  # in which a job server that starts now can be reached
 _JOB_SERVER_PAUSE_SECONDS = 0.5
 _BUSY = "Only one SparkContext should be running"  # Spark's job server runs one job at a time
+# Beam's runners; a class of one's own is named with its module.
+RUNNERS = (
+    *("DataflowRunner", "SparkRunner", "FlinkRunner", "PortableRunner", "DirectRunner"),
+    *("PrismRunner", "BundleBasedDirectRunner", "SwitchingDirectRunner", "FnApiRunner"),
+)
 _TOLD_CHARS = 240  # of what a runner has to say
 # Set for every runner, unless the user's flags say otherwise.
 _DEFAULTS = {
@@ -64,6 +69,10 @@ def options_of(beam_flags: Sequence[str], workers: int) -> PipelineOptions:
             "Beam's flags follow `--`, and --runner=... is not among them. Name the runner, or "
             "leave the flags out to run on this machine."
         )
+    known_names = {name.lower() for name in RUNNERS}
+    if "." not in runner and f"{runner.lower().removesuffix('runner')}runner" not in known_names:
+        hint = nearest(runner, RUNNERS) or f": it is one of {', '.join(RUNNERS)}"
+        raise RunError(f"--runner={runner}: Beam has no such runner{hint}")
     given = {flag.split("=", 1)[0] for flag in flags}
     for flag, value in _DEFAULTS.items():
         if flag not in given:

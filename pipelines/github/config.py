@@ -18,7 +18,7 @@ class GithubConfig:
         "default", help="redpajama: the rules of RedPajama v1, for comparison"
     )
     licenses: tuple[str, ...] = setting(
-        tuple(sorted(licenses.PERMISSIVE)), help="licence keys to keep"
+        tuple(sorted(licenses.PERMISSIVE)), choices=licenses.KEYS, help="licence keys to keep"
     )
     keep_license_files: bool = setting(False, help="keep LICENSE, COPYING and NOTICE files")
     keep_vendored: bool = setting(False, help="keep files under vendor/, node_modules/, ...")
@@ -28,9 +28,13 @@ class GithubConfig:
     keep_copyleft_notices: bool = setting(
         False, help="keep files whose own notice puts them under the GPL or the AGPL"
     )
-    max_line_length: int = setting(1000, help="longest line, in characters, at most")
-    avg_line_length: float = setting(100.0, help="mean line length, in characters, at most")
-    min_alnum_ratio: float = setting(0.25, help="alphanumeric share of the characters, at least")
+    max_line_length: int = setting(1000, at_least=1, help="longest line, in characters, at most")
+    avg_line_length: float = setting(
+        100.0, at_least=1, help="mean line length, in characters, at most"
+    )
+    min_alnum_ratio: float = setting(
+        0.25, at_least=0, at_most=1, help="alphanumeric share of the characters, at least"
+    )
     token_counter: str = setting(
         "",
         help="SentencePiece model for redpajama's rule on letters per token (default: no rule)",

@@ -27,6 +27,7 @@ from pipelines.joins.claims import RowVerdicts
 from pipelines.readers.rows import BadRow, RawRow, UnreadableFile, convert_each
 from pipelines.storage import files as storage
 
+_TOLD = 3  # unreadable files that an error names
 FACTS = (str(Table.LICENSES), str(Table.LANGUAGES))
 FILES, CONTENTS, JOINED = str(Table.FILES), str(Table.CONTENTS), str(Table.JOINED)
 FACT_COLUMNS = ("license", "languages")  # the facts of a repository
@@ -80,7 +81,8 @@ def classify(files: Sequence[storage.InputFile]) -> tuple[list[Unit], dict[str, 
         present = {k for _, k in found}
     missing = [t for t in (FILES, CONTENTS, str(Table.LICENSES)) if t not in present]
     if JOINED not in present and missing:
-        why = "; ".join(unreadable.values())
+        said = list(unreadable.values())
+        why = "; ".join(said[:_TOLD]) + (f"; and {len(said) - _TOLD} more" if said[_TOLD:] else "")
         raise RunError(
             f"no {' and no '.join(missing)} table among the {len(files)} inputs"
             + (f" ({why})" if why else "")

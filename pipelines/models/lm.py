@@ -46,11 +46,13 @@ class LmConfig:
         "opening", help="part of each article: its introduction, or the whole text"
     )
     documents: int = setting(
-        1_000_000, help="articles to train on, at most; the first of the inputs"
+        1_000_000, at_least=1, help="articles to train on, at most; the first of the inputs"
     )
-    vocab_size: int = setting(65_536, help="pieces, at most; a small text gives fewer")
-    character_coverage: float = setting(0.9995, help="share of characters that get a piece")
-    order: int = setting(5, help="pieces in an n-gram")
+    vocab_size: int = setting(65_536, at_least=16, help="pieces, at most; a small text gives fewer")
+    character_coverage: float = setting(
+        0.9995, at_least=0, at_most=1, help="share of characters that get a piece"
+    )
+    order: int = setting(5, at_least=2, at_most=6, help="pieces in an n-gram")
     structure: Literal["probing", "trie"] = setting(
         "probing", help="data structure of the model; trie is half as large and slower"
     )
@@ -64,11 +66,15 @@ class LmConfig:
         (), help="runs of Common Crawl, or WET files, whose pages of the language give the cutoffs"
     )
     cutoff_documents: int = setting(
-        FAIR_SAMPLE, help="pages to sample, at most; a WET file has about 20,000 English ones"
+        FAIR_SAMPLE,
+        at_least=1,
+        help="pages to sample, at most; a WET file has about 20,000 English ones",
     )
     per_line: bool = setting(False, help="make the cutoffs for `commoncrawl --per-line`")
     langid: str = setting("", help="fastText model for WET files (default: lid.176.ftz of set-up)")
-    min_language_score: float = setting(0.5, help="score of the language in WET files, 0 to 1")
+    min_language_score: float = setting(
+        0.5, at_least=0, at_most=1, help="score of the language in WET files, 0 to 1"
+    )
     seed: int = setting(0, help="seed of the sample for the cutoffs")
 
 

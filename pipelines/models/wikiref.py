@@ -52,21 +52,33 @@ class WikirefConfig:
     buckets: tuple[str, ...] = setting(
         ("head", "middle"), help="buckets of pages to take from runs: head, middle, tail, all"
     )
-    min_chars: int = setting(1000, help="characters of a page to learn from, at least")
-    max_per_domain: int = setting(100, help="cited pages of one registered domain, at most")
-    max_positives: int = setting(300_000, help="cited pages, at most (RedPajama: 300,000)")
-    ratio: float = setting(1.0, help="other pages for each cited one")
-    random_sample: int = setting(10_000, help="random pages on which the kept share is measured")
-    threshold: float = setting(0.25, help="score to keep pages from, which the card evaluates")
-    lr: float = setting(SUPERVISED_DEFAULTS["lr"], help="learning rate of fastText")
-    dim: int = setting(SUPERVISED_DEFAULTS["dim"], help="size of the vectors")
-    epoch: int = setting(SUPERVISED_DEFAULTS["epoch"], help="passes over the pages")
-    word_ngrams: int = setting(SUPERVISED_DEFAULTS["wordNgrams"], help="words in a feature")
+    min_chars: int = setting(1000, at_least=0, help="characters of a page to learn from, at least")
+    max_per_domain: int = setting(
+        100, at_least=1, help="cited pages of one registered domain, at most"
+    )
+    max_positives: int = setting(
+        300_000, at_least=1, help="cited pages, at most (RedPajama: 300,000)"
+    )
+    ratio: float = setting(1.0, at_least=0, help="other pages for each cited one")
+    random_sample: int = setting(
+        10_000, at_least=1, help="random pages on which the kept share is measured"
+    )
+    threshold: float = setting(
+        0.25, at_least=0, at_most=1, help="score to keep pages from, which the card evaluates"
+    )
+    lr: float = setting(SUPERVISED_DEFAULTS["lr"], at_least=0, help="learning rate of fastText")
+    dim: int = setting(SUPERVISED_DEFAULTS["dim"], at_least=1, help="size of the vectors")
+    epoch: int = setting(SUPERVISED_DEFAULTS["epoch"], at_least=1, help="passes over the pages")
+    word_ngrams: int = setting(
+        SUPERVISED_DEFAULTS["wordNgrams"], at_least=1, help="words in a feature"
+    )
     min_count: int = setting(
-        SUPERVISED_DEFAULTS["minCount"], help="occurrences of a word, at least"
+        SUPERVISED_DEFAULTS["minCount"], at_least=1, help="occurrences of a word, at least"
     )
     langid: str = setting("", help="fastText model for WET files (default: lid.176.ftz of set-up)")
-    min_language_score: float = setting(0.5, help="score of the language in WET files, 0 to 1")
+    min_language_score: float = setting(
+        0.5, at_least=0, at_most=1, help="score of the language in WET files, 0 to 1"
+    )
     seed: int = setting(0, help="seed of the samples, of the split and of fastText")
 
     @property

@@ -67,16 +67,20 @@ class WikipediaConfig:
     drop_disambiguation: bool = setting(
         False, help="drop pages that list the meanings of their title"
     )
-    min_chars: int = setting(1, help="characters of a text without its title, at least")
+    min_chars: int = setting(1, at_least=0, help="characters of a text without its title, at least")
     templates: str = setting(
         "",
         help="JSON of inline templates and other names, in the form of filters/wikipedia/data",
         place=True,
     )
     parser_seconds: float = setting(
-        CALL_SECONDS, help="CPU seconds for a page in the parser, before it goes on without"
+        CALL_SECONDS,
+        at_least=0,
+        help="CPU seconds for a page in the parser, before it goes on without",
     )
-    unit_megabytes: float = setting(32.0, help="of a multistream dump, compressed, a unit")
+    unit_megabytes: float = setting(
+        32.0, at_least=0.001, help="of a multistream dump, compressed, a unit"
+    )
     verify: bool = setting(False, help="compare checksums with the dumpstatus.json beside a dump")
     rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
 

@@ -45,7 +45,9 @@ class TemplatesConfig:
     input: tuple[str, ...] = setting(
         help="dumps with their templates: WIKI-DATE-pages-articles[-multistream].xml.bz2, .gz, .xml"
     )
-    min_uses: int = setting(1, help="uses in articles, at least, of a template that gets a rule")
+    min_uses: int = setting(
+        1, at_least=1, help="uses in articles, at least, of a template that gets a rule"
+    )
 
 
 @dataclass(slots=True)
