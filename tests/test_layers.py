@@ -66,6 +66,21 @@ def test_a_package_imports_only_what_lies_below_it(package: str) -> None:
     assert wrong == {}
 
 
+# What every package stands on, and all that mixtures uses of tokenizer.
+GROUND = {"tokenizer.commandline", "tokenizer.errors", "tokenizer.settings"}
+
+
+def test_mixtures_stand_on_the_ground_only() -> None:
+    """They read settings and command lines as the others do, and know no tokenizer."""
+    used = {
+        node.module
+        for path in modules("mixtures")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tokenizer")
+    }
+    assert used == GROUND
+
+
 def test_a_library_behind_a_filter_is_used_in_one_module() -> None:
     """So that its traps are known in one place."""
     users: dict[str, list[str]] = {library: [] for library in MODELS}
