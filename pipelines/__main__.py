@@ -56,6 +56,17 @@ _OTHERS = (
         "print kept or rejected documents of a run",
         "runs/github --stage github.quality -n 20",
     ),
+    (
+        "look:compare",
+        "print what differs between two runs",
+        "runs/commoncrawl runs/commoncrawl-strict -n 3",
+    ),
+    (
+        "recutting:recut",
+        "decide a run again with other thresholds, without a model",
+        "runs/commoncrawl --run runs/commoncrawl-strict --min-language-score 0.65",
+    ),
+    ("look:stats", "print the progress and the funnel of a run", "runs/commoncrawl --live"),
     ("look:verify", "read every byte of a complete run, and check it", "runs/github"),
     (
         "report:report",
@@ -75,9 +86,27 @@ def make_app(name: str) -> App:
         add(app, f"pipelines.commands.train:{step.name}", step.help, step.example)
     for place, help_text, flags in _OTHERS:
         add(app, f"pipelines.commands.{place}", help_text, flags)
+    app.command(explain_app(app.name[0]))
     if name == PROGRAM:
         for package, help_text in PACKAGES.items():
             app.command(f"{package}.__main__:main", name=package, help=f"Commands to {help_text}.")
+    return app
+
+
+def explain_app(program: str) -> App:
+    """Return the command that explains a document, which has a command per source."""
+    app = App(
+        name="explain",
+        help="Print what each stage of a source decides about one document, and why.",
+        help_epilogue=f"Example: {program} explain github src/total.py",
+    )
+    for entry in SOURCES:
+        app.command(
+            f"pipelines.commands.explaining:{entry.name}",
+            name=entry.name,
+            help=f"Explain a document of the source {entry.name}.",
+            help_epilogue=f"Example: {program} explain {entry.name} - < document.txt",
+        )
     return app
 
 

@@ -72,6 +72,7 @@ class KeepNewest:
     """The stage that keeps, of all submissions of one paper, the newest."""
 
     name = "arxiv.version"
+    across = "newer submissions of the same paper"
 
     def __init__(self, verdicts: Verdicts) -> None:
         self._verdicts: RowVerdicts = verdicts.get(VERSIONS.name) or RowVerdicts(())

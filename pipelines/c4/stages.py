@@ -19,7 +19,7 @@ from pipelines.engine.stages import Keep, Rewrite, Stage
 from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit
 from pipelines.joins.claims import RowVerdicts
-from pipelines.joins.keys import DuplicateKeys
+from pipelines.joins.keys import DuplicateKeys, Keys
 
 URL = ("meta.normalized_url",)
 
@@ -89,6 +89,7 @@ class OnePagePerUrl:
     """The stage that keeps the newest page of each normalised url (9.2)."""
 
     name = "c4.url"
+    across = "newer pages of the same url"
 
     def __init__(self, verdicts: RowVerdicts) -> None:
         self.verdicts = verdicts
@@ -131,6 +132,7 @@ class RemoveDuplicates:
     """The stage that removes what another page keeps, and what a page repeats (9.5)."""
 
     name = "c4.duplicates"
+    across = "lines that another page keeps: the one whose url has the smallest MD5"
 
     def __init__(self, found: DuplicateKeys, min_sentences: int, unit: str) -> None:
         self.found = found
@@ -142,6 +144,12 @@ class RemoveDuplicates:
         """Load the model of sentences."""
         if self.min_sentences or self.unit == "span3":
             english()
+
+    def keys(self, document: Document) -> Keys:
+        """Return the keys of the lines of a page, or of its spans of sentences."""
+        if self.unit == "span3":
+            return duplicates.span_keys(document.text, english().spans(document.text))
+        return duplicates.line_keys(document.text)
 
     def __call__(self, document: Document) -> Verdict:
         """Rewrite the text; drop the page if too little is left."""

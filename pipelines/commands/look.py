@@ -1,5 +1,6 @@
-"""Look at a run: its documents and its bytes."""
+"""Look at runs: their documents, bytes and progress, and what differs between two."""
 
+import json as json_
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -7,7 +8,10 @@ from cyclopts.validators import Number
 
 from pipelines.engine.runs import Run
 from pipelines.engine.verify import verify as problems_of
+from pipelines.report import compare as comparing
 from pipelines.report import inspect as inspecting
+from pipelines.report import live as watching
+from pipelines.report import words
 
 RUN = Annotated[str, Parameter(help="run directory")]
 
@@ -43,3 +47,43 @@ def verify(run: RUN, /) -> int:
         size = sum(file.bytes for file in files)
         print(f"{run}: {len(files):,} files, {size / 1e6:,.1f} MB, all as the manifest says")
     return 1 if problems else 0
+
+
+def compare(
+    old: Annotated[str, Parameter(help="complete run before the change")],
+    new: Annotated[str, Parameter(help="complete run after the change")],
+    /,
+    *,
+    count: Annotated[
+        int,
+        Parameter(
+            name=("--count", "-n"),
+            help="documents to print of each kind of change",
+            validator=Number(gte=0),
+        ),
+    ] = 2,
+    full: Annotated[bool, Parameter(help="print whole texts", negative="")] = False,
+    json: Annotated[bool, Parameter(help="print one JSON object", negative="")] = False,
+) -> int:
+    """Print what differs between two runs: counts, and documents that changed sides."""
+    changes = comparing.compare(old, new, count)
+    if json:
+        print(json_.dumps(comparing.as_json(changes), ensure_ascii=False))
+        return 0
+    out = words.console()
+    out.print(words.counts_table(changes), highlight=False)
+    for line in words.changed_sides(changes, full=full):
+        out.print(line, highlight=False)
+    return 0
+
+
+def stats(
+    run: RUN,
+    /,
+    *,
+    live: Annotated[
+        bool, Parameter(help="refresh until the run is complete, on a terminal", negative="")
+    ] = False,
+) -> int:
+    """Print how far a run has come, and its funnel so far, from its directory."""
+    return watching.show(run, live=live)

@@ -15,7 +15,7 @@ from pipelines.engine.documents import Document
 from pipelines.engine.stages import Keep, Rewrite, Score, Stage
 from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit
-from pipelines.joins.keys import DuplicateKeys
+from pipelines.joins.keys import DuplicateKeys, Keys
 from pipelines.models.load import LanguageModels, classifier, cutoff_table, language_model
 
 REFERENCE_STAGE = "commoncrawl.reference"
@@ -87,6 +87,7 @@ class RemoveDuplicates:
     """Drop the paragraphs that the claims found twice (docs/rules/web.md 4.4 to 4.6)."""
 
     name = "commoncrawl.paragraphs"
+    across = "paragraphs that another page of the scope has"
 
     def __init__(
         self,
@@ -102,10 +103,14 @@ class RemoveDuplicates:
         self.length_in_bytes = length_in_bytes
         self.notes: Counter[str] = Counter({"paragraph keys dropped": len(duplicates)})
 
+    def keys(self, document: Document) -> Keys:
+        """Return the keys of the paragraphs of a page, one per line."""
+        return paragraphs.paragraph_keys(document.text, strip_accents=self.strip_accents)
+
     def __call__(self, document: Document) -> Verdict:
         """Remove duplicate paragraphs from the text; drop the page if nothing is left."""
         text, meta = document.text, document.meta
-        keys = paragraphs.paragraph_keys(text, strip_accents=self.strip_accents)
+        keys = self.keys(document)
         left = paragraphs.remove_paragraphs(
             text,
             keys,
@@ -184,10 +189,27 @@ class NameBucket:
         self.table = table
         self.notes: Counter[str] = Counter()
 
+    @property
+    def limits(self) -> dict[str, str]:
+        """The cutoffs of each language, for people."""
+        return {
+            f"{name} of {language}": f"perplexity below {column[percentile]}"
+            for language, column in self.cutoffs.by_language.items()
+            for name, percentile in (
+                ("head", cutoffs.HEAD_PERCENTILE),
+                ("middle", cutoffs.MIDDLE_PERCENTILE),
+            )
+            if percentile in column
+        }
+
+    @property
+    def cutoffs(self) -> cutoffs.Cutoffs:
+        """The cutoffs, which are read once per process."""
+        return cutoff_table(self.table)
+
     def __call__(self, document: Document) -> Verdict:
         """Write the bucket to the document."""
-        table = cutoff_table(self.table)
-        bucket = cutoffs.bucket(document.perplexity, document.lang or "", table)
+        bucket = cutoffs.bucket(document.perplexity, document.lang or "", self.cutoffs)
         document.meta["bucket"] = bucket
         self.notes[f"bucket {bucket}"] += 1
         return KEEP

@@ -113,6 +113,7 @@ class KeepOnePerBlob:
     """Keep the one file that was chosen for a blob (docs/rules/sources.md 1.6, key a)."""
 
     name = STAGE
+    across = "other files with the same content"
 
     def __init__(self, unit: Unit, verdicts: Verdicts, gates: Sequence[Stage]) -> None:
         self.unit = unit

@@ -1,0 +1,227 @@
+"""Say what each stage of a source decides about one document, and what other documents decide.
+
+The document is read by the source's own reader and goes through its own stages, with the text
+before and after each. What documents decide together is decided again over the inputs, where they
+are at hand and not too large; a run says besides what it decided.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine.documents import Document
+from pipelines.engine.errors import RunError
+from pipelines.engine.output import RejectPolicy, Terms
+from pipelines.engine.passes import Context, Write
+from pipelines.engine.plan import Inputs
+from pipelines.engine.recorded import units_of_run
+from pipelines.engine.runs import Run
+from pipelines.engine.source import Phase, Source, plan_of
+from pipelines.engine.units import Unit
+from pipelines.engine.workspace import PIECES, Workspace
+from pipelines.readers.rows import BadRow
+from pipelines.report.fate import fate_of, thread_of
+from pipelines.report.fate import told as fate_told
+from pipelines.report.owners import LostLine, Scope, lost_lines
+from pipelines.report.replay import Replay, documents_of, loaded_stages
+from pipelines.report.single import write_text
+from pipelines.report.trace import Trace, trace
+from pipelines.storage import files as storage
+
+# Bytes of inputs over which decisions are made again without being asked to.
+MAX_REPLAYED_BYTES = 256_000_000
+_TEXT_SUFFIXES = (".txt", ".md", ".text", ".tex", ".html", ".wiki", ".wikitext")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user wants to know.
+
+    Args:
+        source: that the document is of.
+        settings: of the source, or of the run.
+        field: the setting that takes the file.
+        file: an input of the source, a plain text, or "-" for a plain text.
+        text: the plain text, or None if the file is an input.
+        id: of the document; "" for any.
+        record: number of the document's record in the file; None for any.
+        run: a run that has the document.
+        search: decide across documents however large the inputs are.
+    """
+
+    source: Source
+    settings: Any
+    field: str
+    file: str
+    text: str | None = None
+    id: str = ""
+    record: int | None = None
+    run: Run | None = None
+    search: bool = False
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A document's way through one phase of its source, and what is known besides."""
+
+    unit: Unit
+    trace: Trace
+    decided: str  # among which documents decisions were made; "" if they were not
+    sent: bool  # whether the phase gives the document to another one
+    lost: dict[str, list[LostLine]]  # stage -> lines that other documents took
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that is known of a document."""
+
+    found: Sequence[Explained]
+    bad: Sequence[BadRow]
+    taken_for: str  # what a plain text was taken for
+    later: Sequence[str]  # stages after those of the trace, which are decided across documents
+    in_run: Sequence[str]  # what the run decided
+
+
+def explain(asked: Asked) -> Answer:
+    """Return what is known of a document.
+
+    Raises:
+        RunError, StorageError, UnreadableFile: one line that says what to do.
+    """
+    with tempfile.TemporaryDirectory(prefix="corpusmill-explain-") as name:
+        folder = Path(name)
+        path, taken_for = storage.absolute(asked.file), ""
+        if asked.text is not None:
+            named = "text.py" if asked.file == "-" else storage.basename(asked.file)
+            path, taken_for = write_text(asked.source.name, asked.text, named, folder)
+        settings, units = _units(asked, path)
+        phases = list(asked.source.phases(settings, units))
+        replay = _replay(asked.source, phases, units, folder / "replay")
+        found, bad = _search(asked, path, phases, units, replay)
+        if not found and not bad:
+            return Answer((), (), taken_for, (), _in_run(asked, ()))
+        later = [
+            stage
+            for phase in phases
+            if not isinstance(phase, Write) and found
+            for stage in phase.stage_names(Context(Terms(asked.source.name, RejectPolicy()), units))
+        ]
+        return Answer(found, bad, taken_for, later, _in_run(asked, found))
+
+
+def _units(asked: Asked, path: str) -> tuple[Any, Sequence[Unit]]:
+    """Return the settings and the units among which the document is looked for."""
+    if asked.run is not None and asked.text is None:
+        facts = asked.run.read_json("config.json")["config"]
+        if any(known == path or known.startswith(f"{path}/") for known in facts["input"]):
+            asked.source.check_worker(asked.settings, facts)
+            return asked.settings, units_of_run(asked.run)
+        raise RunError(
+            f"{asked.file} is no input of {asked.run.path}. Leave --run out, or name one of its "
+            "inputs, which config.json lists"
+        )
+    settings = replace(asked.settings, **{asked.field: (path,)})
+    return settings, asked.source.find(settings).units
+
+
+def _replay(source: Source, phases: Sequence[Phase], units: Sequence[Unit], folder: Path) -> Replay:
+    planned = plan_of(Terms(source.name, RejectPolicy()), Inputs(units), phases)
+    folder.mkdir()
+    return Replay(planned.steps, Workspace(Run(str(folder)), str(folder)))
+
+
+def _search(
+    asked: Asked, path: str, phases: Sequence[Phase], units: Sequence[Unit], replay: Replay
+) -> tuple[list[Explained], list[BadRow]]:
+    """Return the document in each phase that handles it, and bad records in its place."""
+    size = sum(unit.size for unit in units)
+    decided = ""
+    if asked.search or size <= MAX_REPLAYED_BYTES:
+        decided = "the run's inputs" if asked.run and asked.text is None else "this input alone"
+    found: list[Explained] = []
+    for phase in phases:
+        if not isinstance(phase, Write):
+            continue
+        for unit in units:
+            if not phase.of(unit) or not _reads(unit, path):
+                continue
+            if not decided and any(topic.name == PIECES for topic in phase.wants):
+                raise RunError(f"{asked.file} has to be unpacked first: give --search to do so")
+            verdicts = replay.decide(unit, phase.wants) if decided else {}
+            stages = loaded_stages(phase, asked.source.name, unit, verdicts)
+            documents = documents_of(phase, unit, verdicts, replay.workspace)
+            chosen = _choose(asked, documents)
+            if isinstance(chosen, BadRow):
+                return found, [chosen]
+            if chosen is None:
+                continue
+            traced = trace(chosen, stages, decided=bool(decided))
+            scope = Scope(replay, phase, asked.source.name, {one.name: one for one in units})
+            lost = {
+                one.stage: lines
+                for one in traced.judgements
+                if decided and one.across
+                if (lines := lost_lines(scope, unit, chosen, one))
+            }
+            found.append(Explained(unit, traced, decided, phase.send, lost))
+            if not (phase.send and traced.kept):
+                return found, []
+            break  # what is kept goes on in a later phase
+    return found, []
+
+
+def _reads(unit: Unit, path: str) -> bool:
+    """Return whether a unit reads a file, or a file of a folder."""
+    return any(part.path == path or part.path.startswith(f"{path}/") for part in unit.parts)
+
+
+def _choose(asked: Asked, documents: Iterator[Document | BadRow]) -> Document | BadRow | None:
+    """Return the document that the user means.
+
+    Raises:
+        RunError: there are several, and the user did not say which.
+    """
+    first: Document | BadRow | None = None
+    for document in documents:
+        if asked.id or asked.record is not None:
+            named = not asked.id or (isinstance(document, Document) and document.id == asked.id)
+            if named and asked.record in (None, document.row):
+                return document
+            continue
+        if first is not None:
+            name = document.id if isinstance(document, Document) else ""
+            raise RunError(
+                f"{asked.file} holds several documents: choose one with --id, such as --id "
+                f"{name or asked.source.name + ':...'}, or by the number of its record with "
+                "--record, from 0"
+            )
+        first = document
+    return first
+
+
+def _in_run(asked: Asked, found: Sequence[Explained]) -> list[str]:
+    """Return what the run decided about the document."""
+    if asked.run is None:
+        return []
+    document = found[-1].trace.document if found else None
+    name = asked.id or (document.id if document else "")
+    if not name:
+        return []
+    if document is not None and asked.source.name == "stackexchange":
+        meta = document.meta
+        if meta.get("question"):
+            said = thread_of(asked.run, meta["site"], meta["question"], meta["id"])
+            fate = fate_of(asked.run, name)
+            return [said, *(fate_told(asked.run, name, fate) if fate.rejected else ())]
+    return fate_told(asked.run, name, fate_of(asked.run, name))
+
+
+def is_text(file: str) -> bool:
+    """Return whether a file is taken for the plain text of one document, by its name.
+
+    >>> is_text("-"), is_text("notes.txt"), is_text("dump.xml.bz2")
+    (True, True, False)
+    """
+    return file == "-" or file.lower().endswith(_TEXT_SUFFIXES)

@@ -1,0 +1,119 @@
+"""Look up what a run decided about one document, in its documents and rejects."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.engine.runs import Run
+from pipelines.storage import files as storage
+
+_SAME_AS = ("same as ", "same blob as ", "same text as ")  # how details of duplicates begin
+_SHOWN = 5  # copies that are named
+_COLUMNS = ("id", "url", "meta", "stage", "reason", "detail")
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What a run holds about a document: rows of its documents and rejects, without texts."""
+
+    kept: Sequence[dict[str, Any]]
+    rejected: Sequence[dict[str, Any]]
+
+    @property
+    def known(self) -> bool:
+        """Whether the run has the document at all."""
+        return bool(self.kept or self.rejected)
+
+
+def fate_of(run: Run, document_id: str) -> Fate:
+    """Return the rows of a document; a reject may have the id of a document, such as a copy."""
+    return Fate(
+        list(_rows(run, "documents", "id", document_id)),
+        list(_rows(run, "rejects", "id", document_id)),
+    )
+
+
+def _rows(run: Run, folder: str, column: str, value: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a folder in which a column has a value; the run need not be complete."""
+    for file in storage.list_directory(run.at(folder)):
+        if not file.path.endswith(".parquet") or storage.TEMPORARY in storage.basename(file.path):
+            continue
+        with storage.open_input(file.path) as stream:
+            table = pq.ParquetFile(stream)
+            columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
+            for number in range(table.num_row_groups):
+                found = table.read_row_group(number, [column], use_threads=False)[column]
+                hits = np.flatnonzero(pc.equal(found, value).to_numpy())
+                if len(hits):
+                    rows = table.read_row_group(number, columns, use_threads=False).take(hits)
+                    yield from rows.to_pylist()
+
+
+def told(run: Run, document_id: str, fate: Fate) -> list[str]:
+    """Return sentences on what the run decided, across documents too."""
+    if not fate.known:
+        return [_absent(run, document_id)]
+    found = []
+    for row in fate.kept:
+        meta = json.loads(row["meta"])
+        copies = meta.get("copies") or 1
+        found.append(f"kept{f'; it stands for {copies:,} copies' if copies > 1 else ''}")
+        if answers := meta.get("answer_ids"):
+            found.append(f"its thread has the answers {', '.join(map(str, answers))}")
+        for prefix in _SAME_AS:
+            found += [
+                f"{other['id']} was rejected as a copy of it ({other['url']})"
+                for other in _rows(run, "rejects", "detail", f"{prefix}{document_id}")
+            ]
+    for row in fate.rejected[:_SHOWN]:
+        detail = f" ({row['detail']})" if row["detail"] else ""
+        found.append(f"rejected by {row['stage']}: {row['reason']}{detail}")
+        if winner := _winner_of(row):
+            found += _where(run, winner)
+    if len(fate.rejected) > _SHOWN:
+        found.append(f"and {len(fate.rejected) - _SHOWN} more rejects with this id")
+    return found
+
+
+def _absent(run: Run, document_id: str) -> str:
+    if not run.completed:
+        return f"{document_id} is not in the run yet, which is not complete"
+    rejects = run.read_json("config.json")["config"]["rejects"]
+    if rejects in ("all", "ids"):
+        return f"{document_id} is not in the run"
+    return f"{document_id} is not among the documents; rejects are kept as --rejects={rejects}"
+
+
+def _winner_of(row: dict[str, Any]) -> str:
+    """Return the id of the document that a copy lost to, as the reject says it; "" if none."""
+    winner = json.loads(row["meta"]).get("dup_of")
+    if winner:
+        return str(winner)
+    for prefix in _SAME_AS:
+        if row["detail"].startswith(prefix):
+            return str(row["detail"].removeprefix(prefix))
+    return ""
+
+
+def _where(run: Run, winner: str) -> list[str]:
+    """Return where the document is that a copy lost to, if its id says so."""
+    for row in _rows(run, "documents", "id", winner):
+        return [f"{winner} was kept: {row['url']}"]
+    for row in _rows(run, "rejects", "id", winner):
+        return [f"{winner} was rejected itself by {row['stage']}: {row['reason']} ({row['url']})"]
+    return []
+
+
+def thread_of(run: Run, site: str, question: int, post: int) -> str:
+    """Return which thread of a run has a post of Stack Exchange."""
+    thread = f"stackexchange:{site}:{question}"
+    for row in _rows(run, "documents", "id", thread):
+        if post == question or post in json.loads(row["meta"])["answer_ids"]:
+            return f"it is part of the thread {thread} ({row['url']})"
+        return f"the thread {thread} was kept without it"
+    return f"its thread {thread} is not among the documents of the run"
