@@ -29,7 +29,12 @@ def command_of(entry: SourceEntry) -> Callable[..., int]:
     optional = without_inputs(source.settings, inputs)
 
     def explain(
-        file: Annotated[str, Parameter(help="input of the source, or a plain text; -: stdin")],
+        file: Annotated[
+            str,
+            Parameter(
+                help="input of the source, or a plain text; -: stdin", allow_leading_hyphen=True
+            ),
+        ],
         /,
         *,
         settings: Any,
@@ -51,6 +56,8 @@ def command_of(entry: SourceEntry) -> Callable[..., int]:
             bool, Parameter(help="print every changed line and every owner", negative="")
         ] = False,
     ) -> int:
+        if file.startswith("-") and file != "-":
+            raise RunError(f"unknown flag {file}. --help lists the flags")
         given = {
             field.name: getattr(settings, field.name)
             for field in dataclasses.fields(source.settings)
@@ -76,7 +83,7 @@ def command_of(entry: SourceEntry) -> Callable[..., int]:
         out = words.console()
         for line in words.explained(answer, full=full):
             out.print(line, highlight=False)
-        return 0 if answer.found or answer.bad else 1
+        return 0 if answer.found or answer.bad or answer.known else 1
 
     take_settings(explain, optional)
     return explain
@@ -97,6 +104,7 @@ def without_inputs(settings: type[Any], inputs: tuple[str, ...]) -> type[Any]:
     made: type[Any] = dataclasses.make_dataclass(
         settings.__name__, fields, bases=(settings,), frozen=True
     )
+    made.__module__ = settings.__module__  # without it cyclopts sees no dataclass of ours
     return made
 
 

@@ -27,7 +27,7 @@ from pipelines.report.fate import told as fate_told
 from pipelines.report.owners import LostLine, Scope, lost_lines
 from pipelines.report.replay import Replay, documents_of, loaded_stages
 from pipelines.report.single import write_text
-from pipelines.report.trace import Trace, trace
+from pipelines.report.trace import Judgement, Trace, trace
 from pipelines.storage import files as storage
 
 # Bytes of inputs over which decisions are made again without being asked to.
@@ -80,8 +80,8 @@ class Answer:
     found: Sequence[Explained]
     bad: Sequence[BadRow]
     taken_for: str  # what a plain text was taken for
-    later: Sequence[str]  # stages after those of the trace, which are decided across documents
     in_run: Sequence[str]  # what the run decided
+    known: bool = False  # whether the run has the document
 
 
 def explain(asked: Asked) -> Answer:
@@ -101,14 +101,33 @@ def explain(asked: Asked) -> Answer:
         replay = _replay(asked.source, phases, units, folder / "replay")
         found, bad = _search(asked, path, phases, units, replay)
         if not found and not bad:
-            return Answer((), (), taken_for, (), _in_run(asked, ()))
-        later = [
-            stage
-            for phase in phases
-            if not isinstance(phase, Write) and found
-            for stage in phase.stage_names(Context(Terms(asked.source.name, RejectPolicy()), units))
-        ]
-        return Answer(found, bad, taken_for, later, _in_run(asked, found))
+            said, known = _in_run(asked, ())
+            return Answer((), (), taken_for, said, known)
+        if found and found[-1].trace.kept:
+            context = Context(Terms(asked.source.name, RejectPolicy()), units)
+            found[-1] = replace(found[-1], trace=_later(phases, context, found[-1].trace))
+        said, known = _in_run(asked, found)
+        return Answer(found, bad, taken_for, said, known)
+
+
+def _later(phases: Sequence[Phase], context: Context, traced: Trace) -> Trace:
+    """Add the decisions that follow the stages, which only all documents together can make.
+
+    Stages after such a decision that need no text are called as if the document won.
+    """
+    document, judgements = traced.document, list(traced.judgements)
+    for phase in phases:
+        if isinstance(phase, Write):
+            continue
+        then = {stage.name: stage for stage in getattr(phase, "then", ())}
+        for name in phase.stage_names(context):
+            if name in then:
+                judgements += trace(document, [then[name]]).judgements
+            else:
+                across = "documents that are equal, overlap or belong together"
+                text = document.text
+                judgements.append(Judgement(name, None, {}, {}, {}, text, text, across))
+    return Trace(document, judgements)
 
 
 def _units(asked: Asked, path: str) -> tuple[Any, Sequence[Unit]]:
@@ -201,21 +220,19 @@ def _choose(asked: Asked, documents: Iterator[Document | BadRow]) -> Document | 
     return first
 
 
-def _in_run(asked: Asked, found: Sequence[Explained]) -> list[str]:
-    """Return what the run decided about the document."""
-    if asked.run is None:
-        return []
+def _in_run(asked: Asked, found: Sequence[Explained]) -> tuple[list[str], bool]:
+    """Return what the run decided about the document, and whether the run has it."""
     document = found[-1].trace.document if found else None
-    name = asked.id or (document.id if document else "")
-    if not name:
-        return []
+    name = asked.id or (document.id if document and not asked.text else "")
+    if asked.run is None or not name:
+        return [], False
+    fate = fate_of(asked.run, name)
     if document is not None and asked.source.name == "stackexchange":
         meta = document.meta
-        if meta.get("question"):
+        if meta.get("question") and meta.get("type") and not fate.rejected:
             said = thread_of(asked.run, meta["site"], meta["question"], meta["id"])
-            fate = fate_of(asked.run, name)
-            return [said, *(fate_told(asked.run, name, fate) if fate.rejected else ())]
-    return fate_told(asked.run, name, fate_of(asked.run, name))
+            return [said], True
+    return fate_told(asked.run, name, fate), fate.known
 
 
 def is_text(file: str) -> bool:

@@ -22,6 +22,21 @@ from pipelines.joins.claims import LostVerdictError
 
 _SHOWN_CHARACTERS = 60  # of a value
 _PRECISION = 4  # decimals of a number
+# Attributes of stages that are no settings of theirs.
+_NO_LIMITS = frozenset(
+    (
+        "name",
+        "across",
+        "model",
+        "folder",
+        "table",
+        "columns",
+        "into",
+        "input",
+        "manifest",
+        "rejects",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -171,10 +186,12 @@ def limits_of(stage: Stage) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in values.items():
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            members = dataclasses.asdict(value)
-            if all(_readable(member) for member in members.values()):
-                found |= {key: shown(member) for key, member in members.items()}
-        elif name not in ("name", "model", "folder", "table") and _readable(value):
+            found |= {
+                key: shown(member)
+                for key, member in dataclasses.asdict(value).items()
+                if key not in _NO_LIMITS and _readable(member)
+            }
+        elif name not in _NO_LIMITS and _readable(value):
             found[name] = shown(value)
     return found
 
@@ -182,7 +199,7 @@ def limits_of(stage: Stage) -> dict[str, str]:
 def _readable(value: Any) -> bool:
     if isinstance(value, frozenset | set | tuple):
         return bool(value) and all(isinstance(one, str | int | float) for one in value)
-    return isinstance(value, bool | int | float | str) or value is None
+    return isinstance(value, bool | int | float) or (isinstance(value, str) and value != "")
 
 
 def shown(value: Any) -> str:
@@ -207,7 +224,7 @@ def changed_lines(before: str, after: str) -> list[str]:
     >>> changed_lines("a\nb\nc", "a\nC")
     ['-b', '-c', '+C']
     """
-    old, new = before.split("\n"), after.split("\n")
+    old, new = (text.split("\n") if text else [] for text in (before, after))
     # Equal ends are cut off first: the comparison of what is between takes quadratic time.
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:

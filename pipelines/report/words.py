@@ -51,7 +51,8 @@ def _phase(one: Explained, *, full: bool) -> Iterator[Text]:
     for judgement in one.trace.judgements:
         yield _head(judgement, width)
         if judgement.across:
-            among = f"among {one.decided}" if one.decided else "not here"
+            known = judgement.verdict is not None and one.decided
+            among = f"here among {one.decided}" if known else "not here"
             yield Text(f"      decided across documents ({among}): {judgement.across}", "cyan")
         yield from _changes(judgement)
         yield from _diff(judgement.before, judgement.after, full=full)
@@ -66,9 +67,9 @@ def _head(judgement: Judgement, width: int) -> Text:
     verdict = judgement.verdict
     line = Text(f"  {judgement.stage:<{width}}  ")
     if verdict is None:
-        line.append("not known", style="cyan")
+        line.append("not known here", style="cyan")
     elif verdict.keep:
-        line.append("kept     ", style="green")
+        line.append("kept", style="green")
     else:
         detail = f" ({verdict.detail})" if verdict.detail else ""
         line.append(f"rejected: {verdict.reason}{detail}", style="bold red")
@@ -112,10 +113,9 @@ def _outcome(answer: Answer) -> Iterator[Text]:
         yield Text(f"rejected by {rejected.stage}", style="bold red")
         return
     unknown = [one.stage for one in last.trace.judgements if one.verdict is None]
-    beyond = [*unknown, *answer.later]
-    if beyond:
-        yield Text("kept, unless other documents decide otherwise:", style="bold green")
-        yield from (Text(f"  {stage}: decided across documents", style="cyan") for stage in beyond)
+    if unknown:
+        said = f"kept, unless other documents decide otherwise in {', '.join(unknown)}"
+        yield Text(said, style="bold green")
     else:
         yield Text("kept", style="bold green")
 
