@@ -212,6 +212,16 @@ def stage_counts(changes: Changes) -> list[dict[str, Any]]:
     return rows
 
 
+def kinds_of(changes: Changes) -> list[tuple[tuple[str, str], int]]:
+    """Return the kinds of change: first those that change what is kept, then the most frequent."""
+
+    def order(item: tuple[tuple[str, str], int]) -> tuple[bool, int, tuple[str, str]]:
+        (old, new), count = item
+        return not {old, new} & {"kept", CHANGED}, -count, (old, new)
+
+    return sorted(changes.moved.items(), key=order)
+
+
 def as_json(changes: Changes) -> dict[str, Any]:
     """Return the comparison as JSON values, with the documents to read."""
     return {
@@ -222,7 +232,7 @@ def as_json(changes: Changes) -> dict[str, Any]:
         "unchanged": changes.equal,
         "changed": [
             {"old": old, "new": new, "documents": n, "examples": examples(changes, old, new)}
-            for (old, new), n in changes.moved.most_common()
+            for (old, new), n in kinds_of(changes)
         ],
     }
 

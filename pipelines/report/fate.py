@@ -14,6 +14,7 @@ from pipelines.storage import files as storage
 
 _SAME_AS = ("same as ", "same blob as ", "same text as ")  # how details of duplicates begin
 _SHOWN = 5  # copies that are named
+_ORIGINS = ("tar", "file", "cc_segment")  # keys of meta that name an input
 _COLUMNS = ("id", "url", "meta", "stage", "reason", "detail")
 
 
@@ -62,7 +63,8 @@ def told(run: Run, document_id: str, fate: Fate) -> list[str]:
     for row in fate.kept:
         meta = json.loads(row["meta"])
         copies = meta.get("copies") or 1
-        found.append(f"kept{f'; it stands for {copies:,} copies' if copies > 1 else ''}")
+        stands = f"; it stands for {copies:,} copies" if copies > 1 else ""
+        found.append(f"kept{stands}{_origin(row)}")
         if answers := meta.get("answer_ids"):
             found.append(f"its thread has the answers {', '.join(map(str, answers))}")
         for prefix in _SAME_AS:
@@ -72,12 +74,22 @@ def told(run: Run, document_id: str, fate: Fate) -> list[str]:
             ]
     for row in fate.rejected[:_SHOWN]:
         detail = f" ({row['detail']})" if row["detail"] else ""
-        found.append(f"rejected by {row['stage']}: {row['reason']}{detail}")
+        origin = _origin(row) if len(fate.kept) + len(fate.rejected) > 1 else ""
+        found.append(f"rejected by {row['stage']}: {row['reason']}{detail}{origin}")
         if winner := _winner_of(row):
             found += _where(run, winner)
     if len(fate.rejected) > _SHOWN:
         found.append(f"and {len(fate.rejected) - _SHOWN} more rejects with this id")
     return found
+
+
+def _origin(row: dict[str, Any]) -> str:
+    """Return where a row came from, since several may have one id; "" if it does not say."""
+    meta = json.loads(row["meta"])
+    if meta.get("repo_name"):
+        return f", from {meta['repo_name']}/{meta['path']}"
+    name = next((meta[key] for key in _ORIGINS if meta.get(key)), "")
+    return f", from {name}" if name else ""
 
 
 def _absent(run: Run, document_id: str) -> str:

@@ -22,6 +22,7 @@ from pipelines.joins.claims import LostVerdictError
 
 _SHOWN_CHARACTERS = 60  # of a value
 _PRECISION = 4  # decimals of a number
+_FEW = 8  # words of a set or a list that is printed
 # Attributes of stages that are no settings of theirs.
 _NO_LIMITS = frozenset(
     (
@@ -198,7 +199,8 @@ def limits_of(stage: Stage) -> dict[str, str]:
 
 def _readable(value: Any) -> bool:
     if isinstance(value, frozenset | set | tuple):
-        return bool(value) and all(isinstance(one, str | int | float) for one in value)
+        few = 0 < len(value) <= _FEW
+        return few and all(isinstance(one, str | int | float) for one in value)
     return isinstance(value, bool | int | float) or (isinstance(value, str) and value != "")
 
 
@@ -218,13 +220,18 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
 
 
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text, whatever ends them: a change of line ends alone is no diff."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if text else []
+
+
 def changed_lines(before: str, after: str) -> list[str]:
     r"""Return the lines that differ: removed ones after "-", added ones after "+", in order.
 
     >>> changed_lines("a\nb\nc", "a\nC")
     ['-b', '-c', '+C']
     """
-    old, new = (text.split("\n") if text else [] for text in (before, after))
+    old, new = (_lines(text) for text in (before, after))
     # Equal ends are cut off first: the comparison of what is between takes quadratic time.
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.report.compare import CHANGED, Changes, examples, stage_counts
+from pipelines.report.compare import CHANGED, Changes, examples, kinds_of, stage_counts
 from pipelines.report.explain import Answer, Explained
 from pipelines.report.owners import told as lines_told
 from pipelines.report.trace import Judgement, changed_lines, shown
@@ -40,6 +40,8 @@ def explained(answer: Answer, *, full: bool) -> Iterator[Text]:
             document = one.trace.document
             yield Text(f"{document.id}{f'  {document.url}' if document.url else ''}", style="bold")
         yield from _phase(one, full=full)
+        if one.sent and number + 1 < len(answer.found):
+            yield Text("  it goes on where its text is", style="cyan")
     if answer.found:
         yield from _outcome(answer)
     for line in answer.in_run:
@@ -59,8 +61,6 @@ def _phase(one: Explained, *, full: bool) -> Iterator[Text]:
         lost = one.lost.get(judgement.stage, [])
         for line in lines_told(lost, len(lost) if full else SHOWN_OWNERS):
             yield Text(f"      {line}", style="cyan")
-    if one.sent and one.trace.kept:
-        yield Text("  it goes on to where it meets other documents", style="cyan")
 
 
 def _head(judgement: Judgement, width: int) -> Text:
@@ -130,7 +130,8 @@ def counts_table(changes: Changes) -> Table:
         if row["stage"] == "total":
             table.add_section()
             for name in ("records_read", "documents", "rejected", "bad_records", "characters"):
-                table.add_row(name.replace("_", " "), *_numbers(row[name], row["records_read"]))
+                whole = [None, None] if name == "characters" else row["records_read"]
+                table.add_row(name.replace("_", " "), *_numbers(row[name], whole))
             continue
         table.add_row(f"{row['stage']} out", *_numbers(row["documents_out"], row["documents_in"]))
         for reason, pair in row["rejected"].items():
@@ -153,8 +154,9 @@ def changed_sides(changes: Changes, *, full: bool) -> Iterator[Text]:
     if changes.settings:
         yield Text(f"settings: {changes.settings}")
     yield Text(f"{changes.equal:,} documents have the same outcome in both runs")
-    for (old, new), count in changes.moved.most_common():
-        yield Text(f"{count:,} documents: {old} -> {new}", style="bold")
+    for (old, new), count in kinds_of(changes):
+        one = "document" if count == 1 else "documents"
+        yield Text(f"{count:,} {one}: {old} -> {new}", style="bold")
         for example in examples(changes, old, new):
             yield from _example(example, new, full=full)
 

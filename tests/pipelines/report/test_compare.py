@@ -100,7 +100,7 @@ def test_it_prints_counts_and_documents(
     assert main(["compare", *runs]) == 0
     shown = capsys.readouterr().out
     assert "3 documents have the same outcome in both runs" in shown
-    assert "1 documents: kept -> toy.check: long" in shown
+    assert "1 document: kept -> toy.check: long" in shown
     assert "new: long (as measured)" in shown
     assert "-second" in shown
     assert "+third" in shown

@@ -8,6 +8,8 @@ import pytest
 
 from pipelines.__main__ import main
 from pipelines.report.trace import changed_lines
+from pipelines.samples.stackexchange import posts_xml
+from pipelines.samples.threads import answer, question
 from tests.pipelines.commoncrawl.crawl import (
     ENGLISH,
     MENU,
@@ -229,3 +231,23 @@ def test_a_document_that_only_the_run_lacks_is_not_found(
 def test_changed_lines(before: str, after: str, lines: list[str]) -> None:
     """Removed lines have a minus sign, added ones a plus sign."""
     assert changed_lines(before, after) == lines
+
+
+def test_a_post_is_found_in_its_thread(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An answer is no document: the run says which thread has it, or why none has."""
+    site = tmp_path / "pans.example.com"
+    site.mkdir()
+    posts = [question(5, "How hot?", "<p>a</p>"), answer(6, 5, "<p>ten</p>", 10)]
+    posts += [answer(7, 5, "<p>minus</p>", -1), answer(8, 99, "<p>lost</p>")]
+    (site / "Posts.xml").write_bytes(posts_xml(posts))
+    run, path = str(tmp_path / "run"), str(site / "Posts.xml")
+    command = ["stackexchange", "--input", path, "--run", run, "--quiet"]
+    assert main([*command, "--min-answer-score", "0"]) == 0
+
+    def last(number: int) -> str:
+        words = ("--id", f"stackexchange:pans.example.com:{number}", "--run", run)
+        return explained(capsys, "stackexchange", path, *words)[-1]
+
+    assert "it is part of the thread stackexchange:pans.example.com:5" in last(6)
+    assert "rejected by stackexchange.thread: low_score (score -1)" in last(7)
+    assert "rejected by stackexchange.thread: orphan_answer" in last(8)

@@ -14,8 +14,10 @@ from pipelines.engine.runs import Run
 from pipelines.joins import settle
 from pipelines.report import live
 from pipelines.report.live import Watch, show
+from pipelines.storage import files as storage
 from tests.pipelines.commoncrawl.crawl import files, write_crawl, write_models
 from tests.pipelines.engine.cut_off import failing_after
+from tests.pipelines.storage.s3_server import BUCKET, serving_s3
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +131,24 @@ def test_what_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     """In one line."""
     assert main(["stats", str(tmp_path)]) == 1
     assert "is not a run directory" in capsys.readouterr().err
+
+
+def test_a_run_in_a_store_is_watched_by_listing(
+    tmp_path: Path, inputs: list[str], models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its directory alone tells, as where a cluster works on it."""
+    run = tmp_path / "run"
+    assert curate(run, inputs, models) == 0
+    local = Watch(Run(str(run)))
+    local.look()
+    with serving_s3(monkeypatch):
+        remote = Run(f"s3://{BUCKET}/run")
+        for path in sorted(run.rglob("*")):
+            if path.is_file() and path.name != "COMPLETED":
+                storage.write_bytes(remote.at(*path.relative_to(run).parts), path.read_bytes())
+        storage.write_bytes(remote.at("claims", "paragraphs", "00000-a.claims"), b"")
+        watch = Watch(remote)
+        watch.look()
+        assert watch.ledger.to_json() == local.ledger.to_json()
+        assert watch.claims == {"paragraphs": 1}
+        assert (watch.committed, watch.completed) == (3, False)
