@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pipelines.engine.claim_files import Block
 from pipelines.engine.documents import Document
 from pipelines.engine.passes import Write
 from pipelines.engine.units import Unit
@@ -67,7 +68,7 @@ def lost_lines(
         return []
     lost = found.among(keys, document.row)
     wanted = np.unique(keys[lost])
-    holders = _holders(scope, topic, judgement.stage, wanted, (unit.name, document.row))
+    holders = _holders(scope, topic, judgement.stage, wanted, (unit, document.row))
     result: dict[int, LostLine] = {}
     for line, key in zip(lines, keys.tolist(), strict=True):
         if key in holders or key in wanted:
@@ -77,10 +78,10 @@ def lost_lines(
 
 
 def _holders(
-    scope: Scope, topic: str, stage_name: str, wanted: Keys, this: tuple[str, int]
+    scope: Scope, topic: str, stage_name: str, wanted: Keys, this: tuple[Unit, int]
 ) -> dict[int, tuple[str, str | None, bool]]:
     """Return for each key the id and url of a document that has it, and whether it keeps it."""
-    rows, keeps = _places(scope.replay, topic, wanted)
+    rows, keeps = _places(scope.replay.blocks(topic, this[0]), wanted)
     found: dict[int, tuple[str, str | None, bool]] = {}
     for name in [name for name in rows if name in scope.units][:_MAX_UNITS]:
         if len(found) == len(wanted):
@@ -91,7 +92,10 @@ def _holders(
         at = [stage.name for stage in stages].index(stage_name)
         stage: Any = stages[at]
         for document in documents_of(scope.phase, unit, verdicts, scope.replay.workspace):
-            if not isinstance(document, Document) or (name, document.row) == this:
+            if not isinstance(document, Document) or (name, document.row) == (
+                this[0].name,
+                this[1],
+            ):
                 continue
             if keeps and document.row not in rows[name]:
                 continue
@@ -104,7 +108,7 @@ def _holders(
     return found
 
 
-def _places(replay: Replay, topic: str, wanted: Keys) -> tuple[dict[str, set[int]], bool]:
+def _places(blocks: Iterable[Block], wanted: Keys) -> tuple[dict[str, set[int]], bool]:
     """Return the units that have keys, and the rows of the documents that keep them.
 
     Returns:
@@ -114,7 +118,7 @@ def _places(replay: Replay, topic: str, wanted: Keys) -> tuple[dict[str, set[int
     best: dict[int, tuple[tuple[Any, ...], str, int]] = {}
     rows: dict[str, set[int]] = defaultdict(set)
     keeps = False
-    for block in sorted(replay.blocks(topic), key=lambda block: (block.order, block.unit)):
+    for block in sorted(blocks, key=lambda block: (block.order, block.unit)):
         for table in block.tables:
             hits = np.flatnonzero(np.isin(table["key"].to_numpy(), wanted))
             if not len(hits):

@@ -6,7 +6,7 @@ claims say which other documents have a key. Nothing is written to the run.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,8 +32,8 @@ class Replay:
 
     steps: Sequence[Step]
     workspace: Workspace
-    _decided: dict[str, dict[str, list[bytes]]] = field(default_factory=dict)
-    _topics: dict[str, GroupStep] = field(default_factory=dict)
+    # Of a topic and a scope: what is decided for each unit.
+    _decided: dict[tuple[str, int], dict[str, list[bytes]]] = field(default_factory=dict)
 
     def decide(self, unit: Unit, wants: Sequence[Topic]) -> Verdicts:
         """Return what is decided for a unit on the topics that its phase wants.
@@ -42,57 +42,63 @@ class Replay:
             RunError, UnreadableFile: a unit of the scope cannot be read on this machine.
         """
         for step in self.steps:
-            if all(topic.name in self._decided for topic in wants):
+            if all(self._place(topic, unit) in self._decided for topic in wants):
                 break
             if isinstance(step, GroupStep):
-                if step.topic.name in self._claimed and not step.written:
+                if step.topic.name in self._claiming and not step.written:
                     self._decide(step, unit)
-            elif step.folder.startswith(f"{CLAIMS}/") and step.claims not in self._decided:
+            elif step.claims in self._claiming and step.folder.startswith(f"{CLAIMS}/"):
                 self._claim(step, unit)
         return self._verdicts(unit, wants)
 
     @property
-    def _claimed(self) -> set[str]:
+    def _claiming(self) -> dict[str, GroupStep]:
+        """The decisions on claims that units write without staging documents."""
+        steps = {step.topic.name: step for step in self.steps if isinstance(step, GroupStep)}
         return {
-            step.claims
+            step.claims: steps[step.claims]
             for step in self.steps
             if isinstance(step, UnitStep) and step.folder.startswith(f"{CLAIMS}/")
         }
 
+    @staticmethod
+    def _place(topic: Topic, unit: Unit) -> tuple[str, int]:
+        return topic.name, topic.scope_of(unit)
+
     def _claim(self, step: UnitStep, unit: Unit) -> None:
-        scope_of = self._scope_of(step.claims)
+        decision = self._claiming[step.claims]
+        guests = {name for name, _ in decision.guests}  # such as archives, which have no scope
+        scope_of = decision.topic.scope_of
         for other in step.units:
-            if scope_of(other) == scope_of(unit):
+            path = self.workspace.claims_path(step.claims, other.name)
+            if storage.exists(path):
+                continue
+            if other.name in guests or scope_of(other) == scope_of(unit):
                 step.work(self.workspace, other, self._verdicts(other, step.wants))
 
-    def _scope_of(self, topic: str) -> Callable[[Unit], int]:
-        for step in self.steps:
-            if isinstance(step, GroupStep) and step.topic.name == topic:
-                if step.guests:  # units of another kind, such as archives
-                    return lambda _unit: 0
-                return step.topic.scope_of
-        return lambda _unit: 0
-
     def _decide(self, step: GroupStep, unit: Unit) -> None:
+        place = self._place(step.topic, unit)
+        if place in self._decided:
+            return
         messages: dict[str, list[bytes]] = defaultdict(list)
-        scope = step.topic.scope_of(unit)
-        names = [other.name for other in step.units if step.topic.scope_of(other) == scope]
-        blocks = list(self.blocks(step.topic.name, [*names, *(name for name, _ in step.guests)]))
+        blocks = list(self.blocks(step.topic.name, unit))
         for name, message in step.decide(self.workspace, 0, blocks) if blocks else ():
             messages[name].append(message)
-        self._decided[step.topic.name] = messages
-        self._topics[step.topic.name] = step
+        self._decided[place] = messages
 
     def _verdicts(self, unit: Unit, wants: Sequence[Topic]) -> Verdicts:
         return {
-            topic.name: topic.read(self._decided[topic.name].get(unit.name, []))
+            topic.name: topic.read(self._decided[place].get(unit.name, []))
             for topic in wants
-            if topic.name in self._decided
+            if (place := self._place(topic, unit)) in self._decided
         }
 
-    def blocks(self, topic: str, names: Sequence[str] = ()) -> Iterator[Block]:
-        """Yield the claims of units on a topic; by default of all that claimed."""
-        for name in names or sorted(self.workspace.claimed(topic)):
+    def blocks(self, topic: str, unit: Unit) -> Iterator[Block]:
+        """Yield what the units of a unit's scope claim on a topic."""
+        step = self._claiming[topic]
+        scope = step.topic.scope_of(unit)
+        names = [other.name for other in step.units if step.topic.scope_of(other) == scope]
+        for name in (*names, *(name for name, _ in step.guests)):
             path = self.workspace.claims_path(topic, name)
             if storage.exists(path) and (block := ClaimsFile.open(path).block(0, 1)):
                 yield block
