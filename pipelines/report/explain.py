@@ -134,15 +134,61 @@ def _units(asked: Asked, path: str) -> tuple[Any, Sequence[Unit]]:
     """Return the settings and the units among which the document is looked for."""
     if asked.run is not None and asked.text is None:
         facts = asked.run.read_json("config.json")["config"]
-        if any(known == path or known.startswith(f"{path}/") for known in facts["input"]):
-            asked.source.check_worker(asked.settings, facts)
-            return asked.settings, units_of_run(asked.run)
-        raise RunError(
-            f"{asked.file} is no input of {asked.run.path}. Leave --run out, or name one of its "
-            "inputs, which config.json lists"
-        )
+        old, new = _moved(asked, list(facts["input"]), path)
+        asked.source.check_worker(asked.settings, facts)
+        return asked.settings, [_at(unit, old, new) for unit in units_of_run(asked.run)]
     settings = replace(asked.settings, **{asked.field: (path,)})
     return settings, asked.source.find(settings).units
+
+
+def _moved(asked: Asked, inputs: Sequence[str], path: str) -> tuple[str, str]:
+    """Return the folder of the run's inputs that lie elsewhere now, and where; both "" if not.
+
+    Raises:
+        RunError: the file is no input of the run, by its path or by its name.
+    """
+    if any(known == path or known.startswith(f"{path}/") for known in inputs):
+        return "", ""
+    name = storage.basename(path)
+    same = [known for known in inputs if storage.basename(known) == name]
+    if len(same) == 1:
+        return same[0].removesuffix(name), path.removesuffix(name)
+    assert asked.run is not None
+    raise RunError(
+        f"{asked.file} is no input of {asked.run.path}. Leave --run out, or name one of its "
+        "inputs, which config.json lists"
+    )
+
+
+def _at(unit: Unit, old: str, new: str) -> Unit:
+    """Return a unit whose parts lie in another folder than the run says."""
+    if not old:
+        return unit
+    parts = (
+        replace(part, path=new + part.path.removeprefix(old)) if part.path.startswith(old) else part
+        for part in unit.parts
+    )
+    return replace(unit, parts=tuple(parts))
+
+
+def _among(asked: Asked, phase: Write, unit: Unit, units: Sequence[Unit]) -> str:
+    """Return among which documents a phase's decisions can be made here; "" if they cannot.
+
+    They can if the inputs of the unit's scope are all there, and are not too large. Of a run that
+    is not complete not all units are known.
+    """
+    if asked.run is not None and not asked.run.completed:
+        return ""
+    scope = [
+        other
+        for other in units
+        if all(topic.scope_of(other) == topic.scope_of(unit) for topic in phase.wants)
+    ]
+    if not asked.search and sum(other.size for other in scope) > MAX_REPLAYED_BYTES:
+        return ""
+    if not all(storage.exists(part.path) for other in scope for part in other.parts):
+        return ""
+    return "the run's inputs" if asked.run and asked.text is None else "this input alone"
 
 
 def _replay(source: Source, phases: Sequence[Phase], units: Sequence[Unit], folder: Path) -> Replay:
@@ -155,10 +201,6 @@ def _search(
     asked: Asked, path: str, phases: Sequence[Phase], units: Sequence[Unit], replay: Replay
 ) -> tuple[list[Explained], list[BadRow]]:
     """Return the document in each phase that handles it, and bad records in its place."""
-    size = sum(unit.size for unit in units)
-    decided = ""
-    if asked.search or size <= MAX_REPLAYED_BYTES:
-        decided = "the run's inputs" if asked.run and asked.text is None else "this input alone"
     found: list[Explained] = []
     for phase in phases:
         if not isinstance(phase, Write):
@@ -166,8 +208,9 @@ def _search(
         for unit in units:
             if not phase.of(unit) or not _reads(unit, path):
                 continue
+            decided = _among(asked, phase, unit, units)
             if not decided and any(topic.name == PIECES for topic in phase.wants):
-                raise RunError(f"{asked.file} has to be unpacked first: give --search to do so")
+                raise RunError(f"{asked.file} is large and has to be unpacked first: give --search")
             verdicts = replay.decide(unit, phase.wants) if decided else {}
             stages = loaded_stages(phase, asked.source.name, unit, verdicts)
             documents = documents_of(phase, unit, verdicts, replay.workspace)

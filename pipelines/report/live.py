@@ -46,7 +46,8 @@ class Watch:
     claims: dict[str, int] = field(default_factory=dict)  # topic -> units that claimed
     bytes_done: int = 0  # of the inputs of committed units
     sidecars_read: int = 0
-    _staged: dict[str, Ledger] = field(default_factory=dict)  # units that wait for a decision
+    # Units that wait for a decision, with the bytes of their inputs.
+    _staged: dict[str, tuple[Ledger, int]] = field(default_factory=dict)
     _committed: dict[str, None] = field(default_factory=dict)
     _total: Ledger = field(default_factory=Ledger)
 
@@ -72,7 +73,7 @@ class Watch:
             self._committed[name] = None
             self._staged.pop(name, None)
             self._total.add(Ledger.from_json(sidecar["ledger"]))
-            self.bytes_done += sum(max(0, part["size"]) for part in sidecar["unit"]["parts"])
+            self.bytes_done += _bytes_of(sidecar)
             self.sidecars_read += 1
         for name in sorted(staged - committed - self._staged.keys()):
             self._read_staged(name)
@@ -84,7 +85,7 @@ class Watch:
             if isinstance(error.__cause__, UnreadableFile):
                 return  # the run was completed in this moment, and has removed the folder
             raise
-        self._staged[name] = Ledger.from_json(sidecar["ledger"])
+        self._staged[name] = Ledger.from_json(sidecar["ledger"]), _bytes_of(sidecar)
         self.sidecars_read += 1
 
     def _look_at_claims(self) -> None:
@@ -101,7 +102,7 @@ class Watch:
         """The counts of all units that are committed or staged."""
         total = Ledger()
         total.add(self._total)
-        for ledger in self._staged.values():
+        for ledger, _ in self._staged.values():
             total.add(ledger)
         # A stage of the source comes where its first unit has it; decisions come after them.
         order = {stage: place for place, stage in enumerate(self._order())}
@@ -113,7 +114,7 @@ class Watch:
     def _order(self) -> list[str]:
         """Return the stages in order: those of staged units are the first of committed ones."""
         names: dict[str, None] = {}
-        for ledger in (*self._staged.values(), self._total):
+        for ledger in (*(ledger for ledger, _ in self._staged.values()), self._total):
             names.update(dict.fromkeys(ledger.stages))
         return list(names)
 
@@ -135,6 +136,14 @@ class Watch:
             return 0
         return sum(max(0, int(facts["bytes"])) for facts in inputs.values())
 
+    def _share(self, size: int) -> str:
+        """Return a size beside that of all inputs, if it is known."""
+        total = self.bytes_to_do
+        if not total:
+            return ""
+        share = 100 * min(1.0, size / total)
+        return f", {size / 1e6:,.1f} of {total / 1e6:,.1f} MB of input ({share:.0f} %)"
+
     def holder(self) -> str:
         """Return who works on the run, and since when nothing was heard of it."""
         if self.completed:
@@ -152,15 +161,18 @@ class Watch:
 
     def lines(self) -> list[str]:
         """Return the facts beside the funnel, one per line."""
-        share, total = "", self.bytes_to_do
-        if total:
-            share = f", {self.bytes_done / 1e6:,.1f} of {total / 1e6:,.1f} MB of input"
-            share += f" ({100 * min(1.0, self.bytes_done / total):.0f} %)"
-        found = [self.holder(), f"units committed: {self.committed:,}{share}"]
+        committed = f"{self.committed:,}{self._share(self.bytes_done)}"
+        found = [self.holder(), f"units committed: {committed}"]
         if self.waiting:
-            found.append(f"units whose documents wait for a decision: {self.waiting:,}")
+            share = self._share(sum(size for _, size in self._staged.values()))
+            found.append(f"units whose documents wait for a decision: {self.waiting:,}{share}")
         found += [f"units that claimed {topic}: {n:,}" for topic, n in self.claims.items()]
         return found
+
+
+def _bytes_of(sidecar: dict[str, Any]) -> int:
+    """Return the bytes of the inputs of a unit; a store may not know some sizes."""
+    return sum(max(0, int(part["size"])) for part in sidecar["unit"]["parts"])
 
 
 def shown(watch: Watch) -> RenderableType:

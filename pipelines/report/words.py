@@ -20,6 +20,7 @@ SHOWN_LINES = 12  # changed lines of a stage that are printed without --full
 SHOWN_OWNERS = 5
 PREVIEW = 400  # characters of a text that are printed without --full
 _LINE = 200  # characters of a changed line that are printed without --full
+_NOT_HERE = "not known here: --run says what a run decided"
 _HIDDEN = 40  # characters of a changed value that are printed
 
 
@@ -54,7 +55,7 @@ def _phase(one: Explained, *, full: bool) -> Iterator[Text]:
         yield _head(judgement, width)
         if judgement.across:
             known = judgement.verdict is not None and one.decided
-            among = f"here among {one.decided}" if known else "not here"
+            among = f"here among {one.decided}" if known else _NOT_HERE
             yield Text(f"      decided across documents ({among}): {judgement.across}", "cyan")
         yield from _changes(judgement)
         yield from _diff(judgement.before, judgement.after, full=full)

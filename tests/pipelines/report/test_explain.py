@@ -1,12 +1,15 @@
 """``explain`` says what each stage decides about one document, and what others decide."""
 
 import io
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines.__main__ import main
+from pipelines.report import explain
 from pipelines.report.trace import changed_lines
 from pipelines.samples.stackexchange import posts_xml
 from pipelines.samples.threads import answer, question
@@ -119,6 +122,32 @@ def test_the_first_page_keeps_a_paragraph_where_the_policy_says_so(
         f'"{ENGLISH[6][:50]}": kept by commoncrawl:b:1 (http://example.org/twice)' in line
         for line in lines
     )
+
+
+def test_inputs_that_were_moved_are_found_by_name(
+    tmp_path: Path, crawl: list[str], models: Path, run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of them: then verdicts are made again; without some of them they are not known."""
+    words = ("--record", "1", "--run", run, *flags(models))
+    for path in crawl:
+        shutil.copy(path, tmp_path)
+    moved = str(tmp_path / Path(crawl[1]).name)
+    told = "\n".join(explained(capsys, "commoncrawl", moved, *words))
+    assert "rejected by commoncrawl.paragraphs\n" in told
+    (tmp_path / Path(crawl[0]).name).unlink()
+    lines = explained(capsys, "commoncrawl", moved, *words)
+    assert any("decided across documents (not known here: --run says" in line for line in lines)
+    assert lines[-1].startswith("in the run: rejected by commoncrawl.paragraphs")
+
+
+def test_large_inputs_are_read_only_if_asked(
+    crawl: list[str], models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    """What other pages decide then stays open."""
+    monkeypatch.setattr(explain, "MAX_REPLAYED_BYTES", 10)
+    words = ("commoncrawl", crawl[0], "--record", "0", *flags(models))
+    assert "(not known here" in "\n".join(explained(capsys, *words))
+    assert "(here among this input" in "\n".join(explained(capsys, *words, "--search"))
 
 
 def test_a_text_from_stdin_is_a_document(
