@@ -11,6 +11,7 @@ from pipelines.commands.curate import show
 from pipelines.commands.flags import DEFAULT_LAUNCH, LAUNCH_FLAGS
 from pipelines.engine.errors import RunError
 from pipelines.engine.runs import Run, open_completed
+from pipelines.joins.stored_scores import Recut
 from pipelines.report import recut as recutting
 from tokenizer.commandline import flags_of
 from tokenizer.settings import setting
@@ -71,8 +72,8 @@ def recut(
     module, _, name = BY_COLUMNS[source].partition(":")
     plan = getattr(import_module(module), name)
 
-    def plan_for(opened: Run) -> recutting.Plan:
-        found: recutting.Plan = plan(opened, thresholds.changes, after, cutoffs)
+    def plan_for(opened: Run) -> Recut:
+        found: Recut = plan(opened, thresholds.changes, after, cutoffs)
         return found
 
     ledger = recutting.recut(old, run, plan_for, launch.launch(()))

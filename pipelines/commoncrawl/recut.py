@@ -22,8 +22,8 @@ from pipelines.engine.runs import Run
 from pipelines.engine.stages import Stage
 from pipelines.engine.units import Unit
 from pipelines.joins.settle import Settle
+from pipelines.joins.stored_scores import Recut, StoredScore, rounded
 from pipelines.models.load import cutoff_table
-from pipelines.report.recut import Plan, StoredScore, rounded
 
 # The column of each stage that needs a model, and the decimals of its scores.
 _STORED = {
@@ -48,7 +48,7 @@ class StoredCutoffs(NameBucket):
         return self._cutoffs
 
 
-def plan(old: Run, changes: Mapping[str, Any], after: tuple[str, ...], cutoffs: str) -> Plan:
+def plan(old: Run, changes: Mapping[str, Any], after: tuple[str, ...], cutoffs: str) -> Recut:
     """Return how a run is decided again with changed settings.
 
     Args:
@@ -94,7 +94,7 @@ def plan(old: Run, changes: Mapping[str, Any], after: tuple[str, ...], cutoffs: 
     found = phases(config, ())
     (write,) = (phase for phase in found if isinstance(phase, Write))
     settle = next((phase for phase in found if isinstance(phase, Settle)), None)
-    return Plan(changed, Stages(write, table), settle, row_of, is_recounted, prepare)
+    return Recut(changed, Stages(write, table), settle, row_of, is_recounted, prepare)
 
 
 def _refuse_what_decides_nothing(config: CommonCrawlConfig, changes: Mapping[str, Any]) -> None:

@@ -153,6 +153,9 @@ def _moved(asked: Asked, inputs: Sequence[str], path: str) -> tuple[str, str]:
     same = [known for known in inputs if storage.basename(known) == name]
     if len(same) == 1:
         return same[0].removesuffix(name), path.removesuffix(name)
+    parents = {known.rpartition("/")[0] for known in inputs}
+    if len(folders := [parent for parent in parents if storage.basename(parent) == name]) == 1:
+        return f"{folders[0]}/", f"{path}/"
     assert asked.run is not None
     raise RunError(
         f"{asked.file} is no input of {asked.run.path}. Leave --run out, or name one of its "
