@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.engine.documents import Document
 from pipelines.engine.errors import RunError
+from pipelines.engine.manifest import listing
 from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.passes import Context, Write
 from pipelines.engine.plan import Inputs
@@ -24,7 +25,7 @@ from pipelines.engine.workspace import PIECES, Workspace
 from pipelines.readers.rows import BadRow
 from pipelines.report.fate import fate_of, thread_of
 from pipelines.report.fate import told as fate_told
-from pipelines.report.owners import LostLine, Scope, lost_lines
+from pipelines.report.owners import LostLine, Scope, lines_in_run, lost_lines
 from pipelines.report.replay import Replay, documents_of, loaded_stages
 from pipelines.report.single import write_text
 from pipelines.report.trace import Judgement, Trace, trace
@@ -224,17 +225,33 @@ def _search(
                 continue
             traced = trace(chosen, stages, decided=bool(decided))
             scope = Scope(replay, phase, asked.source.name, {one.name: one for one in units})
-            lost = {
-                one.stage: lines
-                for one in traced.judgements
-                if decided and one.across
-                if (lines := lost_lines(scope, unit, chosen, one))
-            }
+            lost = _lost(asked, scope, unit, traced, decided=bool(decided))
             found.append(Explained(unit, traced, decided, phase.send, lost))
             if not (phase.send and traced.kept):
                 return found, []
             break  # what is kept goes on in a later phase
     return found, []
+
+
+def _lost(
+    asked: Asked, scope: Scope, unit: Unit, traced: Trace, *, decided: bool
+) -> dict[str, list[LostLine]]:
+    """Return, by stage, the lines that other documents took, or that they may have taken."""
+    found = {}
+    for one in traced.judgements:
+        if one.across and decided:
+            found[one.stage] = lost_lines(scope, unit, traced.document, one)
+        elif one.across and one.verdict is not None and _may_be_read(asked):
+            assert asked.run is not None
+            found[one.stage] = lines_in_run(asked.run, traced.document.id, one.before)
+    return found
+
+
+def _may_be_read(asked: Asked) -> bool:
+    """Return whether the texts of the run are small enough to be read, or were asked for."""
+    if asked.run is None or asked.text is not None:
+        return False
+    return asked.search or sum(listing(asked.run.path).values()) <= MAX_REPLAYED_BYTES
 
 
 def _reads(unit: Unit, path: str) -> bool:
@@ -272,7 +289,9 @@ def _in_run(asked: Asked, found: Sequence[Explained]) -> tuple[list[str], bool]:
     name = asked.id or (document.id if document and not asked.text else "")
     if asked.run is None or not name:
         return [], False
-    fate = fate_of(asked.run, name)
+    # Rows of GitHub's files with the id of a blob are in many units.
+    units = [one.unit.name for one in found] if asked.source.name != "github" else []
+    fate = fate_of(asked.run, name, units)
     if document is not None and asked.source.name == "stackexchange":
         meta = document.meta
         if meta.get("question") and meta.get("type") and not fate.rejected:

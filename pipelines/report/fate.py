@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.engine.documents import read_rows
 from pipelines.engine.runs import Run
 from pipelines.storage import files as storage
 
@@ -31,20 +32,38 @@ class Fate:
         return bool(self.kept or self.rejected)
 
 
-def fate_of(run: Run, document_id: str) -> Fate:
-    """Return the rows of a document; a reject may have the id of a document, such as a copy."""
-    return Fate(
-        list(_rows(run, "documents", "id", document_id)),
-        list(_rows(run, "rejects", "id", document_id)),
-    )
+def fate_of(run: Run, document_id: str, units: Sequence[str] = ()) -> Fate:
+    """Return the rows of a document; a reject may have the id of a document, such as a copy.
+
+    Args:
+        run: the run, which need not be complete.
+        document_id: of the document.
+        units: names of the units that should have it. All files are read only if these have not.
+    """
+    for names in (units, ()) if units else ((),):
+        kept, rejected = (
+            list(_rows(run, folder, "id", document_id, names))
+            for folder in ("documents", "rejects")
+        )
+        if kept or rejected:
+            break
+    return Fate(kept, rejected)
 
 
-def _rows(run: Run, folder: str, column: str, value: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a folder in which a column has a value; the run need not be complete."""
-    for file in storage.list_directory(run.at(folder)):
-        if not file.path.endswith(".parquet") or storage.TEMPORARY in storage.basename(file.path):
-            continue
-        with storage.open_input(file.path) as stream:
+def _rows(
+    run: Run, folder: str, column: str, value: str, units: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a folder, or of some units, in which a column has a value."""
+    if units:
+        paths = [
+            path for name in units if storage.exists(path := run.at(folder, f"{name}.parquet"))
+        ]
+    else:
+        names = storage.list_names(run.at(folder))
+        names = [name for name in names if not name.startswith(storage.TEMPORARY)]
+        paths = [run.at(folder, name) for name in names if name.endswith(".parquet")]
+    for path in paths:
+        with storage.open_input(path) as stream:
             table = pq.ParquetFile(stream)
             columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
             for number in range(table.num_row_groups):
@@ -53,6 +72,15 @@ def _rows(run: Run, folder: str, column: str, value: str) -> Iterator[dict[str, 
                 if len(hits):
                     rows = table.read_row_group(number, columns, use_threads=False).take(hits)
                     yield from rows.to_pylist()
+
+
+def texts(run: Run) -> Iterator[dict[str, Any]]:
+    """Yield id, url and text of all documents of a run, and then of its rejects."""
+    for folder in ("documents", "rejects"):
+        for name in storage.list_names(run.at(folder)):
+            if name.endswith(".parquet") and not name.startswith(storage.TEMPORARY):
+                with storage.open_input(run.at(folder, name)) as stream:
+                    yield from read_rows(stream, ["id", "url", "text"])
 
 
 def told(run: Run, document_id: str, fate: Fate) -> list[str]:
@@ -67,7 +95,8 @@ def told(run: Run, document_id: str, fate: Fate) -> list[str]:
         found.append(f"kept{stands}{_origin(row)}")
         if answers := meta.get("answer_ids"):
             found.append(f"its thread has the answers {', '.join(map(str, answers))}")
-        for prefix in _SAME_AS:
+        # A document of Common Crawl or GitHub counts its copies; a book does not.
+        for prefix in _SAME_AS if copies > 1 or run.source == "books" else ():
             found += [
                 f"{other['id']} was rejected as a copy of it ({other['url']})"
                 for other in _rows(run, "rejects", "detail", f"{prefix}{document_id}")

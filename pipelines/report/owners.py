@@ -11,8 +11,10 @@ import numpy as np
 from pipelines.engine.claim_files import Block
 from pipelines.engine.documents import Document
 from pipelines.engine.passes import Write
+from pipelines.engine.runs import Run
 from pipelines.engine.units import Unit
 from pipelines.joins.keys import DuplicateKeys, Keys
+from pipelines.report.fate import texts
 from pipelines.report.replay import Replay, documents_of, loaded_stages
 from pipelines.report.trace import Judgement
 
@@ -27,6 +29,7 @@ class LostLine:
     owner: str  # id of a document; "" if none was found
     url: str | None
     keeps: bool  # whether that document keeps the line; if not, every copy was dropped
+    known: bool = True  # whether decisions were made again; if not, a run's texts have the line
 
 
 @dataclass(frozen=True)
@@ -138,12 +141,35 @@ def _places(blocks: Iterable[Block], wanted: Keys) -> tuple[dict[str, set[int]],
     return dict(rows), keeps
 
 
+def lines_in_run(run: Run, document_id: str, text: str) -> list[LostLine]:
+    """Return the lines of a document that another document of a run has, by reading its texts.
+
+    This is for where decisions cannot be made again. What a run drops from every page is in none
+    of its texts, but for pages that were rejected before.
+
+    Args:
+        run: the run.
+        document_id: of the document.
+        text: its text before lines were dropped.
+    """
+    wanted = {line for line in text.split("\n") if line.strip()}
+    found: dict[str, LostLine] = {}
+    for row in texts(run):
+        if row["id"] == document_id:
+            continue
+        for line in wanted.intersection(row["text"].split("\n")):
+            found.setdefault(line, LostLine(line, row["id"], row["url"], keeps=False, known=False))
+    return [found[line] for line in dict.fromkeys(text.split("\n")) if line in found]
+
+
 def told(lines: Sequence[LostLine], shown: int) -> list[str]:
     """Return sentences on lost lines, at most ``shown`` of them."""
     found = []
     for lost in lines[:shown]:
         start = lost.line.strip()[:50]
-        if not lost.owner:
+        if not lost.known:
+            said = f"the run has it in {lost.owner} too"
+        elif not lost.owner:
             said = "another page of the scope has it"
         elif lost.keeps:
             said = f"kept by {lost.owner}"

@@ -5,19 +5,20 @@ a folder that is removed afterwards. So the verdicts on a document are those of 
 claims say which other documents have a key. Nothing is written to the run.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.engine.claim_files import Block, ClaimsFile
 from pipelines.engine.documents import Document
-from pipelines.engine.passes import Converter, Write, load
+from pipelines.engine.errors import is_of_the_machine
+from pipelines.engine.passes import Converter, PartFailedError, Write, framed, load
 from pipelines.engine.stages import Stage
 from pipelines.engine.steps import GroupStep, Step, Topic, UnitStep, Verdicts
 from pipelines.engine.units import ROWS_PER_PART, Unit
 from pipelines.engine.workspace import CLAIMS, Workspace
-from pipelines.readers.rows import BadRow
+from pipelines.readers.rows import BadRow, UnreadableFile
 from pipelines.storage import files as storage
 
 
@@ -112,16 +113,31 @@ def documents_of(
     Raises:
         UnreadableFile: a part of the unit cannot be read.
     """
-    notes: Any = defaultdict(int)
-    convert: Converter = phase.converter(unit, verdicts, notes)
+    notes: Counter[str] = Counter()
+    convert = phase.converter(unit, verdicts, notes)
     for number, part in enumerate(unit.parts):
         lies = phase.place(workspace, unit, part, verdicts)
-        for record in phase.records(unit, lies, notes):
-            found = record if isinstance(record, BadRow) else convert(record)
-            if found is not None:
-                if isinstance(found, Document):
-                    found.row += number * ROWS_PER_PART
-                yield found
+        try:
+            for record in framed(phase.records(unit, lies, notes), part):
+                found = _converted(record, convert)
+                if found is not None:
+                    if isinstance(found, Document):
+                        found.row += number * ROWS_PER_PART
+                    yield found
+        except PartFailedError as error:
+            raise UnreadableFile(str(error)) from error
+
+
+def _converted(record: Any, convert: Converter) -> Document | BadRow | None:
+    """Return what a record is converted to, as a ledger would: a bad record, if it fails."""
+    if isinstance(record, BadRow):
+        return record
+    try:
+        return convert(record)
+    except Exception as error:
+        if is_of_the_machine(error):
+            raise
+        return BadRow(record.row, f"failed:{type(error).__name__}", str(error)[:500])
 
 
 def loaded_stages(phase: Write, source: str, unit: Unit, verdicts: Verdicts) -> list[Stage]:

@@ -54,7 +54,9 @@ def explained(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
     """Return the lines that the command prints."""
     capsys.readouterr()
     assert main(["explain", *words]) == 0
-    return [line.strip() for line in capsys.readouterr().out.splitlines()]
+    out = capsys.readouterr().out
+    assert "\x1b" not in out  # colours are for terminals
+    return [line.strip() for line in out.splitlines()]
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -137,6 +139,7 @@ def test_inputs_that_were_moved_are_found_by_name(
     (tmp_path / Path(crawl[0]).name).unlink()
     lines = explained(capsys, "commoncrawl", moved, *words)
     assert any("decided across documents (not known here: --run says" in line for line in lines)
+    assert any("the run has it in commoncrawl:c:0 too" in line for line in lines)
     assert lines[-1].startswith("in the run: rejected by commoncrawl.paragraphs")
 
 
@@ -280,3 +283,24 @@ def test_a_post_is_found_in_its_thread(tmp_path: Path, capsys: pytest.CaptureFix
     assert "it is part of the thread stackexchange:pans.example.com:5" in last(6)
     assert "rejected by stackexchange.thread: low_score (score -1)" in last(7)
     assert "rejected by stackexchange.thread: orphan_answer" in last(8)
+
+
+def test_a_broken_file_is_told_in_one_line(
+    tmp_path: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a run names it among its failed files."""
+    broken = tmp_path / "a.warc.wet.gz"
+    broken.write_bytes(b"not gzip at all" * 100)
+    assert str(broken.name) in error_of(
+        capsys, "commoncrawl", str(broken), "--record", "0", *flags(models)
+    )
+
+
+def test_a_bad_record_is_told_with_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no document, but it is in the file."""
+    path = tmp_path / "c4-train.00000-of-00001.json"
+    path.write_text('{"text": 5, "url": "http://example.com", "timestamp": ""}\n')
+    lines = explained(capsys, "c4", str(path), "--record", "0")
+    assert lines == ["record 0 is a bad record: wrong_type (text: 5)"]

@@ -9,6 +9,7 @@ import pytest
 
 from filters.commoncrawl.cutoffs import read_cutoffs, write_cutoffs
 from pipelines.__main__ import main
+from pipelines.joins import stored_scores
 from tests.pipelines.commoncrawl.crawl import (
     ENGLISH,
     GERMAN,
@@ -18,6 +19,7 @@ from tests.pipelines.commoncrawl.crawl import (
     write_models,
 )
 from tests.pipelines.commoncrawl.crawl import page as page_of
+from tests.pipelines.engine.cut_off import failing_after
 
 
 @pytest.fixture(scope="module")
@@ -174,12 +176,19 @@ def test_other_sources_say_that_they_have_no_scores(
     assert "recut works for commoncrawl" in capsys.readouterr().err
 
 
-def test_the_configuration_says_what_was_changed(
-    tmp_path: Path, inputs: list[str], models: Path
+def test_a_recut_resumes_and_its_configuration_says_what_was_changed(
+    tmp_path: Path, inputs: list[str], models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So a recut run can be recut again, and resumes as what it is."""
+    """With any number of workers it gives the same bytes."""
     old = curate(tmp_path / "old", inputs, models)
-    command = ["recut", str(old), "--run", str(tmp_path / "new"), "--quiet"]
-    assert main([*command, "--buckets", "all"]) == 0
+    command = ["recut", str(old), "--run", str(tmp_path / "new"), "--quiet", "--buckets", "all"]
+    with monkeypatch.context() as patch:  # cut off in the middle, and resumed
+        done = tmp_path / "done"
+        patch.setattr(stored_scores, "recut_unit", failing_after(1, stored_scores.recut_unit, done))
+        assert main(command) == 1
+    assert main([*command, "--workers", "2"]) == 0
+    assert content(tmp_path / "new") == content(
+        curate(tmp_path / "anew", inputs, models, "--buckets", "all")
+    )
     config = json.loads((tmp_path / "new" / "config.json").read_bytes())["config"]
     assert config["buckets"] == ["all"]
