@@ -35,6 +35,7 @@ _CONVENTIONS: dict[str, Any] = {
     "negative_iterable": (),
     "negative_none": (),
     "show_env_var": False,
+    "allow_repeating": True,  # the last one counts, so that scripts may append a flag
     "show_default": lambda value: value if value not in _NOTHING else None,
 }
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from mixtures.__main__ import LLAMA_MIXTURE
-from mixtures.mixture import changed, load
+from mixtures.mixture import changed, find, load
 from mixtures.order import Order, SourceShards
 from mixtures.plan import make_plan
 from tests.benchmarks.measure import report
+
+LLAMA_MIXTURE = find("llama1")
 
 pytestmark = pytest.mark.benchmark
 

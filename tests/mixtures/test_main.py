@@ -94,7 +94,7 @@ def test_validate_says_what_a_mixture_holds(
         (["--from", "10"], "sequence 10: the run has 0 to 9"),
         (["--from", "-1"], 'Invalid value "-1" for --from. Must be >= 0.'),
         (["-n", "0"], 'Invalid value "0" for -n. Must be >= 1.'),
-        (["--context", "0"], "Parameter --context specified multiple times."),
+        (["--context", "0"], "--context 0: give a number from 1 on"),
         (["--sequences", "0"], "--sequences 0: give a number from 1 on"),
         (["--jsn"], "unknown flag --jsn. --help lists the flags"),
     ],
