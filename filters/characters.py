@@ -10,9 +10,9 @@ ASCII goes through `bytes.translate`.
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,7 @@ _FIRST_LEAD_BYTE: Final = 0xC0  # in UTF-8, each character beyond ASCII has one 
 _UNICODE_END: Final = 0x110000
 # Ranges with characters that may change; all others are unassigned or for private use.
 _OTHERS: Final = (*range(0x80, 0x40000), *range(0xE0000, 0xE1000))
+_SPACES_END: Final = 0x3001  # the last space of Unicode is U+3000
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # The only character whose lower case depends on its neighbours.
 _SIGMA: Final = "\u03a3"
@@ -107,6 +108,15 @@ def lower_and_decompose(text: str) -> str:
     2
     """
     return unicodedata.normalize("NFD", text.lower())
+
+
+class Tables(NamedTuple):
+    """What a `Rewriter` does, as tables for an extension module, which holds no Unicode itself."""
+
+    rows: NDArray[np.uint16]  # for each code point: 0 if it stays, 1 if irregular, or its row
+    after: bytes  # for each row four bytes of UTF-8: the replacement, and zeros
+    ascii: bytes  # for each ASCII character what replaces it, or zero
+    spaces: bytes  # for the first code points whether `str.strip` removes them
 
 
 class Rewriter:
@@ -160,6 +170,14 @@ class Rewriter:
         self._bytes: NDArray[np.uint8] = np.frombuffer(after, np.uint8).reshape(-1, 4).T.copy()
         self._ascii = bytes(ord(rewritten(chr(code)) or "\0") for code in _ASCII) + _NOT_ASCII
         self._deleted = bytes(code for code in _ASCII if not rewritten(chr(code)))
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables that `rewrite` goes by, if no character of the page is irregular."""
+        spaces = bytes(map(str.isspace, map(chr, range(_SPACES_END))))
+        deleted = bytes.maketrans(self._deleted, bytes(len(self._deleted)))
+        ascii_ = self._ascii[: len(_ASCII)].translate(deleted)
+        return Tables(self._row, self._bytes.T.tobytes(), ascii_, spaces)
 
     def rewrite(self, text: str) -> bytes | bytearray:
         """Return the page, rewritten, as UTF-8."""

@@ -4,6 +4,11 @@ LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl") takes the CCNet p
 (arXiv:1911.00359), which "deduplicates the data at the line level". The rules are those of CCNet's
 code (docs/rules/web.md 4). A paragraph is a line. This module computes the keys of a page, and
 removes lines once it has been decided elsewhere which keys of a scope are duplicates.
+
+Each page is hashed twice, to claim its keys and to look them up. Where a C compiler was at hand
+when Corpusmill was installed, the module `filters/commoncrawl/_paragraphs.c` does it in one pass
+over the page. It goes by tables made here, and leaves pages to Python whose characters depend on
+their neighbours.
 """
 
 import base64
@@ -18,6 +23,13 @@ from numpy.typing import NDArray
 
 from filters.characters import PUNCTUATION, Rewriter, characters_of, lower_and_decompose
 from filters.verdict import KEEP, Verdict, drop
+
+try:
+    from filters.commoncrawl._paragraphs import line_keys
+except ImportError:  # installed without a compiler
+    AVAILABLE = False
+else:
+    AVAILABLE = True
 
 # The first 8 of the 20 bytes of a SHA-1, as a little-endian integer (docs/rules/web.md 4.4).
 _KEY_OF_DIGEST: Final = np.dtype(
@@ -62,6 +74,19 @@ def paragraph_keys(text: str, *, strip_accents: bool = False) -> NDArray[np.uint
     >>> paragraph_keys("Hello\n\u201chello\u201d").tolist()
     [11738849977924252842, 11738849977924252842]
     """
+    if AVAILABLE:
+        rewriter = _without_accents() if strip_accents else _with_accents()
+        try:
+            keys = line_keys(text, *rewriter.tables)
+        except UnicodeEncodeError:  # a lone surrogate
+            keys = None
+        if keys is not None:
+            return np.frombuffer(keys, "<u8").astype(np.uint64)
+    return hashed_lines(text, strip_accents=strip_accents)
+
+
+def hashed_lines(text: str, *, strip_accents: bool = False) -> NDArray[np.uint64]:
+    """Return what `paragraph_keys` returns, without the extension module."""
     sha1 = hashlib.sha1  # usedforsecurity=False would cost a third of the time of this loop
     lines = _normalized(text, strip_accents=strip_accents).split(b"\n")
     digests = b"".join([sha1(line).digest() for line in lines])

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from filters.characters import PUNCTUATION
 from filters.commoncrawl.paragraphs import (
+    AVAILABLE,
     Deduplicated,
     check_length,
+    hashed_lines,
     normalize,
     pack_line_ids,
     paragraph_keys,
@@ -84,6 +86,32 @@ def test_a_page_at_once_is_its_lines_one_by_one(page: str, strip_accents: bool) 
     """Equal to the plain rules, whatever the page holds."""
     plain = oracle.normalized_page(page, strip_accents=strip_accents)
     assert normalize(page, strip_accents=strip_accents) == plain
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(PAGES, st.booleans())
+def test_keys_without_the_extension_module_are_those_of_the_plain_rules(
+    page: str, strip_accents: bool
+) -> None:
+    """As where Corpusmill was installed without a compiler."""
+    keys = hashed_lines(page, strip_accents=strip_accents)
+    lines = page.split("\n")
+    assert keys.tolist() == [oracle.key(line, strip_accents=strip_accents) for line in lines]
+
+
+@pytest.mark.skipif(not AVAILABLE, reason="the extension module was not built")
+@pytest.mark.parametrize("strip_accents", [False, True])
+def test_the_extension_module_gives_the_same_keys_for_every_character(strip_accents: bool) -> None:
+    """At both ends of a line, where spaces are stripped, and within it; lines of any length.
+
+    Each character is a page, so that irregular ones keep no other from the extension module.
+    """
+    odd = [code for code in range(0x11000) if not chr(code).isalnum() or code % 8 == 0]
+    pages = [f"{chr(code)}a{chr(code)}b\n{chr(code)}" for code in odd]
+    pages += ["x" * bytes_ for bytes_ in range(200)]  # of SHA-1's blocks, up to four
+    for page in pages:
+        keys = paragraph_keys(page, strip_accents=strip_accents)
+        assert np.array_equal(keys, hashed_lines(page, strip_accents=strip_accents)), page
 
 
 @settings(deadline=None)  # a busy machine is no failure
