@@ -50,19 +50,25 @@ class LanguageModels:
         Raises:
             MachineError: one of them is not on this machine.
         """
-        pieces, ngrams = self.pieces(language), self.ngrams(language)
-        if not ngrams or not Path(pieces).is_file():
-            raise MachineError(
-                f"{self.folder}: no {language}.sp.model with {language}.arpa.bin on this machine. "
-                "Put the launcher's models at the same paths on all workers, and run the same "
-                "command again."
-            )
-        return pieces, ngrams
+        return _needed(self, language)
 
     @property
     def table(self) -> str:
         """The path of the table of cutoffs."""
         return self.cutoffs or str(Path(self.folder) / "cutoffs.csv")
+
+
+@lru_cache(64)
+def _needed(models: LanguageModels, language: str) -> tuple[str, str]:
+    """Look for the two models of a language on this machine, once per process if they are there."""
+    pieces, ngrams = models.pieces(language), models.ngrams(language)
+    if not ngrams or not Path(pieces).is_file():
+        raise MachineError(
+            f"{models.folder}: no {language}.sp.model with {language}.arpa.bin on this machine. "
+            "Put the launcher's models at the same paths on all workers, and run the same "
+            "command again."
+        )
+    return pieces, ngrams
 
 
 @contextmanager
