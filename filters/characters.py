@@ -62,8 +62,16 @@ _ASCII: Final = bytes(range(0x80))
 _NOT_ASCII: Final = bytes(range(0x80, 0x100))
 _FIRST_LEAD_BYTE: Final = 0xC0  # in UTF-8, each character beyond ASCII has one such byte
 _UNICODE_END: Final = 0x110000
-# Ranges with characters that may change; all others are unassigned or for private use.
-_OTHERS: Final = (*range(0x80, 0x40000), *range(0xE0000, 0xE1000))
+# Ranges with characters that may change. All others are unassigned, for private use, or ideographs,
+# which have no case and no decomposition and are neither digits nor marks; but those for
+# compatibility, at U+2F800, are decomposed.
+_OTHERS: Final = (
+    *range(0x80, 0x3400),
+    *range(0x4DC0, 0x4E00),
+    *range(0xA000, 0x20000),
+    *range(0x2F800, 0x30000),
+    *range(0xE0000, 0xE1000),
+)
 _SPACES_END: Final = 0x3001  # the last space of Unicode is U+3000
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # The only character whose lower case depends on its neighbours.
@@ -155,11 +163,12 @@ class Rewriter:
         self._prepare = prepare
         self._row: NDArray[np.uint16] = np.full(_UNICODE_END, _STAYS, np.uint16)
         changes: list[tuple[bytes, bytes]] = [(b"", b""), (b"", b"")]  # the two rows of no change
-        for code in _OTHERS:
-            old = chr(code)
-            new = rewritten(old)
-            if new == old and not unicodedata.combining(old):
+        others = list(map(chr, _OTHERS))
+        # All are prepared at once: a line end between two of them keeps each from its neighbours.
+        for old, prepared in zip(others, prepare("\n".join(others)).split("\n"), strict=True):
+            if prepared == old and old not in table and not unicodedata.combining(old):
                 continue
+            code, new = ord(old), rewritten(old)
             if old == _SIGMA or len(utf8(new)) > len(utf8(old)) or any(map(_stays_unordered, new)):
                 self._row[code] = _IRREGULAR
             elif new != old:
