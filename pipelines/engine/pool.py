@@ -11,6 +11,7 @@ with it in one step is set aside, there and in all later steps: it counts as a f
 
 import contextlib
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -33,6 +34,7 @@ from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 
 MAX_DEATHS = 2  # workers that one unit may kill before it is set aside
+GARBAGE_THRESHOLD = 20_000  # objects; documents make few cycles, and 700 is Python's default
 _PR_SET_PDEATHSIG = 1  # option of Linux's prctl: the signal that follows the parent's end
 
 
@@ -150,6 +152,9 @@ def _work(schedule: Schedule, connection: Connection, log: str, parent: int) -> 
     os.dup2(output.fileno(), 1)
     os.dup2(output.fileno(), 2)
     sys.stdout = sys.stderr = output
+    # What the launcher imported and loaded stays to the end: the collector need not look at it.
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
     while True:
         try:
             task = connection.recv()
