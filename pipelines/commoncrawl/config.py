@@ -10,7 +10,6 @@ from pipelines.commoncrawl.records import PageReader
 from pipelines.engine.errors import RunError
 from pipelines.engine.settings import setting
 from pipelines.models.load import LanguageModels, classifier, cutoff_table, language_model
-from pipelines.readers.warc import ExtractorError, load_extractor
 from pipelines.setup.langid import find_langid
 from pipelines.storage.listing import PREFIX, SHARDS
 from tokenizer.files import sha256_of
@@ -160,16 +159,28 @@ def check_config(config: CommonCrawlConfig) -> None:
                 )
     if unknown := sorted(set(config.buckets) - set(get_args(Bucket))):
         raise RunError(f"--buckets {unknown[0]}: give some of {', '.join(get_args(Bucket))}")
-    try:
-        load_extractor(config.extractor)
-    except ExtractorError as error:
-        raise RunError(f"--extractor: {error}") from error
+    if config.extractor != "resiliparse":  # which Corpusmill itself requires
+        _check_extractor(config.extractor)
     if config.scope in ("dump", "corpus") and config.keep == "none":
         logging.getLogger(__name__).warning(
             "--scope %s with --keep none drops every paragraph that occurs twice anywhere; cc_net "
             "looks at 1/32 of a dump. Did you mean --keep first?",
             config.scope,
         )
+
+
+def _check_extractor(name: str) -> None:
+    """Raise RunError if an extractor is not installed."""
+    # Imported here, since most runs read WET files and need no library for HTML.
+    from pipelines.readers.warc import (  # noqa: PLC0415 - as said above
+        ExtractorError,
+        load_extractor,
+    )
+
+    try:
+        load_extractor(name)
+    except ExtractorError as error:
+        raise RunError(f"--extractor: {error}") from error
 
 
 def model_facts(config: CommonCrawlConfig) -> dict[str, Any]:

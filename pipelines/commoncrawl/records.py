@@ -13,7 +13,6 @@ from pipelines.engine.steps import Verdicts
 from pipelines.engine.units import Part, Unit
 from pipelines.readers.archive import Record
 from pipelines.readers.rows import BadRow, convert_each
-from pipelines.readers.warc import frame_warc, warc_page
 from pipelines.readers.wet import WetPage, frame_wet, page_notes, wet_page
 from pipelines.storage import files as storage
 
@@ -37,6 +36,9 @@ class PageReader:
         """Yield the records of a file that may be pages."""
         with storage.open_input(part.path) as stream:
             if unit.kind == WARC:
+                # Imported here, since most runs read WET files and need no library for HTML.
+                from pipelines.readers.warc import frame_warc  # noqa: PLC0415 - as said above
+
                 yield from frame_warc(stream, part.path, notes=notes)
             else:
                 yield from frame_wet(stream, part.path, line_based=self.line_based, notes=notes)
@@ -44,6 +46,8 @@ class PageReader:
     def page(self, unit: Unit, record: Record) -> WetPage | BadRow:
         """Return the page of a record, or a bad record that says why there is none."""
         if unit.kind == WARC:
+            from pipelines.readers.warc import warc_page  # noqa: PLC0415 - as above
+
             return warc_page(record, extractor=self.extractor)
         return wet_page(record, line_based=self.line_based)
 
