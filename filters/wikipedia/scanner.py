@@ -26,14 +26,15 @@ from filters.wikipedia.nodes import Renderer
 MAX_DEPTH: Final = 100  # nested constructs (docs/rules/sources.md 2.7)
 
 # Most links and templates contain no others and are matched whole; the look-arounds leave longer
-# runs of braces to the stack. Every quantifier is possessive and stops at the next mark.
+# runs of braces to the stack. Every quantifier is possessive and stops at the next mark. Every
+# alternative begins with a literal character, so that `re` skips to the next of these characters.
 _MARK: Final = re.compile(
     rf"""
     \[\[ (?: ([^\[\]{{}}|\n]*+) (?:\|([^\[\]{{}}|\n]*+))?+ \]\] )?+
   | \{{\{{ (?: (?<!\{{\{{\{{) ([^{{}}\[\]]++) \}}\}}(?!\}}) | \{{*+ )
   | \}}\}}++ | \]\] | \|
-  | \n(?=[ \t]*+\n)
-  | [\n{BLOCK}] (?: [ \t:*\#;]*+\{{\| | [ \t]*+\|\}} )
+  | \n (?: (?=[ \t]*+\n) | [ \t:*\#;]*+\{{\| | [ \t]*+\|\}} )
+  | {BLOCK} (?: [ \t:*\#;]*+\{{\| | [ \t]*+\|\}} )
     """,
     re.VERBOSE,
 )
@@ -102,11 +103,11 @@ class _Scanner:
             "\n": self._line,
             BLOCK: self._line,
         }
-        position = 0
+        stack, position = self.stack, 0
         while match := search(text, position):
             start = match.start()
             if start > position:
-                self.stack[-1].pieces.append(text[position:start])
+                stack[-1].pieces.append(text[position:start])
             position = deal_with[text[start]](match)
         self.stack[-1].pieces.append(text[position:])
         self._abandon(1)
