@@ -25,7 +25,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from filters.characters import PUNCTUATION
 from filters.commoncrawl.langid import identify
-from filters.commoncrawl.paragraphs import normalize, paragraph_keys, remove_paragraphs
+from filters.commoncrawl.paragraphs import (
+    hashed_lines,
+    normalize,
+    paragraph_keys,
+    remove_paragraphs,
+)
 from filters.commoncrawl.perplexity import load_language_model, normalize_for_lm
 from filters.fasttext import predictor as fasttext_predictor
 from filters.fasttext.model import load_fasttext
@@ -101,6 +106,7 @@ def _run(benchmark: BenchmarkFixture, function: Callable[[Any], object], inputs:
 FUNCTIONS: dict[str, Callable[[str], object]] = {
     "paragraph_keys": paragraph_keys,
     "paragraph_keys strip_accents": functools.partial(paragraph_keys, strip_accents=True),
+    "paragraph_keys without the extension module": hashed_lines,
     "paragraph_keys plain": _plain_keys,
     "normalize": normalize,
     "normalize_for_lm": normalize_for_lm,

@@ -117,9 +117,25 @@ def test_wet_to_bucketed_english(sample: list[Path], models: Path, tmp_path: Pat
         f"{pages / ours.seconds:.0f}: {plain['seconds'] / loaded:.2f} and "
         f"{peer.seconds / ours.seconds:.2f} times"
     )
+    report(
+        f"from the command to the end of one page: {start.seconds:.2f} s, of which none depends "
+        "on the input"
+    )
     print("seconds a stage:", json.dumps(timings))
     assert stats["documents"] == plain["kept"]
     assert pages == plain["pages"]
+
+
+def test_wet_to_all_languages(sample: list[Path], models: Path, tmp_path: Path) -> None:
+    """Pages a second with the profile cc_net, which keeps all languages and buckets."""
+    options = ("--profile", "cc_net", "--rejects=none")
+    measured = curate(sample, tmp_path / "run", models, *options)
+    stats = json.loads((tmp_path / "run" / "stats.json").read_bytes())
+    report(
+        f"profile cc_net: {stats['records_read'] / measured.seconds:.0f} pages/s from start to "
+        f"exit, {stats['documents']:,} of {stats['records_read']:,} pages kept"
+    )
+    assert stats["documents"] > stats["records_read"] / 2
 
 
 def random_keys(keys: int, number: int) -> UnitKeys:
