@@ -23,7 +23,6 @@ from pipelines.engine.runs import Run, failed_files, open_completed
 from pipelines.engine.source import Phase
 from pipelines.engine.twins import TwinCheck
 from pipelines.engine.units import Unit
-from pipelines.engine.workspace import Workspace
 from pipelines.joins.stored_scores import Recut, RecutUnits, check_scores
 from pipelines.storage import files as storage
 
@@ -69,9 +68,9 @@ def recut(path: str, out: str, plan_for: Callable[[Run], Recut], launch: Launch)
             raise
         with RunLog(run) as log:
             twins = TwinCheck(None, planned.facts, lambda _settings, _facts: None)
-            execute(planned, run, launch, twins, log.say)
+            execute(planned, run, launch, twins, lock.fence, log=log.say)
             lock.check()
-            ledger = finish(
+            return finish(
                 run,
                 units,
                 planned.unreadable,
@@ -79,8 +78,6 @@ def recut(path: str, out: str, plan_for: Callable[[Run], Recut], launch: Launch)
                 allow_empty=launch.allow_empty,
                 max_failed_files=len(failed_files(old.path)),  # which the old run accepted
             )
-        Workspace.beside(run).clear()
-        return ledger
 
 
 def _leave_nothing(run: Run) -> None:

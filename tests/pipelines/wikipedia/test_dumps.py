@@ -200,7 +200,7 @@ def test_a_file_that_is_no_dump_inside_is_borne_and_named(tmp_path: Path) -> Non
     """As other inputs that cannot be read (docs/architecture.md)."""
     inputs = write_dumps(tmp_path / "in")
     Path(inputs[1]).write_bytes(b"<html>Not found</html>")
-    assert curate(tmp_path / "run", inputs) == 0
+    assert curate(tmp_path / "run", inputs) == 3
     stats = json.loads((tmp_path / "run" / "stats.json").read_text("utf-8"))
     assert list(stats["failed_files"]) == [inputs[1]]
 
