@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from filters.latex.macros import Macro, Parameter
-from filters.latex.tokens import Reader, ends_in_word, near_closing, skip_blanks
+from filters.latex.tokens import Reader, control_at, ends_in_word, near_closing, skip_blanks
 
 # What ends a group or a paragraph: a call before it has no argument.
 _NO_ARGUMENTS = frozenset({"\\end", "\\par", "\\else", "\\fi", "\\item"})
@@ -90,6 +90,28 @@ def _groups(reader: Reader, count: int) -> list[str] | None:
     return found
 
 
+def _hands_on(macro: Macro, reader: Reader, pos: int) -> bool:
+    r"""Tell whether a call does without its last argument, which is not there.
+
+    TeX takes the next token for it, be it ``\end`` or the ``\par`` of a blank line. Where the body
+    ends in that argument the token comes out again behind the rest, and where the body does not use
+    it nothing is missed: both are as if the argument was empty.
+
+    Args:
+        macro: whose last argument is looked for.
+        reader: the text that the call stands in.
+        pos: where the argument would begin.
+    """
+    if macro.earlier or macro.parameters[-1].kind != "mandatory":
+        return False
+    at = skip_blanks(reader.text, pos)
+    if reader.text[at : at + 1] != "\n" and control_at(reader.text, at) not in _NO_ARGUMENTS:
+        return False
+    number = sum(parameter.kind != "literal" for parameter in macro.parameters)
+    uses = macro.pieces.count(number)
+    return not uses or (uses == 1 and macro.pieces[-1] == number)
+
+
 class Arguments:
     """The arguments of the calls of one paper.
 
@@ -112,15 +134,18 @@ class Arguments:
         """Read arguments of any kind, also from the texts below."""
         places = [(reader, reader.pos)]
         found: list[str] = []
-        for parameter in macro.parameters:
+        last = len(macro.parameters) - 1
+        for number, parameter in enumerate(macro.parameters):
             reader = self._settle()
             if parameter.kind == "delimited" and not found and macro.name[-1].isalpha():
                 reader.skip()
             if reader is not places[-1][0]:
                 places.append((reader, reader.pos))
-            value = None
+            value, pos = None, reader.pos
             if parameter.kind != "delimited" or self._failures <= _MAX_FAILURES:
                 value = read_argument(parameter, reader)
+            if value is None and number == last and _hands_on(macro, reader, pos):
+                value, reader.pos = "", pos
             if value is None:
                 self._failures += parameter.kind == "delimited"
                 for other, pos in places:
