@@ -4,6 +4,7 @@ The text has no comments, its macros are expanded, and its verbatim parts are se
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from filters.latex.tokens import Reader, join
@@ -24,6 +25,7 @@ _BIBLIOGRAPHY = re.compile(
     re.IGNORECASE,
 )
 _WITHOUT_BRACES = frozenset({"printbibliography", "printbibheading", "putbib"})
+_LISTS = frozenset({"bibliography", "printbibliography", "putbib", "refs"})
 _APPENDIX = re.compile(r"\\appendix(?![A-Za-z@])|\\begin[ \t]*\{appendix\}")
 _HEADINGS = re.compile(
     r"\\(?:section|chapter|subsection|part)\*?[ \t\n]*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}[ \t\n]*\Z"
@@ -34,6 +36,13 @@ _BEFORE_LIST = re.compile(
     r"(?:[ \t\n]|\{[^{}]*\})*+)+\Z"
 )
 _OPENS = re.compile(r"\\begin[ \t]*\{([A-Za-z]+\*?)\}(?:\{[^{}]*\}|\[[^\]]*\])*+\s*\Z")
+# A group of its own, not an argument: a paragraph or a sentence begins there.
+_OPENS_GROUP = re.compile(
+    r"(?:\n[ \t]*\n|[.,;:!?])\s*"
+    r"(\{(?:\s*\\(?:small|footnotesize|scriptsize|tiny|normalsize|raggedright|sloppy)(?![A-Za-z]))*"
+    r"\s*)\Z"
+)
+_CLOSES = re.compile(r"\s*(?:\\end[ \t]*\{([A-Za-z]+\*?)\}|(?:\\par(?![A-Za-z])\s*)?\})")
 _CONTENTS_LINE = re.compile(
     r"(?:\\phantomsection\s*)?\\addcontentsline\{toc\}\{[a-z]+\}\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\s*\Z"
 )
@@ -110,9 +119,33 @@ def abstract_of(body: str) -> str:
 
 
 def cut_bibliography(text: str) -> tuple[str, int]:
-    """Remove bibliographies and the headings before them; return how many there were as well."""
-    out: list[str] = []
-    done = at = count = 0
+    r"""Remove bibliographies and what stands around them alone; return how many there were as well.
+
+    That is the heading before one, its line in the table of contents, and environments and groups
+    that hold nothing else, also where ``\bibliographystyle`` or ``\nocite`` stands in between.
+    """
+    kept = _Kept()
+    done = count = 0
+    for found in _commands(text):
+        kept.add(text[done : found.start])
+        done = kept.drop_wrapping(text, found.end, is_list=found.is_list)
+        count += found.is_list
+        if (line_end := _LINE_END.match(text, done)) and kept.ends_line():
+            done = line_end.end()  # it had a line to itself
+    kept.add(text[done:])
+    return join(kept.pieces), count
+
+
+class _Command(NamedTuple):
+    """A command for a bibliography, or an environment."""
+
+    start: int
+    end: int
+    is_list: bool  # the references stand here
+
+
+def _commands(text: str) -> Iterator[_Command]:
+    at = 0
     reader = Reader(text)
     missing: set[str] = set()
     while match := _BIBLIOGRAPHY.search(text, at):
@@ -134,17 +167,61 @@ def cut_bibliography(text: str) -> tuple[str, int]:
             continue
         else:
             end = _arguments_end(reader, at, braces=match[2].lower() not in _WITHOUT_BRACES)
-        kept = text[done:start]
-        if name or match[2].lower() in {"bibliography", "printbibliography", "putbib", "refs"}:
-            kept = _without_heading(kept)
-            count += 1
-            kept, end = _without_wrapping(kept, text, end)
-        if (line_end := _LINE_END.match(text, end)) and kept.rstrip(" \t")[-1:] == "\n":
-            end = line_end.end()  # it had a line to itself
-        out.append(kept)
-        done = at = end
-    out.append(text[done:])
-    return join(out), count
+        yield _Command(start, end, bool(name) or match[2].lower() in _LISTS)
+        at = max(end, at)
+
+
+class _Kept:
+    """What was kept of a text so far, in pieces; blanks at its end are a piece of their own."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self._blanks = ""
+
+    def add(self, piece: str) -> None:
+        """Keep what stands before a command."""
+        if not piece.strip():
+            self._blanks = _shorten(self._blanks + piece)
+            return
+        self.pieces += [self._blanks, piece]
+        self._blanks = ""
+
+    def ends_line(self) -> bool:
+        """Tell whether nothing but blanks stands in the last line."""
+        before = self.pieces[-1][-_HEADING_CHARACTERS:] if self.pieces else ""
+        return (before + self._blanks).rstrip(" \t")[-1:] == "\n"
+
+    def drop_wrapping(self, text: str, end: int, *, is_list: bool) -> int:
+        """Drop what at the end of the pieces belongs to a command that was removed.
+
+        Args:
+            text: the whole.
+            end: where the text goes on after the command.
+            is_list: a heading and a line in the table of contents belong to it.
+
+        Returns:
+            where the text goes on: after the ends of environments that held the command alone.
+        """
+        while self.pieces:
+            last = self.pieces[-1]
+            cut = max(len(last) - _HEADING_CHARACTERS, 0)
+            tail = shorter = last[cut:] + self._blanks
+            before = ""
+            while shorter != before:
+                before = shorter
+                shorter, end = _without_wrapping(shorter, text, end)
+                if is_list:
+                    shorter = _without_contents_line(_without_heading(shorter))
+            if shorter == tail:
+                break
+            self.pieces.pop()
+            rest = last[:cut] + shorter
+            if rest.strip():
+                self.pieces.append(rest)
+                self._blanks = ""
+            else:
+                self._blanks = _shorten((self.pieces.pop() if self.pieces else "") + rest)
+        return end
 
 
 def _arguments_end(reader: Reader, at: int, *, braces: bool) -> int:
@@ -156,34 +233,48 @@ def _arguments_end(reader: Reader, at: int, *, braces: bool) -> int:
     return reader.pos
 
 
-def _without_heading(text: str) -> str:
+def _without_heading(tail: str) -> str:
     r"""Drop a heading such as ``\section*{References}`` that a text ends in."""
-    tail = text[-_HEADING_CHARACTERS:]
     shorter = tail
     if match := _BEFORE_LIST.search(tail):
         shorter = tail[: match.start()]
     for candidate in (tail, shorter):
         match = _HEADINGS.search(candidate)
         if match and _LETTERS.sub("", match[1]).lower() in _TITLES:
-            return text[: len(text) - len(tail) + match.start()]
-    return text
+            return tail[: match.start()]
+    return tail
 
 
-def _without_wrapping(kept: str, text: str, end: int) -> tuple[str, int]:
-    r"""Drop environments that held a bibliography alone, and its line in the table of contents.
+def _without_wrapping(tail: str, text: str, end: int) -> tuple[str, int]:
+    r"""Drop an environment, or a group with a font size, that held a bibliography alone.
 
     Returns:
         the text before the bibliography, and where the text goes on after it.
     """
-    while (begin := _OPENS.search(kept[-_HEADING_CHARACTERS:])) and (
-        closing := re.compile(rf"\s*\\end[ \t]*\{{{re.escape(begin[1])}\}}").match(text, end)
-    ):
-        kept = kept[: len(kept) - len(begin[0])]
-        end = closing.end()
-    line = _CONTENTS_LINE.search(kept[-_HEADING_CHARACTERS:])
+    closing = _CLOSES.match(text, end)
+    if closing is None:
+        return tail, end
+    if name := closing[1]:
+        begin = _OPENS.search(tail)
+        if begin and begin[1] == name:
+            return tail[: begin.start()], closing.end()
+    elif group := _OPENS_GROUP.search(tail):
+        return tail[: group.start(1)], closing.end()
+    return tail, end
+
+
+def _without_contents_line(tail: str) -> str:
+    """Drop the line that a bibliography has in the table of contents."""
+    line = _CONTENTS_LINE.search(tail)
     if line and _LETTERS.sub("", line[1]).lower() in _TITLES:
-        kept = kept[: len(kept) - len(line[0])]
-    return kept, end
+        return tail[: line.start()]
+    return tail
+
+
+def _shorten(blanks: str) -> str:
+    """Return blanks that mean the same: a blank line, a line end, a space."""
+    lines = blanks.count("\n")
+    return "\n\n" if lines > 1 else "\n" if lines else blanks[:1]
 
 
 def cut_appendix(text: str) -> str:

@@ -66,6 +66,23 @@ def test_heads_of_plain_tex_count(head: str) -> None:
             ),
             "a\nb",
         ),
+        (
+            "a\n\\section*{References}\n\\bibliographystyle{s}\n\\nocite{*}\n\\bibliography{r}\nb",
+            "a\nb",
+        ),
+        ("a\\begin{small}\n\\bibliographystyle{s}\n\\bibliography{r}\n\\end{small}b", "ab"),
+        ("a\\begin{small}\n\\bibliography{r}\n\\bibliographystyle{s}\n\\end{small}b", "ab"),
+        (
+            (
+                "a\n\\addcontentsline{toc}{chapter}{Bibliography}\n\\bibliographystyle{s}\n"
+                "\\begin{spacing}{0.9}\n\\bibliography{r}\n\\end{spacing}\nb"
+            ),
+            "a\nb",
+        ),
+        ("a.\n\n{\\small\n\\bibliographystyle{s}\n\\bibliography{r}\n}\n\nb", "a.\n\n\nb"),
+        ("\\parbox{1cm} {\\small\\bibliography{r}}b", "\\parbox{1cm} {\\small}b"),
+        ("\\footnote{\\nocite{x}}b", "\\footnote{}b"),
+        ("a\\section{Results}\\nocite{x}\\bibliography{r}b", "a\\section{Results}b"),
         ("a\\begin{thebibliography}{9}\\bibitem x", "a"),
         ("a\\begin{references}b", "a\\begin{references}b"),
         ("a\\bibliography{r}\\appendix\\section{B}c", "a\\appendix\\section{B}c"),
