@@ -61,7 +61,7 @@ class Expander(Meanings[Command]):
         self.loaded: set[str] = set()  # styles
         self._arguments = Arguments(self.settle)
         self._work = 0
-        self._limit = GROWTH * files.size() + SPARE
+        self.limit = GROWTH * files.size() + SPARE  # of the output, and of included files
         self._call_end = MAX_EXPANSIONS
         self._floor = 0
 
@@ -99,7 +99,7 @@ class Expander(Meanings[Command]):
     def push(self, level: Level) -> None:
         """Lay a text on the stack: it is read next."""
         self._work += len(level.text)
-        if self._work > 10 * self._limit:
+        if self._work > 10 * self.limit:
             raise LimitReached("work")
         self.stack.append(level)
 
@@ -247,7 +247,7 @@ class Expander(Meanings[Command]):
         """Write what a call became before."""
         if not macro.parameters:
             self.stack[-1].gobble(name, known.text)
-        if self.size + known.size > self._limit:
+        if self.size + known.size > self.limit:
             raise LimitReached("output")
         self._count(known.expansions)
         for each in known.left:
@@ -290,7 +290,7 @@ class Expander(Meanings[Command]):
         if level.depth >= MAX_DEPTH:
             self.guard("depth")
             return "depth"
-        exhausted = self.counts.expansions >= MAX_EXPANSIONS or self.size > self._limit
+        exhausted = self.counts.expansions >= MAX_EXPANSIONS or self.size > self.limit
         return "limit" if exhausted else ""
 
     def lay(
@@ -317,7 +317,7 @@ class Expander(Meanings[Command]):
         if not macro.parameters:
             self.stack[-1].gobble(name, text)
         size = self.size + self.sealed.size(text)
-        if size + len(text) > self._limit:
+        if size + len(text) > self.limit:
             raise LimitReached("output")
         started = None
         if key is not None:

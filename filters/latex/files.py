@@ -11,7 +11,7 @@ from filters.latex.inputs import Files, body_of, clean_name, is_distributed
 from filters.latex.levels import Level
 
 MAX_DEPTH = 20  # files within files
-MAX_CHARACTERS = 20_000_000  # of all files that are included
+MAX_CHARACTERS = 20_000_000  # of all files that are included; see also the limit of the output
 _LINE_END = re.compile(r"[ \t]*\n")
 _WORD = re.compile(r"[ \t]*([^\s{}\\%]+)[ ]?")
 
@@ -49,7 +49,7 @@ def _include(
         return True
     text = expander.files.text(path)
     expander.included_size += len(text)
-    if expander.included_size > MAX_CHARACTERS:
+    if expander.included_size > min(MAX_CHARACTERS, expander.limit):
         expander.guard("input_size")
         return True
     if expander.document and "document}" in text:

@@ -2,6 +2,7 @@ r"""Files within files (docs/rules/sources.md 4.5, 4.10)."""
 
 import pytest
 
+from filters.latex.expansion import GROWTH, SPARE
 from tests.filters.latex.papers import MAIN, body_of, read
 
 
@@ -58,6 +59,19 @@ def test_a_loop_is_cut() -> None:
     body, text = read(files)
     assert text == "FG"
     assert body.counts.guards["input_loop"] == 2
+
+
+def test_what_is_included_again_and_again_is_bounded_by_the_size_of_the_paper() -> None:
+    """As the output is: n inputs of a file of n commands are not n * n of them."""
+    loop = "\\input{main}"
+    files = {
+        MAIN: "\\documentclass{a}\\begin{document}" + "\\input{f}" * 1000 + "\\end{document}",
+        "f.tex": loop * 1000,
+    }
+    guards = read(files)[0].counts.guards
+    limit = GROWTH * sum(map(len, files.values())) + SPARE
+    assert guards["input_size"]
+    assert limit / 2 < guards["input_loop"] * len(loop) <= limit
 
 
 def test_includeonly_leaves_the_others_out() -> None:
