@@ -26,6 +26,7 @@ MAX_DEPTH = 50  # of a call within calls (rule 4)
 MAX_EXPANSIONS = 100_000  # of a paper (rule 4)
 MAX_EXPANSIONS_PER_CALL = 50_000  # so that one bad macro leaves some to the others
 GROWTH, SPARE = 10, 1_000_000  # output is at most so many times the input, and so much more
+SPARE_INCLUDED, MAX_INCLUDED = 100_000, 20_000_000  # as much for files that are included
 _FAR = 2_000  # characters that a command may read before a reading begins anew after it
 _XSPACE = "\\xspace"
 
@@ -57,11 +58,11 @@ class Expander(Meanings[Command]):
         self.stack: list[Level] = []
         self.out: list[str] = []
         self.size = 0
-        self.included_size = 0  # characters of the files that were included
+        self.left_to_include = min(GROWTH * files.size() + SPARE_INCLUDED, MAX_INCLUDED)
         self.loaded: set[str] = set()  # styles
         self._arguments = Arguments(self.settle)
         self._work = 0
-        self.limit = GROWTH * files.size() + SPARE  # of the output, and of included files
+        self._limit = GROWTH * files.size() + SPARE
         self._call_end = MAX_EXPANSIONS
         self._floor = 0
 
@@ -99,7 +100,7 @@ class Expander(Meanings[Command]):
     def push(self, level: Level) -> None:
         """Lay a text on the stack: it is read next."""
         self._work += len(level.text)
-        if self._work > 10 * self.limit:
+        if self._work > 10 * self._limit:
             raise LimitReached("work")
         self.stack.append(level)
 
@@ -247,7 +248,7 @@ class Expander(Meanings[Command]):
         """Write what a call became before."""
         if not macro.parameters:
             self.stack[-1].gobble(name, known.text)
-        if self.size + known.size > self.limit:
+        if self.size + known.size > self._limit:
             raise LimitReached("output")
         self._count(known.expansions)
         for each in known.left:
@@ -290,7 +291,7 @@ class Expander(Meanings[Command]):
         if level.depth >= MAX_DEPTH:
             self.guard("depth")
             return "depth"
-        exhausted = self.counts.expansions >= MAX_EXPANSIONS or self.size > self.limit
+        exhausted = self.counts.expansions >= MAX_EXPANSIONS or self.size > self._limit
         return "limit" if exhausted else ""
 
     def lay(
@@ -317,7 +318,7 @@ class Expander(Meanings[Command]):
         if not macro.parameters:
             self.stack[-1].gobble(name, text)
         size = self.size + self.sealed.size(text)
-        if size + len(text) > self.limit:
+        if size + len(text) > self._limit:
             raise LimitReached("output")
         started = None
         if key is not None:

@@ -11,7 +11,6 @@ from filters.latex.inputs import Files, body_of, clean_name, is_distributed
 from filters.latex.levels import Level
 
 MAX_DEPTH = 20  # files within files
-MAX_CHARACTERS = 20_000_000  # of all files that are included; see also the limit of the output
 _LINE_END = re.compile(r"[ \t]*\n")
 _WORD = re.compile(r"[ \t]*([^\s{}\\%]+)[ ]?")
 
@@ -48,8 +47,8 @@ def _include(
         expander.guard("input_loop")
         return True
     text = expander.files.text(path)
-    expander.included_size += len(text)
-    if expander.included_size > min(MAX_CHARACTERS, expander.limit):
+    expander.left_to_include -= len(text)
+    if expander.left_to_include < 0:
         expander.guard("input_size")
         return True
     if expander.document and "document}" in text:

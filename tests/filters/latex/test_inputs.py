@@ -2,7 +2,7 @@ r"""Files within files (docs/rules/sources.md 4.5, 4.10)."""
 
 import pytest
 
-from filters.latex.expansion import GROWTH, SPARE
+from filters.latex.expansion import GROWTH, SPARE_INCLUDED
 from tests.filters.latex.papers import MAIN, body_of, read
 
 
@@ -69,7 +69,7 @@ def test_what_is_included_again_and_again_is_bounded_by_the_size_of_the_paper() 
         "f.tex": loop * 1000,
     }
     guards = read(files)[0].counts.guards
-    limit = GROWTH * sum(map(len, files.values())) + SPARE
+    limit = GROWTH * sum(map(len, files.values())) + SPARE_INCLUDED
     assert guards["input_size"]
     assert limit / 2 < guards["input_loop"] * len(loop) <= limit
 
