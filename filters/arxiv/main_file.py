@@ -21,6 +21,7 @@ _PLAIN_END = re.compile(r"\\(?:bye|end)(?![A-Za-z])[ \t\n]*(?!\{)")
 _GOOD_NAME = re.compile(r"(?i)(?:main|ms|paper|article|arxiv|root|manuscript)")
 _BAD_NAME = re.compile(r"(?i)supp|appendix|response|cover|template|sample|letter|standalone")
 _NEVER = {"standalone", "subfiles"}
+_MAX_WRAPPER = 5_000  # characters of a file that a main file is wrapped in
 TEXT_ENDINGS = (".tex", ".ltx", ".latex")
 
 
@@ -121,11 +122,48 @@ def _inputs(texts: Mapping[str, str], files: Files) -> set[str]:
     for path, text in texts.items():
         if not (_CLASS.search(text) or _BEGIN.search(text)):
             continue  # such as a wrapper of the main file, which only chooses a paper size
-        for braced, bare in _INPUT.findall(text):
-            target = files.find(braced or bare, posixpath.dirname(path))
-            if target and target != path:
-                found.add(target)
+        found |= _targets(path, text, files) - {path}
     return found
+
+
+def begins_document(path: str, files: Files) -> bool:
+    r"""Tell whether a paper that begins with a file has a preamble.
+
+    A file that inputs the one with ``\documentclass`` has one as well.
+    """
+    text = files.text(path)
+    texts = [text, *(files.text(each) for each in _targets(path, text, files))]
+    return any(_CLASS.search(text) or _BEGIN.search(text) for text in texts)
+
+
+def wrapper_of(main: str, texts: Mapping[str, str], files: Files) -> str:
+    r"""Return the file that makes definitions and then inputs a main file, "" where none does.
+
+    Such as ``\def\screen{}\input{main}``: TeX is started on it. Of several, which choose a paper
+    size or the like, the one with the shortest name.
+
+    Args:
+        main: path of the main file.
+        texts: the candidates by path, without comments.
+        files: all texts of the paper.
+    """
+    inputs = {path: _targets(path, text, files) for path, text in texts.items()}
+    read = {target for path, targets in inputs.items() for target in targets if target != path}
+    wrappers = [
+        path
+        for path, targets in inputs.items()
+        if main in targets
+        and path not in read
+        and len(texts[path]) <= _MAX_WRAPPER
+        and not (_CLASS.search(texts[path]) or _BEGIN.search(texts[path]))
+    ]
+    return min(wrappers, key=lambda path: (len(path), path), default="")
+
+
+def _targets(path: str, text: str, files: Files) -> set[str]:
+    folder = posixpath.dirname(path)
+    names = {braced or bare for braced, bare in _INPUT.findall(text)}
+    return {target for name in names if (target := files.find(name, folder))}
 
 
 def _order(path: str, text: str, inputs: set[str], paper: str) -> tuple[int | str, ...]:

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from filters.arxiv.encodings import declared_encoding, decode
-from filters.arxiv.main_file import Instructions, is_candidate, main_files, read_instructions
+from filters.arxiv.main_file import (
+    Instructions,
+    begins_document,
+    is_candidate,
+    main_files,
+    read_instructions,
+    wrapper_of,
+)
 from filters.latex.commands import COMMANDS, DEFINERS
 from filters.latex.comments import excluded_names, strip_comments, verbatim_names
 from filters.latex.conditionals import defined_commands, resolve_conditionals
@@ -48,6 +55,7 @@ class Paper:
     files: Files
     sealed: Sealed
     mains: list[str]
+    wrapper: str  # the file that inputs the first of them after some definitions, or ""
     encodings: dict[str, str]
     comments: int
 
@@ -120,10 +128,13 @@ def prepare(found: PaperFiles, *, paper: str = "") -> Paper:
     for file in stripped.values():
         for name, text in file.files.items():
             texts.setdefault(clean_name(name), strip_comments(text, sealed).text)
+    files = Files(texts)
+    mains = main_files(candidates, found.instructions, paper=paper)
     return Paper(
-        Files(texts),
+        files,
         sealed,
-        main_files(candidates, found.instructions, paper=paper),
+        mains,
+        wrapper_of(mains[0], candidates, files) if mains else "",
         found.encodings,
         sum(file.comments for file in stripped.values()),
     )
@@ -131,14 +142,13 @@ def prepare(found: PaperFiles, *, paper: str = "") -> Paper:
 
 def expand(paper: Paper, main: str) -> Body:
     """Read a paper from one of its files and expand its macros (4.5, 4.6)."""
-    text = paper.files.text(main)
+    start = paper.wrapper if paper.wrapper and main == paper.mains[0] else main
     expander = Expander(paper.files, paper.sealed, COMMANDS, DEFINERS)
-    has_preamble = "\\documentclass" in text or "\\documentstyle" in text
-    has_preamble = has_preamble or "\\begin{document}" in text
-    body = expander.expand(main, has_preamble=has_preamble)
+    has_preamble = begins_document(start, paper.files)
+    body = expander.expand(start, has_preamble=has_preamble)
     if has_preamble and not expander.document:  # AmS-TeX, or \begin{document} is missing
         expander = Expander(paper.files, paper.sealed, COMMANDS, DEFINERS)
-        body = expander.expand(main, has_preamble=False)
+        body = expander.expand(start, has_preamble=False)
     macros = {name: each for name, each in expander.meanings.items() if isinstance(each, Macro)}
     standard = {macro.alias for macro in macros.values()}  # \let\old\x: \x itself comes out
     return Body(

@@ -2,7 +2,15 @@
 
 import pytest
 
-from filters.arxiv.main_file import Instructions, is_candidate, main_files, read_instructions
+from filters.arxiv.main_file import (
+    Instructions,
+    begins_document,
+    is_candidate,
+    main_files,
+    read_instructions,
+    wrapper_of,
+)
+from filters.latex.inputs import Files
 
 DOCUMENT = "\\documentclass{article}\\begin{document}x\\end{document}"
 TITLED = "\\documentclass{article}\\begin{document}\\maketitle x\\end{document}"
@@ -36,6 +44,23 @@ def test_the_best_comes_first(texts: dict[str, str], main: str | None) -> None:
     """Each rule of the score."""
     found = main_files(texts, paper="1234.56789")
     assert (found[0] if found else None) == main
+
+
+def test_tex_is_started_on_the_file_that_a_main_file_is_wrapped_in() -> None:
+    """It makes definitions and inputs the main file; of several the shortest name is taken."""
+    main = {"main.tex": DOCUMENT}
+    wrapper = "\\def\\screen{}\\input{main}"
+    files = {**main, "x.tex": "\\input{y}", "y.tex": wrapper}
+    for texts, expected in (
+        (main, ""),
+        ({**main, "screen.tex": wrapper, "a4.tex": wrapper, "letter.tex": wrapper}, "a4.tex"),
+        ({**main, "screen.tex": wrapper + "\\documentclass{a}"}, ""),
+        ({**main, "screen.tex": wrapper + "x" * 10_000}, ""),
+        (files, ""),
+    ):
+        assert wrapper_of("main.tex", texts, Files(texts)) == expected
+    assert begins_document("y.tex", Files(files))
+    assert not begins_document("x.tex", Files(files))
 
 
 def test_instructions_decide_first() -> None:

@@ -81,6 +81,14 @@ def test_includeonly_leaves_the_others_out() -> None:
     assert body_of(body, "\\includeonly{f}", files) == "\n\nF\n\nG"
 
 
+def test_definitions_of_a_file_that_inputs_the_main_file_hold() -> None:
+    """TeX is started on it; nothing of it is text."""
+    main = "\\documentclass{a}\\begin{document}\\x\\end{document}"
+    assert read({MAIN: main, "a4.tex": "\\input{size}\\input{main}\n", "size.tex": "%"})[1] == "\\x"
+    files = {MAIN: main, "a4.tex": "\\input{o}\\input{main}\n", "o.tex": "\\newcommand{\\x}{A}"}
+    assert read(files)[1] == "A"
+
+
 def test_missing_inputs_are_counted() -> None:
     """And those that are there as well."""
     files = {MAIN: "\\documentclass{a}\\begin{document}\\input{f}\\input{n}\\end{document}",

@@ -290,7 +290,9 @@ class Expanded:
         self.paper = paper
         self.main = main
         self.expander = RecordingExpander(paper)
-        self.body = self.expander.with_settings(self.expander.expand(main, has_preamble=True))
+        self.body = self.expander.with_settings(
+            self.expander.expand(paper.wrapper or main, has_preamble=True)
+        )
         text = paper.files.text(main)
         begin = _BEGIN.search(text)
         self.begin = begin.start() if begin else len(text)
@@ -371,24 +373,11 @@ class Expanded:
         return text.encode(self.paper.encodings.get(self.main, "utf-8"), "replace")
 
 
-def _driver(paper: Paper, main: str) -> str:
-    r"""Return a file of settings that inputs the main file and is what TeX is given, or main."""
-    stem = re.escape(main.removesuffix(".tex"))
-    inputs = re.compile(rf"\\input[ \t]*\{{?{stem}(?:\.tex)?\b")
-    found = [
-        path
-        for path in paper.files
-        if path.endswith(".tex") and path != main
-        if inputs.search(text := paper.files.text(path)) and "\\documentclass" not in text
-    ]
-    return min(found, default=main)
-
-
 def compare(members: Mapping[str, bytes], folder: Path) -> Comparison:
     """Typeset a paper before and after expansion, and compare the words on the pages."""
     paper = prepare(decode_files(members))
     main = paper.mains[0]
-    driver = _driver(paper, main)
+    driver = paper.wrapper or main
     originals = {clean_name(name): data for name, data in members.items()}
     shutil.rmtree(folder, ignore_errors=True)
     write_members(folder / "before", originals)
