@@ -221,6 +221,8 @@ _DEFINITIONS: dict[str, Command] = {
     "\\renewcommand": _newcommand,
     "\\providecommand": _defining(definitions.read_newcommand, only_new=True),
     "\\DeclareRobustCommand": _newcommand,
+    "\\algnewcommand": _newcommand,
+    "\\algrenewcommand": _newcommand,
     "\\newrobustcmd": _newcommand,
     "\\renewrobustcmd": _newcommand,
     "\\providerobustcmd": _defining(definitions.read_newcommand, only_new=True),

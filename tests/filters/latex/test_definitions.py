@@ -21,6 +21,7 @@ from tests.filters.latex.papers import body_of, counts_of
         ("\\providecommand{\\x}{B}", "\\x", "B"),
         ("\\DeclareRobustCommand{\\x}[1]{#1#1}", "\\x{a}", "aa"),
         ("\\newrobustcmd*{\\x}[1]{(#1)}\\providerobustcmd{\\x}{B}", "\\x{a}", "(a)"),
+        ("\\algnewcommand{\\x}[1]{(#1)}\\algrenewcommand\\y{B}", "\\x{a}\\y", "(a)B"),
         ("\\newcommand { \\x } [1] {(#1)}", "\\x{a}", "(a)"),
         ("\\newcommand\n{\\x}\n{B}", "\\x", "B"),
         # \def and its relatives
