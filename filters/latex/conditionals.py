@@ -14,7 +14,7 @@ from filters.latex.tokens import join, skip_blanks
 _TOKENS = re.compile(
     r"\\(?:(if[A-Za-z@]*|else|fi)(?![A-Za-z@])"
     r"|(newif|let|def|gdef|edef|xdef|(?:re)?newcommand|providecommand|DeclareRobustCommand"
-    r"|DeclareMathOperator|string|noexpand|ifdefined|meaning|show|undef)(?![A-Za-z@])"
+    r"|DeclareMathOperator|string|noexpand|protect|ifdefined|meaning|show|undef)(?![A-Za-z@])"
     r"|[^A-Za-z])"
 )
 _BY_NAME = {"\\iffalse": False, "\\iftrue": True}
@@ -26,6 +26,7 @@ _DEFINED = re.compile(
     r"(?![A-Za-z@])\*?[ \t]*\{?[ \t]*(\\if[A-Za-z@]*)"
 )
 _TARGET = re.compile(r"\*?[ \t]*\{?[ \t]*\\if[A-Za-z@]*")
+_HELD_BACK = re.compile(r"[ \t]*\\(?:if[A-Za-z@]*|else|fi)(?![A-Za-z@])")
 _LET = re.compile(r"[ \t]*\\[A-Za-z@]+[ \t]*=?[ \t]*\\[A-Za-z@]+")
 
 
@@ -60,6 +61,8 @@ def find_conditionals(  # noqa: C901, PLR0912 - a branch for each kind of token
                 following = _LET.match(text, at)
             elif word == "ifdefined":
                 following = None
+            elif word in {"protect", "noexpand", "string"}:  # it is written somewhere, not done
+                following = _HELD_BACK.match(text, at)
             else:
                 following = _TARGET.match(text, at)
             if following:

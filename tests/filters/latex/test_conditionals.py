@@ -31,6 +31,12 @@ from tests.filters.latex.papers import body_of
         ("a\\iffalse b", "a\\iffalse b"),
         ("\\iffalse a\\fi b\\fi", "\\iffalse a\\fi b\\fi"),
         ("\\iffalse a\\else b\\else c\\fi", "\\iffalse a\\else b\\else c\\fi"),
+        (
+            "\\w{\\protect\\iffalse}a\\w{\\protect\\fi}",
+            "\\w{\\protect\\iffalse}a\\w{\\protect\\fi}",
+        ),
+        ("\\iffalse \\noexpand\\fi a\\string\\else b\\fi c", "c"),
+        ("\\noexpand\\iftrue a\\iffalse b\\fi c", "\\noexpand\\iftrue ac"),
         ("\\ifnum1<2 a\\fi", "\\ifnum1<2 a\\fi"),
     ],
 )
