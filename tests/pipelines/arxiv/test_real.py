@@ -21,6 +21,7 @@ _NEVER = {
     "definition": re.compile(r"\\(?:re|provide)?newcommand(?![A-Za-z])|\\newenvironment\b"),
     "input": re.compile(r"\\(?:input|include|subfile)\{"),
 }
+_WORD = re.compile(r"[^\W\d_]{3,}")
 # Calls that stay, by the rules (4.6).
 _EXCEPTIONS = {
     *("arguments", "argument_type", "parameter_text", "recursive", "depth", "limit"),
@@ -65,3 +66,17 @@ def test_what_is_left_of_each_paper(data: Path, capsys: pytest.CaptureFixture[st
     with capsys.disabled():
         print("\nleft by the rules:", *lines, sep="\n  ")
     assert unexplained == {}
+
+
+def test_no_word_is_new(data: Path) -> None:
+    """Nothing is glued: each word of a text of three letters or more stands in a file as well."""
+    for name, members in _papers(data):
+        known: set[str] = set()
+        for member in members.values():
+            for encoding in ("utf-8", "latin-1"):
+                known.update(_WORD.findall(member.decode(encoding, "ignore")))
+        paper = prepare(decode_files(members))
+        body = expand(paper, paper.mains[0])
+        words = set(_WORD.findall(paper.sealed.open(body.text)))
+        assert words, name
+        assert words - known <= {"operatorname"}, name  # what an operator becomes
