@@ -28,13 +28,14 @@ from pipelines.github.files import (
     LICENSES,
     FileOrBlob,
     Repositories,
-    document_of,
     fact_rows,
     file_rows,
+    gate_document,
+    git_blob_id,
     read_table,
 )
-from pipelines.joins.claims import RowVerdicts, digest_key, readable
-from pipelines.joins.decisions import LocalWinners, local_winners, order_of
+from pipelines.joins.claims import LostVerdictError, RowVerdicts, digest_key, readable
+from pipelines.joins.decisions import local_winners, order_of
 from pipelines.readers.rows import BadRow
 
 STAGE = "github.blob"
@@ -48,7 +49,7 @@ _CLAIM = pa.schema(
         ("key", pa.binary(KEY_BYTES)),
         ("rank", pa.binary()),  # null for a blob of ``contents``
         ("count", pa.int64()),  # how many files the claim covers
-        ("state", pa.int8()),  # of the content: an index into _STATES; null for a file
+        ("state", pa.int8()),  # of the content: an index into _STATES; null for a row of ``files``
         ("ref", pa.string()),
         ("mode", pa.int64()),
         ("license", pa.string()),
@@ -115,64 +116,89 @@ class KeepOnePerBlob:
     name = STAGE
     across = "other files with the same content"
 
-    def __init__(self, unit: Unit, verdicts: Verdicts, gates: Sequence[Stage]) -> None:
-        self.unit = unit
-        self.verdicts = verdicts
-        self.gates = gates
+    def __init__(self, verdicts: Verdicts) -> None:
         self.outcomes: RowVerdicts = verdicts.get(BLOBS) or RowVerdicts(())
 
     def load(self) -> None:
-        """Build the unit's claims again, to know which of its files won each blob."""
-        claims = _FileClaims(self.unit, self.verdicts, self.gates)
-        self.without_content = claims.without_content
-        self.local = LocalWinners(claims.table())
+        """Sort the verdicts by blob: a file that lost within its unit has none of its own."""
+        self.places: dict[int, int] = {}  # row of a file -> place of its verdict
+        self.blobs: dict[bytes, int] = {}  # key of a blob -> place of the verdict on it
+        rows = self.outcomes.rows()
+        if not rows:
+            return
+        at = np.array(rows, np.int64)
+        self.places = {row: place for place, row in enumerate(rows)}
+        keys = self.outcomes.column("key", at).to_pylist()
+        self.blobs = {key: place for place, key in enumerate(keys)}
+        self.outcome = self.outcomes.column("outcome", at)
+        self.copies = self.outcomes.column("copies", at)
+        self.winner = self.outcomes.column("winner", at)
 
     def __call__(self, document: Document) -> Verdict:
-        """Drop the file if another was chosen for its blob, or if the blob has no text."""
-        if reason := self.without_content.get(document.row):
-            return drop(reason)
-        row = self.local.winner_row(document.row)
-        verdict = self.outcomes.of(row)
-        if verdict["outcome"] in _STATES:
-            return drop(verdict["outcome"])
-        if row == document.row and verdict["outcome"] == "wins":
-            document.meta["copies"] = verdict["copies"]
+        """Drop the file if another was chosen for its blob, or if the blob has no text.
+
+        Raises:
+            LostVerdictError: no file of the unit claimed the blob.
+        """
+        own = self.places.get(document.row)
+        place = self.blobs.get(digest_key(document.meta["blob_id"])) if own is None else own
+        if place is None:
+            raise LostVerdictError(f"no verdict on the blob of row {document.row}")
+        outcome = self.outcome[place].as_py()
+        if outcome in _STATES:
+            return drop(outcome)
+        if own is not None and outcome == "wins":
+            document.meta["copies"] = self.copies[place].as_py()
             return KEEP
-        return drop("duplicate_blob", f"same blob as {readable(verdict['winner'])}")
+        return drop("duplicate_blob", f"same blob as {readable(self.winner[place].as_py())}")
 
 
-class _FileClaims:
-    """The claims of a unit's files on their blobs, one per file that passes the gates."""
+def _file_claims(unit: Unit, verdicts: Verdicts, gates: Sequence[Stage]) -> pa.Table:
+    """Return the claims of a unit's files on their blobs, one per file that passes the gates.
 
-    def __init__(self, unit: Unit, verdicts: Verdicts, gates: Sequence[Stage]) -> None:
-        self.unit = unit
-        self.without_content: dict[int, str] = {}  # rows of a joined export -> reason
-        self._chunks: list[pa.Table] = []
-        self._claims: list[dict[str, Any]] = []
-        repositories = Repositories(verdicts.get(LICENSES))
-        for row in _files_of(unit, content=True):
-            document = document_of(row, *repositories.meet(row.repo_name or ""))
-            if not _passes(document, gates):
-                continue
-            if isinstance(row, tables.BlobRow) and not row.has_content:
-                self.without_content[row.row] = "binary" if row.binary else "no_content"
-                continue
-            self._claims.append(_claim(document, joined=unit.kind == JOINED))
-            if len(self._claims) == _ROWS_PER_CHUNK:
-                self._flush()
+    The rows are read without their texts, unless an export leaves out the ids of the blobs: these
+    are then computed from the texts.
+    """
+    try:
+        return _claims_of_files(unit, verdicts, gates, content=False)
+    except _NoBlobIdError:
+        return _claims_of_files(unit, verdicts, gates, content=True)
 
-    def _flush(self) -> None:
-        table = pa.Table.from_pylist(self._claims, _CLAIM)
-        for number, field in enumerate(_CLAIM):
-            if pa.types.is_string(field.type):
-                table = table.set_column(number, field.name, table[number].cast(_WORD))
-        self._chunks.append(table)
-        self._claims = []
 
-    def table(self) -> pa.Table:
-        """Return the claims as one table."""
-        self._flush()
-        return pa.concat_tables(self._chunks).unify_dictionaries().combine_chunks()
+class _NoBlobIdError(Exception):
+    """A row has a text and no blob id, and was read without the text."""
+
+
+def _claims_of_files(
+    unit: Unit, verdicts: Verdicts, gates: Sequence[Stage], *, content: bool
+) -> pa.Table:
+    """Do what ``_file_claims`` does, with or without the texts.
+
+    Raises:
+        _NoBlobIdError: a text is needed for the id of its blob, and ``content`` is False.
+    """
+    chunks: list[pa.Table] = []
+    claims: list[tuple[Any, ...]] = []  # values in the order of _CLAIM
+    repositories = Repositories(verdicts.get(LICENSES))
+    for row in _files_of(unit, content=content):
+        license_key, languages = repositories.meet(row.repo_name or "")
+        if not _passes(gate_document(row, license_key), gates):
+            continue
+        claims.append(_claim(unit, row, license_key, languages, content=content))
+        if len(claims) == _ROWS_PER_CHUNK:
+            chunks.append(_chunk(claims))
+            claims = []
+    chunks.append(_chunk(claims))
+    return pa.concat_tables(chunks).unify_dictionaries().combine_chunks()
+
+
+def _chunk(claims: Sequence[tuple[Any, ...]]) -> pa.Table:
+    columns = list(zip(*claims, strict=True)) or [()] * len(_CLAIM)
+    arrays = []
+    for field, values in zip(_CLAIM, columns, strict=True):
+        array = pa.array(values, field.type)
+        arrays.append(array.cast(_WORD) if pa.types.is_string(field.type) else array)
+    return pa.table(arrays, _CLAIM.names)
 
 
 def _passes(document: Document, gates: Sequence[Stage]) -> bool:
@@ -182,20 +208,25 @@ def _passes(document: Document, gates: Sequence[Stage]) -> bool:
         return False
 
 
-def _claim(document: Document, *, joined: bool) -> dict[str, Any]:
-    meta = document.meta
-    languages = meta["repo_languages"]
-    return {
-        "key": digest_key(meta["blob_id"]),
-        "rank": rank_of(meta["repo_name"], meta["path"]),
-        "count": 1,
-        "state": 0 if joined else None,
-        "ref": meta["ref"],
-        "mode": meta["mode"],
-        "license": meta["license"],
-        "languages": json.dumps(languages, ensure_ascii=False) if languages else None,
-        "row": document.row,
-    }
+def _claim(
+    unit: Unit, file: FileOrBlob, license_key: str | None, languages: str | None, *, content: bool
+) -> tuple[Any, ...]:
+    """Return the claim of a file, in the order of _CLAIM."""
+    rank = rank_of(file.repo_name or "", file.path or "")
+    if isinstance(file, tables.FileRow):
+        key = digest_key(file.blob_id)
+        payload = (file.ref, file.mode, license_key, languages)
+        return (key, rank, 1, None, *payload, file.row)
+    payload = (None, None, None, None)  # a joined row knows its own
+    if not file.has_content:
+        # The row claims nothing that another one wants. No text that was read has a surrogate, so
+        # the key is that of no blob; the outcome of the claim is then the state.
+        key = digest_key("\ud800", unit.name, str(file.row))
+        return (key, rank, 1, 1 if file.binary else 2, *payload, file.row)
+    if not file.blob_id and not content:
+        raise _NoBlobIdError
+    key = digest_key(file.blob_id or git_blob_id(file.content or ""))
+    return (key, rank, 1, 0, *payload, file.row)
 
 
 def blob_claims(unit: Unit, verdicts: Verdicts, *, gates: Sequence[Stage]) -> Iterator[pa.Table]:
@@ -203,7 +234,7 @@ def blob_claims(unit: Unit, verdicts: Verdicts, *, gates: Sequence[Stage]) -> It
     if unit.kind in FACTS:
         return
     if unit.kind in (FILES, JOINED):
-        yield local_winners(_FileClaims(unit, verdicts, gates).table())
+        yield local_winners(_file_claims(unit, verdicts, gates))
         return
     keys, states, rows = [], [], []
     for part in unit.parts:
@@ -234,9 +265,9 @@ def decide_blobs(claims: pa.Table) -> pa.Table:
     wins.
 
     Returns:
-        for every file ``outcome`` (wins, duplicate, binary, no_content), ``copies`` and ``winner``
-        (a rank); for each row of contents that is taken ``outcome`` "taken" and the columns that
-        the document takes from its file.
+        for every file ``outcome`` (wins, duplicate, binary, no_content), ``copies``, ``winner`` (a
+        rank) and the ``key`` of its blob; for each row of contents that is taken ``outcome``
+        "taken" and the columns that the document takes from its file.
     """
     order, starts = order_of(claims, "rank", "state")  # files by rank, then contents by state
     group = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(order)]))
@@ -270,6 +301,7 @@ def decide_blobs(claims: pa.Table) -> pa.Table:
             ),
             "copies": copies[told],
             "winner": claims["rank"].take(pa.array(winners)),
+            "key": claims["key"].take(pa.array(order[told], mask=taken[told])),  # for files
             **{name: claims[name].take(learned) for name in _PAYLOAD},
         }
     )

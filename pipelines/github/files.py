@@ -181,7 +181,7 @@ def document_of(file: FileOrBlob, license_key: str | None, languages: str | None
     if isinstance(file, tables.BlobRow):
         text, more = file.content or "", {"size": file.size}
         blob_id = blob_id or git_blob_id(text)
-        license_key = file.license.strip().lower() if file.license else license_key
+        license_key = license_of_row(file, license_key)
     repo_languages = json.loads(languages) if languages else None
     if isinstance(file, tables.BlobRow) and file.languages:
         repo_languages = dict(file.languages)
@@ -204,6 +204,19 @@ def document_of(file: FileOrBlob, license_key: str | None, languages: str | None
         },
         row=file.row,
     )
+
+
+def gate_document(file: FileOrBlob, license_key: str | None) -> Document:
+    """Return as much of the document of a file as the gates read: licence, path and mode."""
+    if isinstance(file, tables.BlobRow):
+        license_key = license_of_row(file, license_key)
+    meta = {"path": file.path, "mode": file.mode, "license": license_key}
+    return Document("", "github", "", meta=meta)
+
+
+def license_of_row(file: tables.BlobRow, license_key: str | None) -> str | None:
+    """Return the licence key that a joined row has itself, or else that of its repository."""
+    return file.license.strip().lower() if file.license else license_key
 
 
 def git_blob_id(content: str) -> str:

@@ -87,7 +87,12 @@ def holds_no_texts(unit: Unit) -> bool:
 
 
 def phases(config: GithubConfig, units: Sequence[Unit]) -> list[Phase]:
-    """Return what is done with the tables of an export, in order."""
+    """Return what is done with the tables of an export, in order.
+
+    Licences are looked up only where a table of them, or of languages, is among the inputs: the
+    rows of a joined export have their own.
+    """
+    facts = [LICENSES_TOPIC] if any(unit.kind in FACTS for unit in units) else []
     licences_meet = Claims(
         "look up licences",
         LICENSES_TOPIC,
@@ -99,7 +104,7 @@ def phases(config: GithubConfig, units: Sequence[Unit]) -> list[Phase]:
         BLOBS_TOPIC,
         partial(blob_claims, gates=gates(config)),
         deciding(decide_blobs),
-        wants=[LICENSES_TOPIC],
+        wants=facts,
     )
     texts_meet = Settle("github.duplicate_text", "duplicate_text", text_claim, of=holds_texts)
     # Rejects of ``files`` are written here; the chosen files become documents in the next phase.
@@ -108,7 +113,7 @@ def phases(config: GithubConfig, units: Sequence[Unit]) -> list[Phase]:
         records,
         converter,
         partial(file_stages, config),
-        wants=[LICENSES_TOPIC, BLOBS_TOPIC],
+        wants=[*facts, BLOBS_TOPIC],
         of=holds_no_texts,
         send=True,
     )
@@ -117,13 +122,13 @@ def phases(config: GithubConfig, units: Sequence[Unit]) -> list[Phase]:
         records,
         converter,
         partial(text_stages, config),
-        wants=[LICENSES_TOPIC, BLOBS_TOPIC],
+        wants=[*facts, BLOBS_TOPIC],
         of=holds_texts,
         arrive=not any(unit.kind == JOINED for unit in units),
         staged=None if config.redpajama else texts_meet.staged,
     )
     return [
-        licences_meet,
+        *([licences_meet] if facts else []),
         blobs_meet,
         reject_files,
         clean_texts,
@@ -135,7 +140,7 @@ def file_stages(config: GithubConfig, unit: Unit, verdicts: Verdicts) -> Sequenc
     """Return the stages of a unit of files, which reads no text."""
     if unit.kind in FACTS:
         return []
-    return [*gates(config), KeepOnePerBlob(unit, verdicts, gates(config))]
+    return [*gates(config), KeepOnePerBlob(verdicts)]
 
 
 def text_stages(config: GithubConfig, unit: Unit, verdicts: Verdicts) -> Sequence[Stage]:

@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +12,10 @@ import pytest
 
 from pipelines.__main__ import main
 from pipelines.engine.documents import Document
-from pipelines.github.source import GithubConfig, cleaning
+from pipelines.engine.stages import Keep
+from pipelines.github.files import gate_document
+from pipelines.github.records import FileRow
+from pipelines.github.source import GithubConfig, cleaning, gates
 from tests.pipelines.github.github_export import (
     BODY,
     FILES,
@@ -23,7 +27,7 @@ from tests.pipelines.github.github_export import (
     write_joined,
     write_tables,
 )
-from tests.pipelines.readers.exports import FORMATS
+from tests.pipelines.readers.exports import FORMATS, export
 from tokenizer.corpus import Corpus
 from tokenizer.train import TrainSettings, train
 
@@ -229,3 +233,69 @@ def test_a_table_that_cannot_be_read_is_a_failed_file_also_where_stages_read_it(
     stats = json.loads((tmp_path / "run" / "stats.json").read_text("utf-8"))
     assert list(stats["failed_files"]) == [str(odd)]
     assert texts(tmp_path / "run")
+
+
+ROW = {"ref": "refs/heads/main", "mode": 33188, "license": "mit", "size": 9, "binary": False}
+
+
+def joined(tmp_path: Path, rows: list[dict[str, Any]], form: str) -> Path:
+    """Curate a joined export of these rows; return the run."""
+    path = tmp_path / f"joined.{form}"
+    path.write_bytes(export([ROW | row for row in rows], form).getvalue())
+    assert curate(tmp_path / f"run-{form}", [str(path)]) == 0
+    return tmp_path / f"run-{form}"
+
+
+@pytest.mark.parametrize("form", ["json", "parquet", "avro"])
+def test_a_row_that_loses_its_blob_may_come_before_the_winner(tmp_path: Path, form: str) -> None:
+    """The claims of a unit need not be made again to know who lost to whom."""
+    rows = [
+        {"id": "b1", "repo_name": "z/z", "path": "late.py", "content": BODY},
+        {"id": "b2", "repo_name": "m/m", "path": "other.py", "content": OTHER},
+        {"id": "b1", "repo_name": "a/a", "path": "early.py", "content": BODY},
+        {"id": "b1", "repo_name": "k/k", "path": "middle.py", "content": BODY},
+    ]
+    run = joined(tmp_path, rows, form)
+    assert [row["meta"]["path"] for row in read(run)] == ["other.py", "early.py"]
+    assert read(run)[1]["meta"]["copies"] == 3
+    assert {(row["reason"], row["detail"]) for row in read(run, "rejects")} == {
+        ("duplicate_blob", "same blob as a/a/early.py")
+    }
+
+
+@pytest.mark.parametrize("form", ["json", "parquet", "avro"])
+def test_a_row_without_content_claims_no_blob(tmp_path: Path, form: str) -> None:
+    """The smallest path of the blob has NULL: the other row, which has the text, is kept."""
+    rows = [
+        {"id": "b1", "repo_name": "a/a", "path": "a.py", "content": None, "binary": True},
+        {"id": "b1", "repo_name": "a/a", "path": "b.py", "content": None},
+        {"id": "b1", "repo_name": "z/z", "path": "c.py", "content": BODY},
+    ]
+    run = joined(tmp_path, rows, form)
+    (kept,) = read(run)
+    assert (kept["meta"]["path"], kept["meta"]["copies"]) == ("c.py", 1)
+    assert [row["reason"] for row in read(run, "rejects")] == ["binary", "no_content"]
+
+
+@pytest.mark.parametrize("form", ["json", "parquet", "avro"])
+def test_blobs_without_ids_are_told_apart_by_their_texts(tmp_path: Path, form: str) -> None:
+    """Some rows have no id, which no reading without the texts can make up for."""
+    rows = [
+        {"id": "b1", "repo_name": "a/a", "path": "a.py", "content": OTHER},
+        {"id": None, "repo_name": "b/b", "path": "b.py", "content": BODY},
+        {"id": None, "repo_name": "a/a", "path": "c.py", "content": BODY},
+    ]
+    run = joined(tmp_path, rows, form)
+    assert [row["meta"]["path"] for row in read(run)] == ["a.py", "c.py"]
+    assert [row["reason"] for row in read(run, "rejects")] == ["duplicate_blob"]
+
+
+def test_the_gates_read_nothing_that_their_document_lacks() -> None:
+    """What claims a blob is judged by licence, path and mode alone."""
+    file = FileRow(0, "a/a", "a.py", "b1", mode=33188)
+    document = gate_document(file, "mit")
+    known = {f"meta.{key}" for key in document.meta}
+    for profile in ("default", "redpajama"):
+        for gate in gates(GithubConfig(input=("x",), profile=profile)):
+            assert isinstance(gate, Keep)
+            assert set(gate.columns) <= known
