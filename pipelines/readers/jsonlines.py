@@ -3,11 +3,13 @@
 A line that is not a JSON object is a bad row; blank lines are not rows. A NULL column is absent.
 """
 
-import gzip
 import json
+import threading
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from functools import partial
+from typing import Any
 
+from pipelines.readers.gunzip import Gunzip
 from pipelines.readers.rows import (
     DETAIL_CHARS,
     MAX_ROW_BYTES,
@@ -22,6 +24,11 @@ from pipelines.readers.rows import (
     unreadable,
     without_surrogates,
 )
+
+try:
+    import simdjson
+except ImportError:  # there is no wheel for this machine, and json parses
+    simdjson = None
 
 HEAD_LINES = 64  # are read ahead to learn the columns, since a NULL column is absent
 HEAD_BYTES = 8 << 20
@@ -46,10 +53,8 @@ class JsonLines:
         is_json = start.removeprefix(BOM).lstrip().startswith(b"{") or not start
         if name.endswith(".gz") and not gzipped and not is_json:
             unreadable(source, name, "is not gzip: was it damaged in a copy? Fetch it again")
-        # GzipFile.readline returns whole lines up to the damage; a larger buffer would not.
-        self._stream: BinaryIO | gzip.GzipFile = (
-            gzip.GzipFile(fileobj=source) if gzipped else source
-        )
+        gunzip = Gunzip(source, MAX_ROW_BYTES) if gzipped else None
+        self._readline = gunzip.readline if gunzip else partial(source.readline, MAX_ROW_BYTES)
         self._lines = self._read_lines()
         self._head: list[bytes | BadRow] = []
         self.columns = self._read_head()
@@ -81,14 +86,14 @@ class JsonLines:
 
     def _read_lines(self) -> Iterator[bytes | BadRow]:
         """Yield the lines that are not blank; the row numbers of a ``BadRow`` are not yet set."""
-        stream = self._stream
+        readline = self._readline
         start = BOM
         try:
-            while line := stream.readline(MAX_ROW_BYTES):
+            while line := readline():
                 if len(line) == MAX_ROW_BYTES and not line.endswith(b"\n"):
                     shown = clip(decode(line[:DETAIL_CHARS])[0])
                     while line and not line.endswith(b"\n"):
-                        line = stream.readline(MAX_ROW_BYTES)
+                        line = readline()
                     yield BadRow(0, "too_large", f"over {MAX_ROW_BYTES} bytes: {shown}")
                     continue
                 line = line.removeprefix(start)  # a byte order mark, on the first line only
@@ -127,6 +132,39 @@ def _parse(line: bytes) -> tuple[dict[str, Any], int]:
         ValueError: the line is not JSON, or is not an object.
         RecursionError: the line is nested too deeply.
     """
+    record = _parse_strict(line)
+    return _parse_anything(line) if record is None else (record, 0)
+
+
+class _Parsers(threading.local):
+    """A parser for each thread: it keeps the memory that a line takes."""
+
+    def __init__(self) -> None:
+        self.parse = simdjson.Parser().parse if simdjson else None
+
+
+_parsers = _Parsers()
+
+
+def _parse_strict(line: bytes) -> dict[str, Any] | None:
+    """Return the object of a line that holds no doubtful JSON, in a third of the time of ``json``.
+
+    ``simdjson`` takes only what the standard and UTF-8 allow, and ``json`` reads that to the same
+    values. What else ``json`` takes (lone surrogates, NaN, integers of more than 64 bits, numbers
+    too large for a float), what has to be repaired, and what is reported as bad is left to it.
+    """
+    parse = _parsers.parse
+    if parse is None or line.startswith(BOM):  # simdjson skips a byte order mark
+        return None
+    try:
+        record = parse(line, True)  # as dicts and lists, all the way down
+    except (ValueError, RuntimeError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def _parse_anything(line: bytes) -> tuple[dict[str, Any], int]:
+    """Do what ``_parse`` does with any line."""
     text, replaced = decode(line)
     record = json.loads(text)
     if "\\ud" in text or "\\uD" in text:
