@@ -130,8 +130,8 @@ class KeepOnePerBlob:
         self.places = {row: place for place, row in enumerate(rows)}
         keys = self.outcomes.column("key", at).to_pylist()
         self.blobs = {key: place for place, key in enumerate(keys)}
-        self.outcome = self.outcomes.column("outcome", at)
-        self.copies = self.outcomes.column("copies", at)
+        self.outcome = self.outcomes.column("outcome", at).dictionary_decode().to_pylist()
+        self.copies = self.outcomes.column("copies", at).to_pylist()
         self.winner = self.outcomes.column("winner", at)
 
     def __call__(self, document: Document) -> Verdict:
@@ -144,11 +144,11 @@ class KeepOnePerBlob:
         place = self.blobs.get(digest_key(document.meta["blob_id"])) if own is None else own
         if place is None:
             raise LostVerdictError(f"no verdict on the blob of row {document.row}")
-        outcome = self.outcome[place].as_py()
+        outcome = self.outcome[place]
         if outcome in _STATES:
             return drop(outcome)
         if own is not None and outcome == "wins":
-            document.meta["copies"] = self.copies[place].as_py()
+            document.meta["copies"] = self.copies[place]
             return KEEP
         return drop("duplicate_blob", f"same blob as {readable(self.winner[place].as_py())}")
 
@@ -156,35 +156,17 @@ class KeepOnePerBlob:
 def _file_claims(unit: Unit, verdicts: Verdicts, gates: Sequence[Stage]) -> pa.Table:
     """Return the claims of a unit's files on their blobs, one per file that passes the gates.
 
-    The rows are read without their texts, unless an export leaves out the ids of the blobs: these
-    are then computed from the texts.
-    """
-    try:
-        return _claims_of_files(unit, verdicts, gates, content=False)
-    except _NoBlobIdError:
-        return _claims_of_files(unit, verdicts, gates, content=True)
-
-
-class _NoBlobIdError(Exception):
-    """A row has a text and no blob id, and was read without the text."""
-
-
-def _claims_of_files(
-    unit: Unit, verdicts: Verdicts, gates: Sequence[Stage], *, content: bool
-) -> pa.Table:
-    """Do what ``_file_claims`` does, with or without the texts.
-
-    Raises:
-        _NoBlobIdError: a text is needed for the id of its blob, and ``content`` is False.
+    The rows are read with their texts, as they are when documents are written, so that no row that
+    cannot be read then claims a blob.
     """
     chunks: list[pa.Table] = []
     claims: list[tuple[Any, ...]] = []  # values in the order of _CLAIM
     repositories = Repositories(verdicts.get(LICENSES))
-    for row in _files_of(unit, content=content):
+    for row in _files_of(unit, content=True):
         license_key, languages = repositories.meet(row.repo_name or "")
         if not _passes(gate_document(row, license_key), gates):
             continue
-        claims.append(_claim(unit, row, license_key, languages, content=content))
+        claims.append(_claim(unit, row, license_key, languages))
         if len(claims) == _ROWS_PER_CHUNK:
             chunks.append(_chunk(claims))
             claims = []
@@ -209,7 +191,7 @@ def _passes(document: Document, gates: Sequence[Stage]) -> bool:
 
 
 def _claim(
-    unit: Unit, file: FileOrBlob, license_key: str | None, languages: str | None, *, content: bool
+    unit: Unit, file: FileOrBlob, license_key: str | None, languages: str | None
 ) -> tuple[Any, ...]:
     """Return the claim of a file, in the order of _CLAIM."""
     rank = rank_of(file.repo_name or "", file.path or "")
@@ -223,8 +205,6 @@ def _claim(
         # the key is that of no blob; the outcome of the claim is then the state.
         key = digest_key("\ud800", unit.name, str(file.row))
         return (key, rank, 1, 1 if file.binary else 2, *payload, file.row)
-    if not file.blob_id and not content:
-        raise _NoBlobIdError
     key = digest_key(file.blob_id or git_blob_id(file.content or ""))
     return (key, rank, 1, 0, *payload, file.row)
 

@@ -7,6 +7,7 @@ every export a document is a file, with its path and the facts of its repository
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -32,6 +33,9 @@ FACTS = (str(Table.LICENSES), str(Table.LANGUAGES))
 FILES, CONTENTS, JOINED = str(Table.FILES), str(Table.CONTENTS), str(Table.JOINED)
 FACT_COLUMNS = ("license", "languages")  # the facts of a repository
 LICENSES, BLOBS = "licenses", "blobs"  # the topics of the two decisions
+
+# The characters that stay as they are in a URL (RFC 3986, 2.3), and those between segments.
+UNRESERVED = re.compile("[A-Za-z0-9_.~/-]*")
 
 FileOrBlob = tables.FileRow | tables.BlobRow
 
@@ -131,6 +135,8 @@ def file_url(repo_name: str, ref: str | None, path: str) -> str:
     'https://github.com/a/b/blob/main/x%20y/%23.c'
     """
     branch = (ref or "HEAD").removeprefix("refs/heads/")
+    if UNRESERVED.fullmatch(page := f"{repo_name}/blob/{branch}/{path}"):
+        return f"https://github.com/{page}"
     parts = [quote(part, safe="") for part in (*repo_name.split("/"), "blob")]
     parts += [quote(part, safe="") for part in (*branch.split("/"), *path.split("/"))]
     return "https://github.com/" + "/".join(parts)
@@ -160,16 +166,17 @@ class Repositories:
 
 
 def file_rows(unit: Unit, part: Part, *, content: bool) -> Iterator[FileOrBlob | BadRow]:
-    """Yield the rows that name a file, from ``files`` or from a joined export."""
+    """Yield the rows that name a file, without languages, from ``files`` or a joined export."""
     if unit.kind == FILES:
         yield from read_table(part, tables.read_files)
         return
-    yield from convert_each(read_table(part, tables.frame_blobs, content=content), joined_of)
+    rows = read_table(part, tables.frame_blobs, content=content)
+    yield from convert_each(rows, partial(joined_of, languages=False))
 
 
-def joined_of(row: RawRow) -> tables.BlobRow | BadRow:
+def joined_of(row: RawRow, *, languages: bool = True) -> tables.BlobRow | BadRow:
     """Return a row of a joined export, which must name a file."""
-    blob = tables.blob_of(row)
+    blob = tables.blob_of(row, languages=languages)
     if isinstance(blob, BadRow) or (blob.repo_name and blob.path):
         return blob
     return BadRow(blob.row, "missing_field", "repo_name or path")

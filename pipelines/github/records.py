@@ -68,6 +68,7 @@ __all__ = [
 
 INTEGER = re.compile("-?[0-9]{1,19}")
 INT64 = range(-(1 << 63), 1 << 63)
+INT64_DIGITS = 19  # of its largest number
 
 
 def read_files(
@@ -141,14 +142,14 @@ def frame_blobs(
     yield from export.rows(layout)
 
 
-def blob_of(row: RawRow) -> BlobRow | BadRow:
-    """Convert a row that ``frame_blobs`` yields."""
+def blob_of(row: RawRow, *, languages: bool = True) -> BlobRow | BadRow:
+    """Convert a row that ``frame_blobs`` yields, with its languages or without."""
     found = _checked(row)
     if isinstance(found, BadRow):
         return found
     values, replaced = found
     blob_id, size, text, binary, copies, repo_name, path, ref = values[:8]
-    mode, license_key, language, languages = values[8:]
+    mode, license_key, language, other = values[8:]
     repo_name, path = _text(repo_name), _text(path)
     if "\0" in (path or "") or "\0" in (repo_name or ""):
         return _holds_nul(row.row, repo_name, path)
@@ -165,7 +166,7 @@ def blob_of(row: RawRow) -> BlobRow | BadRow:
         _text(ref),
         _integer(mode),
         _text(license_key),
-        _languages(languages if language is None else language) or (),
+        (_languages(other if language is None else language) or ()) if languages else (),
         replaced,
     )
 
@@ -282,6 +283,9 @@ def _integer(value: Any) -> int | None:
     """Read an INT64, which JSON has as a string; None for what is none."""
     if type(value) is int:
         return value if value in INT64 else None
+    # A number that surely fits, which needs no pattern.
+    if type(value) is str and value.isdigit() and value.isascii() and len(value) < INT64_DIGITS:
+        return int(value)
     if isinstance(value, str) and INTEGER.fullmatch(value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():

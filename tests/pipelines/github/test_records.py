@@ -1,6 +1,7 @@
 """The GitHub reader: equal rows from every export format, and what it makes of their columns."""
 
 import io
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,12 +20,15 @@ from pipelines.github.records import (
     LicenseRow,
     Table,
     UnreadableFile,
+    blob_of,
+    frame_blobs,
     read_blobs,
     read_files,
     read_languages,
     read_licenses,
     table_of,
 )
+from pipelines.readers.rows import RawRow
 from tests.pipelines.readers.exports import FORMATS, as_json, as_parquet, export
 
 READERS: dict[Table, Callable[[BinaryIO, str], Iterator[Any]]] = {
@@ -359,3 +363,43 @@ def _columns(row: BlobRow | FileRow | LicenseRow | LanguagesRow) -> dict[str, An
         "sample_repo_name": row.repo_name,
         "sample_path": row.path,
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0),
+        ("007", 7),
+        ("9" * 18, 10**18 - 1),
+        (str((1 << 63) - 1), (1 << 63) - 1),
+        (str(1 << 63), None),
+        (str(-1 << 63), -1 << 63),
+        ("9" * 30, None),
+        ("٣", None),
+        ("²", None),
+        ("1_0", None),
+        (" 1", None),
+        ("", None),
+    ],
+)
+def test_an_integer_as_json_writes_it(text: str, value: int | None) -> None:
+    """A string of ASCII digits that fits in 64 bits, and nothing else that ``int`` takes."""
+    line = json.dumps({"id": "aa", "size": text}).encode()
+    (row,) = read_blobs(io.BytesIO(line), "contents")
+    assert isinstance(row, BlobRow)
+    assert row.size == value
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_without_languages_all_else_is_the_same(form: str) -> None:
+    """Claims need no languages, of which every row of a joined export has a list."""
+    rows = [
+        {"repo_name": "a/b", "path": "c.py", "id": "aa", "content": "x", "mode": 33188}
+        | {"license": "mit", "language": [{"name": "C", "bytes": 12}]}
+    ]
+    (raw,) = frame_blobs(export(rows, form), "x")
+    assert isinstance(raw, RawRow)
+    whole, without = blob_of(raw), blob_of(raw, languages=False)
+    assert isinstance(whole, BlobRow)
+    assert whole.languages == (("C", 12),)
+    assert without == replace(whole, languages=())

@@ -279,7 +279,7 @@ def test_a_row_without_content_claims_no_blob(tmp_path: Path, form: str) -> None
 
 @pytest.mark.parametrize("form", ["json", "parquet", "avro"])
 def test_blobs_without_ids_are_told_apart_by_their_texts(tmp_path: Path, form: str) -> None:
-    """Some rows have no id, which no reading without the texts can make up for."""
+    """Some rows have no id, which is then computed from the text."""
     rows = [
         {"id": "b1", "repo_name": "a/a", "path": "a.py", "content": OTHER},
         {"id": None, "repo_name": "b/b", "path": "b.py", "content": BODY},
