@@ -7,6 +7,7 @@ inputs are copies of the real sample; commands are timed from start to exit, imp
 
 import json
 import os
+import resource
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.benchmarks.inflate import inflate
+from tests.benchmarks.joined_export import write_joined
 from tests.benchmarks.measure import ROOT, Measured, measure, report
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.data]
@@ -24,6 +26,7 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.data]
 DATA = Path(os.environ.get("CORPUSMILL_DATA") or ROOT.parent / "shared" / "data")
 COPIES = int(os.environ.get("CORPUSMILL_BENCH_COPIES", "40"))
 MEGABYTES = (50, 500)
+JOINED_COPIES = 8  # of the joined export: 33,296 files, 358 MB of text
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +62,10 @@ def one_worker(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return measured.seconds, documents_of(run)
 
 
-def curate(inputs: Path, run: Path, *, workers: int) -> Measured:
+def curate(inputs: Path, run: Path, *flags: str, workers: int) -> Measured:
     """Run the pipeline's command."""
     command = ("pipelines", "github", "--input", str(inputs), "--run", str(run))
-    return measure(*command, "--workers", str(workers), "--quiet")
+    return measure(*command, "--workers", str(workers), "--quiet", *flags)
 
 
 def documents_of(run: Path) -> int:
@@ -98,6 +101,27 @@ def test_two_workers(inputs: Inputs, one_worker: tuple[float, int], tmp_path: Pa
         f"text, {seconds / two.seconds:.2f} times as fast"
     )
     assert documents == documents_of(tmp_path / "run")
+
+
+@pytest.mark.parametrize("profile", ["redpajama", "default"])
+@pytest.mark.parametrize("form", ["json.gz", "parquet"])
+def test_the_joined_export(sample: Path, tmp_path: Path, form: str, profile: str) -> None:
+    """Seconds from start to exit, of CPU and by the clock, for RedPajama's own kind of input."""
+    rows, text_bytes = write_joined(sample, tmp_path / "in", JOINED_COPIES, form)
+    before = cpu_seconds()
+    measured = curate(tmp_path / "in", tmp_path / "run", "--profile", profile, workers=1)
+    cpu = cpu_seconds() - before
+    report(
+        f"joined export in {form}, profile {profile}: {cpu:.1f} s of CPU, {measured.seconds:.1f} s "
+        f"for {rows} files, {text_bytes / 1e6:.0f} MB of text ({text_bytes / 1e6 / cpu:.0f} MB/s)"
+    )
+    assert documents_of(tmp_path / "run")
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of all processes that this one started and that ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("shape", ["more files", "larger files"])
