@@ -1,7 +1,9 @@
 """GitHub from its tables to its documents, on an export in which every decision occurs once."""
 
+import itertools
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -181,6 +183,38 @@ def test_the_policy_decides_what_is_kept_of_rejects(tmp_path: Path, policy: str,
 
 _BESIDE = Path(__file__).parents[4] / "shared" / "data"
 _REAL = Path(os.environ.get("CORPUSMILL_DATA", _BESIDE)) / "github"
+
+
+def redpajama_text(text: str) -> str:
+    """Remove the headers that docs/rules/sources.md 1.4 says RedPajama removes."""
+    if comment := re.search(r"/\*.*?\*/", text, re.DOTALL):
+        if "copyright" in comment.group().lower():
+            return text[: comment.start()] + text[comment.end() :]
+        return text
+    is_header = ("//", "#", "--")
+    lines = itertools.dropwhile(
+        lambda line: not line or line.startswith(is_header), text.split("\n")
+    )
+    return "\n".join(lines)
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not _REAL.is_dir(), reason=f"no real data: set CORPUSMILL_DATA ({_REAL})")
+def test_the_texts_of_profile_redpajama_on_the_real_tables(tmp_path: Path) -> None:
+    """They are RedPajama's, also with byte order marks; only line ends are always ours."""
+    inputs = [f"{_REAL}/*.parquet"]
+    assert curate(tmp_path / "run", inputs, "--profile", "redpajama") == 0
+    raw = {
+        f"github:{row['id']}": row["content"]
+        for path in _REAL.glob("contents*")
+        for row in pq.read_table(path, columns=["id", "content"]).to_pylist()
+    }
+    documents = read(tmp_path / "run")
+    expected = [redpajama_text(raw[row["id"]]) for row in documents]
+    assert sum(text.startswith("\ufeff") for text in expected) > 100
+    assert [row["text"] for row in documents] == [
+        text.replace("\r\n", "\n").replace("\r", "\n") for text in expected
+    ]
 
 
 @pytest.mark.data
