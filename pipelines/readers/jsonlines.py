@@ -28,7 +28,7 @@ from pipelines.readers.rows import (
 try:
     import simdjson
 except ImportError:  # there is no wheel for this machine, and json parses
-    simdjson = None
+    simdjson = None  # type: ignore[assignment] # json parses then
 
 HEAD_LINES = 64  # are read ahead to learn the columns, since a NULL column is absent
 HEAD_BYTES = 8 << 20
