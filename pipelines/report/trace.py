@@ -7,7 +7,6 @@ as a run calls them; nothing is written.
 
 import dataclasses
 import difflib
-import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -70,6 +69,9 @@ class Trace:
     def kept(self) -> bool:
         """Whether every stage kept the document, as far as this process can tell."""
         return all(one.verdict is None or one.verdict.keep for one in self.judgements)
+
+
+_IMPOSSIBLE = 1 << 62  # more than any text has, and whole, as counts are
 
 
 def trace(document: Document, stages: Sequence[Stage], *, decided: bool = True) -> Trace:
@@ -163,11 +165,11 @@ def _provoked(stage: Keep, document: Document) -> str:
     return verdict.detail
 
 
-def _impossible(limit: str) -> float | None:
+def _impossible(limit: str) -> int | None:
     """Return a limit that no document keeps, for limits whose name says their direction."""
     if limit.startswith("min_"):
-        return math.inf
-    return -math.inf if limit.startswith("max_") else None
+        return _IMPOSSIBLE
+    return -_IMPOSSIBLE if limit.startswith("max_") else None
 
 
 def _keywords(check: Any) -> dict[str, Any]:

@@ -273,7 +273,7 @@ def test_a_run_cut_off_and_given_again_equals_one_that_was_not(
         (("--cutoffs", "published"), "made with CCNet's published model"),
         (("--per-line",), "not each line"),
         (("--cutoffs", "/nowhere.csv"), "/nowhere.csv: cannot be read"),
-        (("--wikiref", "/nowhere"), "give the path of a file"),
+        (("--wikiref", "/nowhere"), "Give the path of a model"),
         (("--after", "/nowhere"), "is not a run directory"),
         (("--rejects", "some"), "--rejects=some"),
     ],
