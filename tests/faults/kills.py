@@ -23,7 +23,7 @@ MAX_TRIES = 4  # of the command, after a kill
 MAX_MISSES = 12  # kills that came too late, of one fault
 POLL_SECONDS = 0.01
 # What differs from run to run: seconds per stage, which sidecars hold too.
-NOT_COMPARED = ("timings.json", "units/")
+NOT_COMPARED = ("timings.json", "log.txt", "units/")
 
 Command = "subprocess.Popen[str]"
 

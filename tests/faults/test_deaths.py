@@ -10,6 +10,7 @@ import pytest
 
 from pipelines import tokenize
 from pipelines.__main__ import main
+from pipelines.commands.flags import COMPLETE_WITH_LOSSES
 from pipelines.commoncrawl import source as commoncrawl_source
 from pipelines.engine import passes
 from pipelines.engine.errors import RunError
@@ -95,7 +96,7 @@ def test_a_unit_set_aside_in_one_step_is_set_aside_in_all(
     patched = dying(claims, tmp_path / "marks", 2)
     monkeypatch.setattr(commoncrawl_source, "paragraph_claims", patched)
     run = tmp_path / "run"
-    assert main([*words, "--run", str(run)]) == 0
+    assert main([*words, "--run", str(run)]) == COMPLETE_WITH_LOSSES
     failed = Run(str(run)).stats()["failed_files"]
     assert len(failed) == 1
     assert "killed its worker 2 times" in next(iter(failed.values()))
