@@ -16,17 +16,16 @@ from pipelines.engine.errors import RunError
 from pipelines.engine.manifest import listing
 from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.passes import Context, Write
-from pipelines.engine.plan import Inputs
 from pipelines.engine.recorded import units_of_run
 from pipelines.engine.runs import Run
-from pipelines.engine.source import Phase, Source, plan_of
+from pipelines.engine.source import Phase, Source
 from pipelines.engine.units import Unit
-from pipelines.engine.workspace import PIECES, Workspace
+from pipelines.engine.workspace import PIECES
 from pipelines.readers.rows import BadRow
 from pipelines.report.fate import fate_of, thread_of
 from pipelines.report.fate import told as fate_told
 from pipelines.report.owners import LostLine, Scope, lines_in_run, lost_lines
-from pipelines.report.replay import Replay, documents_of, loaded_stages
+from pipelines.report.replay import Replay, documents_of, loaded_stages, replay_in
 from pipelines.report.single import write_text
 from pipelines.report.trace import Judgement, Trace, trace
 from pipelines.storage import files as storage
@@ -99,7 +98,8 @@ def explain(asked: Asked) -> Answer:
             path, taken_for = write_text(asked.source.name, asked.text, named, folder)
         settings, units = _units(asked, path)
         phases = list(asked.source.phases(settings, units))
-        replay = _replay(asked.source, phases, units, folder / "replay")
+        (folder / "replay").mkdir()
+        replay = replay_in(str(folder / "replay"), asked.source.name, phases, units)
         found, bad = _search(asked, path, phases, units, replay)
         if not found and not bad:
             said, known = _in_run(asked, ())
@@ -193,12 +193,6 @@ def _among(asked: Asked, phase: Write, unit: Unit, units: Sequence[Unit]) -> str
     if not all(storage.exists(part.path) for other in scope for part in other.parts):
         return ""
     return "the run's inputs" if asked.run and asked.text is None else "this input alone"
-
-
-def _replay(source: Source, phases: Sequence[Phase], units: Sequence[Unit], folder: Path) -> Replay:
-    planned = plan_of(Terms(source.name, RejectPolicy()), Inputs(units), phases)
-    folder.mkdir()
-    return Replay(planned.steps, Workspace(Run(str(folder)), str(folder)))
 
 
 def _search(

@@ -8,7 +8,8 @@ such as its language, nothing is marked. Nothing is guessed.
 A run does not keep the text from before a stage that rewrites it, so what such a stage removed is
 not seen here, with two exceptions: a page of which every line was a duplicate is kept whole among
 the rejects, and a page of Common Crawl knows the numbers of the lines that are left of it. For the
-rest, ``python -m pipelines explain`` runs one document through the stages again.
+rest, a few documents are run through the stages again (``removed.py``), and ``python -m pipelines
+explain`` does so with any document.
 """
 
 import json
@@ -165,18 +166,27 @@ def _gap(at: int, lines: int) -> Span:
     return Span(at, at, f"{lines:,} line{'s' if lines > 1 else ''} removed", removed=True)
 
 
-def pieces(marked: Marked) -> list[Piece]:
-    """Return what the page shows of a marked text: its beginning, and what is around its marks."""
-    return list(_pieces(marked))
+def pieces(marked: Marked, *, most: int = SHOWN_MARKS) -> list[Piece]:
+    """Return what the page shows of a marked text: its beginning, and what is around its marks.
+
+    Args:
+        marked: the text and its spans.
+        most: spans that are shown; of the text from the next one on, nothing is.
+    """
+    return list(_pieces(marked, most))
 
 
-def _pieces(marked: Marked) -> Iterator[Piece]:
+def _pieces(marked: Marked, most: int) -> Iterator[Piece]:
     text = marked.before
-    windows = [(0, min(HEAD, len(text)))]
-    spans = sorted(marked.spans, key=lambda span: (span.start, span.end))[:SHOWN_MARKS]
+    spans = sorted(marked.spans, key=lambda span: (span.start, span.end))
+    # Text with a mark that is not shown would look as if nothing concerned it.
+    shown_end = spans[most].start if len(spans) > most else len(text)
+    spans = spans[:most]
+    windows = [(0, min(HEAD, shown_end))]
     told = ""  # the last note, which is not repeated
     for span in spans:
-        low, high = max(0, span.start - AROUND), min(len(text), span.end + AROUND)
+        low = max(0, span.start - AROUND)
+        high = max(span.end, min(shown_end, span.end + AROUND))
         if low <= windows[-1][1]:
             windows[-1] = (windows[-1][0], max(windows[-1][1], high))
         else:

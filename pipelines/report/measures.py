@@ -106,6 +106,7 @@ class Measures:
     columns: Extent = NOTHING
     texts: Extent = NOTHING
     kept: list[dict[str, Any]] = field(default_factory=list)  # rows of documents, in hash order
+    places: list[Place] = field(default_factory=list)  # of these rows
     rejected: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
 
@@ -146,7 +147,8 @@ def measure(run: Run) -> Measures:
         _add_lengths(found, table, kept=False)
     found.texts = Extent(found.texts.read, documents.total + rejects.total)
     rows = documents.rows(pool.items())
-    found.kept = [rows[place] for place in pool.items()]
+    found.places = pool.items()
+    found.kept = [rows[place] for place in found.places]
     rows = rejects.rows(place for chosen in choices.values() for place in chosen.items())
     found.rejected = {
         rule: [rows[place] for place in chosen.items()] for rule, chosen in choices.items()

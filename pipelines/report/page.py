@@ -1,7 +1,8 @@
 """The report: one page that shows what runs kept and rejected, and what became of it.
 
 The page is one file. It loads nothing, runs no script, and says nothing of the time and machine
-that wrote it, so the same runs give the same page.
+that wrote it, so the same runs give the same page. What rewriting stages removed is shown only
+where the inputs of a run are within reach (``removed.py``).
 """
 
 from collections import Counter
@@ -17,6 +18,7 @@ from markupsafe import Markup
 from pipelines.engine.errors import RunError
 from pipelines.engine.runs import Run, open_completed
 from pipelines.report import charts
+from pipelines.report.removed import MOST_REMOVED
 from pipelines.report.sections import Section, section
 from pipelines.report.training import (
     MixtureRow,
@@ -108,6 +110,7 @@ def render(sections: Sequence[Section], rows: Sequence[MixtureRow], training: Tr
     return template.render(
         style=Markup((folder / "report.css").read_text("utf-8")),  # noqa: S704 - a file of ours
         sections=sections,
+        most_removed=MOST_REMOVED,
         name=_name(sections),
         mixture=rows,
         mixture_chart=_mixture_chart(rows),

@@ -13,7 +13,11 @@ from typing import Any
 from pipelines.engine.claim_files import Block, ClaimsFile
 from pipelines.engine.documents import Document
 from pipelines.engine.errors import is_of_the_machine
+from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.passes import Converter, PartFailedError, Write, framed, load
+from pipelines.engine.plan import Inputs
+from pipelines.engine.runs import Run
+from pipelines.engine.source import Phase, plan_of
 from pipelines.engine.stages import Stage
 from pipelines.engine.steps import GroupStep, Step, Topic, UnitStep, Verdicts
 from pipelines.engine.units import ROWS_PER_PART, Unit
@@ -103,6 +107,12 @@ class Replay:
             path = self.workspace.claims_path(topic, name)
             if storage.exists(path) and (block := ClaimsFile.open(path).block(0, 1)):
                 yield block
+
+
+def replay_in(folder: str, source: str, phases: Sequence[Phase], units: Sequence[Unit]) -> Replay:
+    """Return the replay of a source in a folder that nobody else uses."""
+    planned = plan_of(Terms(source, RejectPolicy()), Inputs(units), phases)
+    return Replay(planned.steps, Workspace(Run(folder), folder))
 
 
 def documents_of(

@@ -11,6 +11,7 @@ from pipelines.report.charts import REJECTED, Bar, Chart, Limit, bars, histogram
 from pipelines.report.marks import Piece, mark_kept, mark_reject, pieces
 from pipelines.report.measures import TOP, Histogram, Measures, measure
 from pipelines.report.ranges import warnings_of
+from pipelines.report.removed import Removed, removed_by_stages
 from pipelines.report.sample import number_of
 from tokenizer.manifest import Manifest
 
@@ -101,6 +102,7 @@ class Section:
     tokens: Manifest | None
     measures: Measures
     language_lost: int
+    removed: Removed
 
     @property
     def costliest(self) -> RuleSection | None:
@@ -146,6 +148,7 @@ def section(run: Run, key: str, path: str, tokens: Manifest | None) -> Section:
             for reason, n in stage["rejected"].items()
             if reason in _LANGUAGE
         ),
+        removed=removed_by_stages(run, measures.places, measures.kept),
     )
 
 

@@ -234,6 +234,19 @@ def changed_lines(before: str, after: str) -> list[str]:
     ['-b', '-c', '+C']
     """
     old, new = (_lines(text) for text in (before, after))
+    found: list[str] = []
+    for first, last, from_, to in differences(old, new):
+        found += [f"-{line}" for line in old[first:last]]
+        found += [f"+{line}" for line in new[from_:to]]
+    return found
+
+
+def differences(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    """Return where two sequences differ: a range of the old one, and what replaces it.
+
+    >>> differences("abcd", "aXd")
+    [(1, 3, 1, 2)]
+    """
     # Equal ends are cut off first: the comparison of what is between takes quadratic time.
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
@@ -243,9 +256,8 @@ def changed_lines(before: str, after: str) -> list[str]:
         end += 1
     old, new = old[start : len(old) - end], new[start : len(new) - end]
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=len(old) * len(new) > 1_000_000)
-    found: list[str] = []
-    for kind, first, last, from_, to in matcher.get_opcodes():
-        if kind != "equal":
-            found += [f"-{line}" for line in old[first:last]]
-            found += [f"+{line}" for line in new[from_:to]]
-    return found
+    return [
+        (start + first, start + last, start + from_, start + to)
+        for kind, first, last, from_, to in matcher.get_opcodes()
+        if kind != "equal"
+    ]
