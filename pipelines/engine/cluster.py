@@ -151,6 +151,8 @@ def run_on_beam(
         logger.propagate = False
         result: Any = None
         try:
+            if executable_of(beam_flags):
+                fence = Fence("")  # the user submits the job when this launcher is gone
             pipeline = beam.Pipeline(options=options_of(beam_flags, workers))
             build(pipeline, schedule, Worker(workspace, twins, fence))
             check_graph(pipeline)

@@ -145,7 +145,7 @@ class Fence:
     so the seconds between two looks do no harm.
     """
 
-    token: str  # of the launcher's lock
+    token: str  # of the launcher's lock; "" for a job that is submitted when no launcher is left
 
     def check(self, run: Run) -> None:
         """Check that the launcher still holds a run.
@@ -153,6 +153,8 @@ class Fence:
         Raises:
             RunError: another one does, or none does.
         """
+        if not self.token:
+            return
         now = time.monotonic()
         if now - _LOOKED.get((run.path, self.token), -FENCE_SECONDS) < FENCE_SECONDS:
             return

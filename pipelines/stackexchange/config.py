@@ -20,7 +20,7 @@ class StackExchangeConfig:
         "default", help="redpajama: what RedPajama v1 does, for comparison"
     )
     sites: tuple[str, ...] = setting((), help="sites, also A,B; by default the largest")
-    largest: int = setting(LARGEST, at_least=1, help="how many of the largest sites are kept")
+    largest: int = setting(LARGEST, help="how many of the largest sites are kept")
     min_answer_score: int | None = setting(None, help="drop answers with a lower score")
     max_answers: int | None = setting(None, help="answers of a question, at most")
     accepted_first: bool = setting(False, help="put the accepted answer first")
@@ -29,10 +29,8 @@ class StackExchangeConfig:
     answer_mark: str = setting("A: ", help="what an answer begins with")
     code_fence: bool = setting(False, help="put ``` around blocks of code")
     img_alt: bool = setting(False, help="put the alternative texts of images in their places")
-    unit_megabytes: float = setting(64.0, at_least=0.001, help="of a Posts.xml, a unit")
-    group_megabytes: float = setting(
-        128.0, at_least=0.001, help="of all Posts.xml, in a group of threads"
-    )
+    unit_megabytes: float = setting(64.0, help="of a Posts.xml, a unit")
+    group_megabytes: float = setting(128.0, help="of all Posts.xml, in a group of threads")
     rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
 
     @property

@@ -75,12 +75,9 @@ class WikipediaConfig:
     )
     parser_seconds: float = setting(
         CALL_SECONDS,
-        at_least=0,
         help="CPU seconds for a page in the parser, before it goes on without",
     )
-    unit_megabytes: float = setting(
-        32.0, at_least=0.001, help="of a multistream dump, compressed, a unit"
-    )
+    unit_megabytes: float = setting(32.0, help="of a multistream dump, compressed, a unit")
     verify: bool = setting(False, help="compare checksums with the dumpstatus.json beside a dump")
     rejects: str = setting("all", help="rejects to keep: all, sample:F, ids or none")
 
