@@ -20,7 +20,14 @@ from filters.latex.meanings import Meanings
 from filters.latex.memory import Key, Known, Memory, Started
 from filters.latex.reach import freeze
 from filters.latex.sealed import Sealed
-from filters.latex.tokens import CONTROL, CONTROL_AT, FROZEN, ends_in_word, skip_blanks
+from filters.latex.tokens import (
+    CONTROL,
+    CONTROL_AT,
+    FROZEN,
+    after_line_end,
+    ends_in_word,
+    skip_blanks,
+)
 
 MAX_DEPTH = 50  # of a call within calls (rule 4)
 MAX_EXPANSIONS = 100_000  # of a paper (rule 4)
@@ -65,6 +72,7 @@ class Expander(Meanings[Command]):
         self._limit = GROWTH * files.size() + SPARE
         self._call_end = MAX_EXPANSIONS
         self._floor = 0
+        self.met_call = False  # a call began or ended since the last text that is not blank
 
     def expand(self, path: str, *, has_preamble: bool) -> str:
         r"""Read a paper from its main file; return its body, sealed parts still sealed."""
@@ -78,8 +86,8 @@ class Expander(Meanings[Command]):
         """Return a short text with its macros expanded; definitions in it hold."""
         if self.is_inert(text, at_is_letter=level.at_is_letter):
             return text
-        kept = self.out, self.size, self.silent, self._floor
-        self.out, self.silent = [], False
+        kept = self.out, self.size, self.silent, self._floor, self.met_call
+        self.out, self.silent, self.met_call = [], False, False
         self._floor = len(self.stack)
         self.stack.append(
             Level(
@@ -95,7 +103,7 @@ class Expander(Meanings[Command]):
             return "".join(self.out)
         finally:
             del self.stack[self._floor :]
-            self.out, self.size, self.silent, self._floor = kept
+            self.out, self.size, self.silent, self._floor, self.met_call = kept
 
     def push(self, level: Level) -> None:
         """Lay a text on the stack: it is read next."""
@@ -111,10 +119,20 @@ class Expander(Meanings[Command]):
             level.pos = len(level.text)
 
     def emit(self, text: str) -> None:
-        """Write a text, with a space where a letter would prolong the control word before it."""
+        """Write a text, with a space where a letter would prolong the control word before it.
+
+        Where a call began or ended before it, two line ends that meet become one (rule 12).
+        """
         if self.silent or not text:
             return
         out = self.out
+        if self.met_call:
+            if text[0] <= " " and (shorter := after_line_end(out, text)) != text:
+                self.memory.changes += 1  # what stands before the call decided this
+                text = shorter
+                if not text:
+                    return
+            self.met_call = text.isspace()
         if text[0] in ascii_letters and out and ends_in_word(out[-1]):
             out.append(" ")
         out.append(text)
@@ -131,6 +149,7 @@ class Expander(Meanings[Command]):
             if skip_blanks(level.text, level.pos) < len(level.text):
                 return level
             self.stack.pop()
+            self.met_call = True
 
     def arguments(self, macro: Macro, level: Level) -> list[str] | None:
         """Read the arguments of a call; None, and all is as it was, where they are not there."""
@@ -146,6 +165,8 @@ class Expander(Meanings[Command]):
             try:
                 if self._step(level):
                     stack.pop()
+                    if level.depth:
+                        self.met_call = True
                     if level.started is not None:
                         self._remember(level.started)
             except LimitReached as limit:
@@ -168,12 +189,12 @@ class Expander(Meanings[Command]):
                 if silent and name not in self.definers:
                     continue
                 if start > begin:
-                    self.emit(text[begin:start])
+                    self._copy(text, begin, start)
                 level.pos = match.end()
                 self._call(meaning, name, level, start)
             else:
                 if start > begin:
-                    self.emit(text[begin:start])
+                    self._copy(text, begin, start)
                 level.pos = match.end()
                 if not meaning(self, level, name, start):
                     self.emit(name)
@@ -186,8 +207,15 @@ class Expander(Meanings[Command]):
             ):
                 return False
         level.pos = len(text)
-        self.emit(text[begin:])
+        self._copy(text, begin, len(text))
         return True
+
+    def _copy(self, text: str, begin: int, end: int) -> None:
+        """Write a part of a level; after a line that was dropped, a blank line is one."""
+        if self.met_call and begin and text[begin - 1] == "\n":
+            self.met_call = False
+            self.memory.changes += 1
+        self.emit(text[begin:end])
 
     def _go_back(self, floor: int) -> None:
         """Write the call of a file in which a limit was reached as it stands there."""
@@ -253,7 +281,9 @@ class Expander(Meanings[Command]):
         self._count(known.expansions)
         for each in known.left:
             self.leave(*each)
+        self.met_call = True
         self.emit(known.output)
+        self.met_call = True
         self.size += known.size - len(known.output)
         if known.text.endswith(_XSPACE):
             self.push(Level(_XSPACE, depth=level.depth + 1))
@@ -320,6 +350,7 @@ class Expander(Meanings[Command]):
         size = self.size + self.sealed.size(text)
         if size + len(text) > self._limit:
             raise LimitReached("output")
+        self.met_call = True
         started = None
         if key is not None:
             started = Started(key, text, before, changes, level.depth)
@@ -331,6 +362,7 @@ class Expander(Meanings[Command]):
             self.push(Level(_XSPACE, depth=level.depth + 1))
         if self.is_inert(body, at_is_letter=at_is_letter):
             self.emit(body)
+            self.met_call = True
             if started is not None:
                 self._remember(started)
             return text

@@ -58,6 +58,9 @@ def _include(
     at = expander.stack[-1]
     if text.endswith("\n") and not around and _LINE_END.match(at.text, at.pos):
         text = text[:-1]  # the line end after the command stands for that of the last line
+    expander.met_call = False  # a line end at the start of a file is that of a blank line
+    if text[:1] in {"\n", " ", "\t"}:
+        expander.memory.changes += 1
     expander.stack.append(
         Level(
             f"{around}{text}{around}",

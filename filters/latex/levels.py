@@ -6,11 +6,10 @@ from operator import attrgetter
 
 from filters.latex.conditionals import Conditional, find_conditionals
 from filters.latex.memory import Started
-from filters.latex.tokens import Reader, skip_blanks
+from filters.latex.tokens import LINE_END, Reader, skip_blanks
 
 _START = attrgetter("start")
 _MAX_NESTING = 100  # conditionals around a place that are looked at
-_LINE_END = re.compile(r"[ \t]*\n")
 _NEAR = 200  # characters in which the start of a line or the end of an expansion is looked for
 _ENDS_ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[^{}]*\}(?:\[[^\]]*\])?\s*\Z")
 _BREAKS = ("\\begin", "\\end", "\\[", "\\]", "\\item", "$$", "\\section", "\\subsection")
@@ -94,6 +93,6 @@ class Level(Reader):
     def forget_line(self, start: int) -> None:
         """Go past the line end of a command that began at a place and had a line to itself."""
         before = self.text[max(start - _NEAR, 0) : start].rpartition("\n")
-        following = _LINE_END.match(self.text, self.pos)
+        following = LINE_END.match(self.text, self.pos)
         if following and not before[2].strip() and (before[1] or start < _NEAR):
             self.pos = following.end()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from filters.latex.tokens import CONTROL, CONTROL_AT, join
+from filters.latex.tokens import CONTROL, CONTROL_AT, join, join_expanded
 
 Kind = Literal["mandatory", "optional", "star", "delimited", "literal"]
 _HASHES = re.compile(r"\\[\s\S]|#(#|[1-9])")
@@ -84,6 +84,6 @@ def substitute(macro: Macro, arguments: Sequence[str]) -> str:
         if len(macro.pieces) == 1:
             return str(macro.pieces[0])
         return join([piece for piece in macro.pieces if isinstance(piece, str)])
-    return join(
+    return join_expanded(
         [piece if isinstance(piece, str) else arguments[piece - 1] for piece in macro.pieces]
     )

@@ -19,6 +19,9 @@ SEAL_START, SEAL_END = "\x02", "\x03"  # around the number of a sealed part
 FROZEN = "\x01"  # in place of the backslash of a control sequence that must not be expanded again
 _NEAR = 300  # characters within which most arguments end: no table of braces is made for them
 _DELIMITERS = re.compile(r"\\[\\{}\[\]]|[{}\[\]]")
+LINE_END = re.compile(r"[ \t]*\n")
+_BLANK = frozenset(" \t\n")
+_MAX_BLANK_PIECES = 20  # at the end of a text that are looked through
 _WORD_CHARACTERS = ascii_letters + "@"
 
 
@@ -73,6 +76,38 @@ def join(pieces: Sequence[str]) -> str:
         out.append(piece)
         last = piece
     return "".join(out)
+
+
+def after_line_end(pieces: Sequence[str], text: str) -> str:
+    r"""Return a text as it goes on behind pieces, without the line end that would be a second one.
+
+    Where two texts meet in which a line end is a space for TeX, both together are no blank line.
+
+    >>> after_line_end(["a\n"], "\n  b"), after_line_end(["a\n", " "], "\n  b")
+    ('  b', 'b')
+    """
+    if not (match := LINE_END.match(text)):
+        return text
+    for piece in pieces[: -_MAX_BLANK_PIECES - 1 : -1]:
+        if stem := piece.rstrip(" \t"):
+            if stem[-1] != "\n":
+                return text
+            rest = text[match.end() :]
+            return rest if pieces[-1][-1] == "\n" else rest.lstrip(" \t")
+    return text
+
+
+def join_expanded(pieces: Sequence[str]) -> str:
+    r"""Join the pieces of a body and arguments: two line ends that meet are no paragraph break.
+
+    >>> join_expanded(["\\begin{x}\n", "\n a\n", "\n\\end{x}"])
+    '\\begin{x}\n a\n\\end{x}'
+    """
+    out: list[str] = []
+    for piece in pieces:
+        if following := after_line_end(out, piece) if piece[:1] in _BLANK else piece:
+            out.append(following)
+    return join(out)
 
 
 def near_closing(text: str, at: int) -> int:
