@@ -103,7 +103,7 @@ PLAIN_TEXT = _names(
     tiny scriptsize footnotesize small normalsize large Large noindent indent par quad qquad
     smallskip medskip bigskip smallbreak medbreak bigbreak hfill centering raggedright ldots dots
     square Box qed qedsymbol blacksquare ensuremath left right ref label , ; : ! \ { } $ % & # _
-    item begin end label
+    item begin end label [ ] ( )
     """
 )
 STANDARD_ENVIRONMENTS = (PROTECTED_ENVIRONMENTS - {"list", "minipage", "document"}) | frozenset(

@@ -57,6 +57,8 @@ from tests.filters.latex.papers import body_of, counts_of
         ("\\newenvironment{e}[2][d]{#1#2 }{}", "\\begin{e}{a}x\\end{e}", "da x"),
         ("\\newenvironment{e}{\\begin{list}{}{}}{\\end{list}}", "\\begin{e}x\\end{e}",
          "\\begin{e}x\\end{e}"),
+        ("\\newenvironment{e}{\\[\\begin{array}{c}}{\\end{array}\\]}", "\\begin{e}x\\end{e}",
+         "\\[\\begin{array}{c}x\\end{array}\\]"),
         ("\\newenvironment{e}{\\vskip 1pt}{}", "\\begin{e}x\\end{e}", "\\begin{e}x\\end{e}"),
         ("\\newcommand{\\be}{\\begin{equation}}\\newcommand{\\ee}{\\end{equation}}",
          "\\be\nx\n\\ee\ny", "\\begin{equation}\nx\n\\end{equation}\ny"),
