@@ -8,10 +8,12 @@ the commands do that it knows is in ``commands``.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from string import ascii_letters
 from typing import TypeAlias
 
 from filters.latex.arguments import Arguments
+from filters.latex.braces import Place, needs_braces, place_of
 from filters.latex.counts import LimitReached
 from filters.latex.inputs import Files
 from filters.latex.levels import Level
@@ -151,8 +153,10 @@ class Expander(Meanings[Command]):
             self.stack.pop()
             self.met_call = True
 
-    def arguments(self, macro: Macro, level: Level) -> list[str] | None:
+    def arguments(self, macro: Macro, level: Level, place: Place = "") -> list[str] | None:
         """Read the arguments of a call; None, and all is as it was, where they are not there."""
+        if place == "label" and macro.parameters:
+            return [macro.parameters[0].text]  # what follows is the option of the arrow
         found = self._arguments.read(macro, level)
         if found is None and level not in self.stack:  # it was read up: nothing of it is left
             level.pos = len(level.text)
@@ -244,7 +248,8 @@ class Expander(Meanings[Command]):
             outputs = len(self.out), self.size
             level.mark = (*outputs, start, level.pos)
             self._call_end = min(MAX_EXPANSIONS, self.counts.expansions + MAX_EXPANSIONS_PER_CALL)
-        arguments = None if why else self.arguments(macro, level)
+        place = self._place(macro, level, start)
+        arguments = None if why else self.arguments(macro, level, place)
         if arguments is None and macro.earlier and not why:
             self._call(macro.earlier, name, level, start)  # the group of the definition has ended
             return
@@ -255,10 +260,14 @@ class Expander(Meanings[Command]):
         if not level.depth:
             level.mark = (*outputs, start, level.pos)
         self._count(1)
+        braced = place != "" and needs_braces(place, macro, self.meanings)
+        if braced:
+            macro = replace(macro, pieces=("{", *macro.pieces, "}"))
         at_is_letter = macro.at_is_letter or level.at_is_letter
         key = None
         if not self.silent:
-            key = Memory.key(name, arguments, at_is_letter=at_is_letter)
+            decisive = [*arguments, "{"] if braced else arguments
+            key = Memory.key(name, decisive, at_is_letter=at_is_letter)
         if key is not None and (known := self.memory.find(key, level.depth)):
             text = known.text
             self._recall(known, name, macro, level)
@@ -266,6 +275,18 @@ class Expander(Meanings[Command]):
             text = self.lay(macro, arguments, level, name=name, key=key)
         if not text or text.isspace():
             level.forget_line(start)
+
+    def _place(self, macro: Macro, level: Level, start: int) -> Place:
+        """Tell as what a call stands in its text that takes no arguments there."""
+        if self.silent or not start:
+            return ""
+        if not macro.parameters:
+            place = place_of(level.text, start)
+            return "script" if place == "label" and "\\ar" in self.meanings else place
+        if len(macro.parameters) > 1 or macro.parameters[0].kind != "optional":
+            return ""
+        known = "\\ar" in self.meanings
+        return "label" if place_of(level.text, start) == "label" and not known else ""
 
     def _count(self, expansions: int) -> None:
         self.counts.expansions += expansions
