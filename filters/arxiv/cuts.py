@@ -36,16 +36,27 @@ _BEFORE_LIST = re.compile(
     r"(?:[ \t\n]|\{[^{}]*\})*+)+\Z"
 )
 _OPENS = re.compile(r"\\begin[ \t]*\{([A-Za-z]+\*?)\}(?:\{[^{}]*\}|\[[^\]]*\])*+\s*\Z")
-# A group of its own, not an argument: a paragraph or a sentence begins there.
+_ARGUMENT = r"\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}"
+_ANY = r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
+# A group of its own, not an argument: a paragraph or a sentence begins there, or a command before
+# it has all its arguments.
 _OPENS_GROUP = re.compile(
-    r"(?:\n[ \t]*\n|[.,;:!?])\s*"
+    r"(?:\n[ \t]*\n|[.,;:!?]|\\markright"
+    + _ANY
+    + r"|\\markboth"
+    + 2 * _ANY
+    + r"|\\addcontentsline\{[a-z]+\}\{[a-z]+\}"
+    + _ANY
+    + r"|\\(?:phantomsection|newpage|clearpage|cleardoublepage))\s*"
     r"(\{(?:\s*\\(?:small|footnotesize|scriptsize|tiny|normalsize|raggedright|sloppy)(?![A-Za-z]))*"
     r"\s*)\Z"
 )
 _CLOSES = re.compile(r"\s*(?:\\end[ \t]*\{([A-Za-z]+\*?)\}|(?:\\par(?![A-Za-z])\s*)?\})")
 _CONTENTS_LINE = re.compile(
-    r"(?:\\phantomsection\s*)?\\addcontentsline\{toc\}\{[a-z]+\}\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\s*\Z"
+    r"(?:\\phantomsection\s*)?\\addcontentsline\{toc\}\{[a-z]+\}" + _ARGUMENT + r"\s*\Z"
 )
+_RUNNING_HEAD = re.compile(r"\\mark(?:right|both" + _ARGUMENT + ")" + _ARGUMENT + r"\s*\Z")
+_TITLE_NAMES = re.compile(r"\\(?:bibname|refname)(?![A-Za-z])")  # of the classes of LaTeX
 _TITLES = frozenset(  # without blanks and commands
     [
         "references",
@@ -240,7 +251,7 @@ def _without_heading(tail: str) -> str:
         shorter = tail[: match.start()]
     for candidate in (tail, shorter):
         match = _HEADINGS.search(candidate)
-        if match and _LETTERS.sub("", match[1]).lower() in _TITLES:
+        if match and _is_title(match[1]):
             return tail[: match.start()]
     return tail
 
@@ -264,11 +275,18 @@ def _without_wrapping(tail: str, text: str, end: int) -> tuple[str, int]:
 
 
 def _without_contents_line(tail: str) -> str:
-    """Drop the line that a bibliography has in the table of contents."""
+    """Drop the line that a bibliography has in the table of contents, and its running heads."""
     line = _CONTENTS_LINE.search(tail)
-    if line and _LETTERS.sub("", line[1]).lower() in _TITLES:
+    if line and _is_title(line[1]):
         return tail[: line.start()]
-    return tail
+    heads = _RUNNING_HEAD.search(tail)
+    titles = [head for head in heads.groups("") if head.strip()] if heads else []
+    return tail[: heads.start()] if heads and titles and all(map(_is_title, titles)) else tail
+
+
+def _is_title(text: str) -> bool:
+    """Tell whether a heading is that of a bibliography."""
+    return _LETTERS.sub("", _TITLE_NAMES.sub("References", text)).lower() in _TITLES
 
 
 def _shorten(blanks: str) -> str:

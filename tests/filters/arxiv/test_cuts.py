@@ -80,6 +80,16 @@ def test_heads_of_plain_tex_count(head: str) -> None:
             "a\nb",
         ),
         ("a.\n\n{\\small\n\\bibliographystyle{s}\n\\bibliography{r}\n}\n\nb", "a.\n\n\nb"),
+        (
+            (
+                "a\n\n\\phantomsection \\addcontentsline{toc}{part}{\\bibname}\n"
+                "\\markboth{}{\\textsc{Bibliography}}\n{ \\small\n\\bibliography{r}}\n\nb"
+            ),
+            "a\n\n\nb",
+        ),
+        ("a\n\\section*{\\refname}\n\\markright{\\refname}\\bibliography{r}b", "a\nb"),
+        ("a\\markboth{Results}{References}\\bibliography{r}b", "a\\markboth{Results}{References}b"),
+        ("a\\markboth{}{}\\bibliography{r}b", "a\\markboth{}{}b"),
         ("\\parbox{1cm} {\\small\\bibliography{r}}b", "\\parbox{1cm} {\\small}b"),
         ("\\footnote{\\nocite{x}}b", "\\footnote{}b"),
         ("a\\section{Results}\\nocite{x}\\bibliography{r}b", "a\\section{Results}b"),
