@@ -132,6 +132,24 @@ def _environment(expander: Expander, level: Level, name: str, start: int) -> boo
     return True
 
 
+def _comment_environment(expander: Expander, level: Level, name: str, start: int) -> bool:
+    r"""``\includecomment{e}`` keeps what ``e`` holds; what is excluded is gone already."""
+    reader = expander.settle()
+    pos = reader.pos
+    defined = reader.group()
+    if defined is None:
+        reader.pos = pos
+        return False
+    if name == "\\includecomment" and defined.strip() not in PROTECTED_ENVIRONMENTS:
+        empty = Macro(defined.strip(), ())
+        expander.counts.definitions += 1
+        expander.environments[defined.strip()] = definitions.Environment(empty, empty)
+        expander.memory.forget()
+    if reader is level:
+        level.forget_line(start)
+    return True
+
+
 def _letter(expander: Expander, level: Level, name: str, start: int) -> bool:
     r"""``\makeatletter`` and ``\makeatother``: they go with the definitions that they surround."""
     expander.memory.forget()
@@ -247,6 +265,9 @@ COMMANDS: dict[str, Command] = {
     "\\newenvironment": _environment,
     "\\renewenvironment": _environment,
     "\\provideenvironment": _environment,
+    "\\specialcomment": _environment,
+    "\\includecomment": _comment_environment,
+    "\\excludecomment": _comment_environment,
     "\\makeatletter": _letter,
     "\\makeatother": _letter,
     "\\begin": begin,
@@ -254,6 +275,7 @@ COMMANDS: dict[str, Command] = {
     "\\xspace": _xspace,
 }
 DEFINERS = frozenset(_DEFINITIONS) | {
+    *("\\specialcomment", "\\includecomment"),
     *("\\let", "\\newif", "\\newenvironment", "\\toggletrue", "\\togglefalse"),
     *FILE_COMMANDS,
 }
