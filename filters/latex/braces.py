@@ -45,20 +45,33 @@ _ARROW = re.compile(r"\\ar(?![A-Za-z])")
 _ONE_TOKEN = re.compile(r"\\(?:[A-Za-z@]+|[^A-Za-z])\Z|[^\\{}]\Z")
 
 
-def place_of(text: str, start: int) -> Place:
-    """Tell as what a call that begins at a place stands there, "" if it is no argument."""
+def place_of(macro: Macro, text: str, start: int, meanings: Mapping[str, object]) -> Place:
+    r"""Tell as what a call that takes no argument stands in a text.
+
+    Args:
+        macro: that is called.
+        text: that the call stands in.
+        start: of the call.
+        meanings: of the control sequences of the paper.
+
+    Returns:
+        the kind of argument, "" for none; a call with an optional argument can only be a label.
+    """
+    option = bool(macro.parameters)
+    if option and (len(macro.parameters) > 1 or macro.parameters[0].kind != "optional"):
+        return ""
     before = text[max(start - _NEAR, 0) : start].rstrip(" \t\n")
     last = before[-1:]
-    if "\\ar" in before and _LABEL.search(before) and _in_arrow(before):
+    if "\\ar" in before and "\\ar" not in meanings and _LABEL.search(before) and _in_arrow(before):
         return "label"
+    if option:
+        return ""
     if last in {"^", "_"}:
         return "" if before[-2:-1] == "\\" else "script"
     if last.isalpha():
         word = before[before.rfind("\\") + 1 :] if "\\" in before else ""
         return "argument" if word in _TAKE_ONE else "script" if word in _TAKE_FIELD else ""
-    if last in {"*", "]", "}"} and _TAKE_MORE.search(before):
-        return "argument"
-    return ""
+    return "argument" if last in {"*", "]", "}"} and _TAKE_MORE.search(before) else ""
 
 
 def _in_arrow(before: str) -> bool:

@@ -9,7 +9,6 @@ the commands do that it knows is in ``commands``.
 
 from collections.abc import Callable
 from dataclasses import replace
-from string import ascii_letters
 from typing import TypeAlias
 
 from filters.latex.arguments import Arguments
@@ -18,18 +17,11 @@ from filters.latex.counts import LimitReached
 from filters.latex.inputs import Files
 from filters.latex.levels import Level
 from filters.latex.macros import Macro, substitute
-from filters.latex.meanings import Meanings
 from filters.latex.memory import Key, Known, Memory, Started
+from filters.latex.output import Output
 from filters.latex.reach import freeze
 from filters.latex.sealed import Sealed
-from filters.latex.tokens import (
-    CONTROL,
-    CONTROL_AT,
-    FROZEN,
-    after_line_end,
-    ends_in_word,
-    skip_blanks,
-)
+from filters.latex.tokens import CONTROL, CONTROL_AT, FROZEN, skip_blanks
 
 MAX_DEPTH = 50  # of a call within calls (rule 4)
 MAX_EXPANSIONS = 100_000  # of a paper (rule 4)
@@ -43,7 +35,7 @@ _XSPACE = "\\xspace"
 Command: TypeAlias = Callable[["Expander", Level, str, int], bool]
 
 
-class Expander(Meanings[Command]):
+class Expander(Output[Command]):
     """Everything that is known while one paper is read; nothing outlives it.
 
     Args:
@@ -65,8 +57,6 @@ class Expander(Meanings[Command]):
         self.included: frozenset[str] | None = None  # \includeonly
         self.document = False  # \begin{document} was met
         self.stack: list[Level] = []
-        self.out: list[str] = []
-        self.size = 0
         self.left_to_include = min(GROWTH * files.size() + SPARE_INCLUDED, MAX_INCLUDED)
         self.loaded: set[str] = set()  # styles
         self._arguments = Arguments(self.settle)
@@ -74,7 +64,6 @@ class Expander(Meanings[Command]):
         self._limit = GROWTH * files.size() + SPARE
         self._call_end = MAX_EXPANSIONS
         self._floor = 0
-        self.met_call = False  # a call began or ended since the last text that is not blank
 
     def expand(self, path: str, *, has_preamble: bool) -> str:
         r"""Read a paper from its main file; return its body, sealed parts still sealed."""
@@ -120,26 +109,6 @@ class Expander(Meanings[Command]):
         for level in self.stack:
             level.pos = len(level.text)
 
-    def emit(self, text: str) -> None:
-        """Write a text, with a space where a letter would prolong the control word before it.
-
-        Where a call began or ended before it, two line ends that meet become one (rule 12).
-        """
-        if self.silent or not text:
-            return
-        out = self.out
-        if self.met_call:
-            if text[0] <= " " and (shorter := after_line_end(out, text)) != text:
-                self.memory.changes += 1  # what stands before the call decided this
-                text = shorter
-                if not text:
-                    return
-            self.met_call = text.isspace()
-        if text[0] in ascii_letters and out and ends_in_word(out[-1]):
-            out.append(" ")
-        out.append(text)
-        self.size += len(text)
-
     def settle(self) -> Level:
         """Return the level that the next argument is read from: those that are read up go."""
         while True:
@@ -172,7 +141,7 @@ class Expander(Meanings[Command]):
                     if level.depth:
                         self.met_call = True
                     if level.started is not None:
-                        self._remember(level.started)
+                        self.remember(level.started)
             except LimitReached as limit:
                 self.guard(str(limit))
                 self._go_back(floor)
@@ -193,12 +162,12 @@ class Expander(Meanings[Command]):
                 if silent and name not in self.definers:
                     continue
                 if start > begin:
-                    self._copy(text, begin, start)
+                    self.copy(text, begin, start)
                 level.pos = match.end()
                 self._call(meaning, name, level, start)
             else:
                 if start > begin:
-                    self._copy(text, begin, start)
+                    self.copy(text, begin, start)
                 level.pos = match.end()
                 if not meaning(self, level, name, start):
                     self.emit(name)
@@ -211,15 +180,8 @@ class Expander(Meanings[Command]):
             ):
                 return False
         level.pos = len(text)
-        self._copy(text, begin, len(text))
+        self.copy(text, begin, len(text))
         return True
-
-    def _copy(self, text: str, begin: int, end: int) -> None:
-        """Write a part of a level; after a line that was dropped, a blank line is one."""
-        if self.met_call and begin and text[begin - 1] == "\n":
-            self.met_call = False
-            self.memory.changes += 1
-        self.emit(text[begin:end])
 
     def _go_back(self, floor: int) -> None:
         """Write the call of a file in which a limit was reached as it stands there."""
@@ -248,7 +210,7 @@ class Expander(Meanings[Command]):
             outputs = len(self.out), self.size
             level.mark = (*outputs, start, level.pos)
             self._call_end = min(MAX_EXPANSIONS, self.counts.expansions + MAX_EXPANSIONS_PER_CALL)
-        place = self._place(macro, level, start)
+        place = "" if self.silent else place_of(macro, level.text, start, self.meanings)
         arguments = None if why else self.arguments(macro, level, place)
         if arguments is None and macro.earlier and not why:
             self._call(macro.earlier, name, level, start)  # the group of the definition has ended
@@ -276,18 +238,6 @@ class Expander(Meanings[Command]):
         if not text or text.isspace():
             level.forget_line(start)
 
-    def _place(self, macro: Macro, level: Level, start: int) -> Place:
-        """Tell as what a call stands in its text that takes no arguments there."""
-        if self.silent or not start:
-            return ""
-        if not macro.parameters:
-            place = place_of(level.text, start)
-            return "script" if place == "label" and "\\ar" in self.meanings else place
-        if len(macro.parameters) > 1 or macro.parameters[0].kind != "optional":
-            return ""
-        known = "\\ar" in self.meanings
-        return "label" if place_of(level.text, start) == "label" and not known else ""
-
     def _count(self, expansions: int) -> None:
         self.counts.expansions += expansions
         if self.counts.expansions >= self._call_end:
@@ -308,25 +258,6 @@ class Expander(Meanings[Command]):
         self.size += known.size - len(known.output)
         if known.text.endswith(_XSPACE):
             self.push(Level(_XSPACE, depth=level.depth + 1))
-
-    def _state(self) -> tuple[int, int, int, int]:
-        """Return what a call adds to: pieces and size of the output, expansions, calls left."""
-        return len(self.out), self.size, self.counts.expansions, len(self.memory.left)
-
-    def _remember(self, started: Started) -> None:
-        """Remember a call that was read to its end."""
-        pieces, size, expansions, left = started.before
-        if self.out[pieces : pieces + 1] == [" "]:
-            return  # perhaps the space that what stood before it asked for
-        known = Known(
-            started.text,
-            "".join(self.out[pieces:]),
-            self.size - size,
-            self.counts.expansions - expansions,
-            tuple(self.memory.left[left:]),
-            started.depth,
-        )
-        self.memory.keep(started, known)
 
     def _refusal(self, macro: Macro, level: Level) -> str:
         """Return why a call is left alone before its arguments are looked at, "" if it is not."""
@@ -357,7 +288,7 @@ class Expander(Meanings[Command]):
             name: of the call, which it must not reach again.
             key: under which what it becomes is remembered, if it may be.
         """
-        changes, before = self.memory.changes, self._state()
+        changes, before = self.memory.changes, self.state()
         if name in macro.words or not macro.words.isdisjoint(level.active):
             frozen = self.reach.cycles(macro, name, level.active)
             if frozen:
@@ -385,7 +316,7 @@ class Expander(Meanings[Command]):
             self.emit(body)
             self.met_call = True
             if started is not None:
-                self._remember(started)
+                self.remember(started)
             return text
         laid = Level(
             body,

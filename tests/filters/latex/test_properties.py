@@ -42,6 +42,7 @@ _PIECES = st.sampled_from(
         *("\\edef", "\\gdef\\x#1{\\y#1}", "\\def\\y#1.{\\x{#1}}", ".", "\\ref{\\x}", "\\xspace"),
         *("\\NewDocumentCommand\\x{s o m}{#1#2#3}", "\\makeatletter", "\\@ifnextchar", "\\url{"),
         *("\\begin{document}", "\\end{document}", "\\begin{thebibliography}", "\\endinput", "\\"),
+        *("^", "_", "\\frac", "\\ar^", "{\n", "\n}", "{\n\nF}", "\\includecomment{e}"),
         *("\x00", "\ufffd", "\\if\\relax\\detokenize{", "\\relax", "\\DeclareMathOperator"),
     ]
 )
