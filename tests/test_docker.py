@@ -175,7 +175,7 @@ def test_the_trainer_image_holds_what_the_trainer_imports() -> None:
             else []
         )
     }
-    optional = {"flash_attn_interface", "pynvml", "wandb", "xformers"}
+    optional = {"flash_attn_interface", "lm_eval", "pynvml", "wandb", "xformers"}
     known = {*sys.stdlib_module_names, "trainer", "tokenizer", "mixtures", ""}
     assert imported - known - optional - installed == set()
     assert {"torch", "flash_attn", "numpy"} <= installed
