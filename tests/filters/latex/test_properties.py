@@ -103,5 +103,6 @@ def test_time_grows_with_the_input(piece: str) -> None:
         return time.process_time() - start
 
     seconds(2_000)
-    small, large = min(seconds(10_000) for _ in range(2)), seconds(80_000)
-    assert large < 8 * 3 * small + 0.2
+    # The smallest of several, since a busy machine makes any one of them longer.
+    small, large = (min(seconds(size) for _ in range(3)) for size in (10_000, 80_000))
+    assert large < 8 * 3 * small + 0.4
