@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from filters.latex.tokens import Reader, join
+from filters.latex.tokens import LINE_END, Reader, join
 
 _SECTION = re.compile(
     r"\\(?:part|chapter|section|subsection|subsubsection|paragraph|subparagraph)(?![A-Za-z@])"
@@ -27,8 +27,11 @@ _BIBLIOGRAPHY = re.compile(
 _WITHOUT_BRACES = frozenset({"printbibliography", "printbibheading", "putbib"})
 _LISTS = frozenset({"bibliography", "printbibliography", "putbib", "refs"})
 _APPENDIX = re.compile(r"\\appendix(?![A-Za-z@])|\\begin[ \t]*\{appendix\}")
+_INNER = r"[^{}]*(?:\{[^{}]*\}[^{}]*)*"  # what an argument in braces holds
+_ARGUMENT = rf"\{{({_INNER})\}}"
+_ANY = rf"\{{{_INNER}\}}"
 _HEADINGS = re.compile(
-    r"\\(?:section|chapter|subsection|part)\*?[ \t\n]*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}[ \t\n]*\Z"
+    r"\\(?:section|chapter|subsection|part)\*?[ \t\n]*" + _ARGUMENT + r"[ \t\n]*\Z"
 )
 _BEFORE_LIST = re.compile(
     r"(?:\\(?:addcontentsline|markboth|markright|label|phantomsection|newpage|clearpage"
@@ -36,8 +39,6 @@ _BEFORE_LIST = re.compile(
     r"(?:[ \t\n]|\{[^{}]*\})*+)+\Z"
 )
 _OPENS = re.compile(r"\\begin[ \t]*\{([A-Za-z]+\*?)\}(?:\{[^{}]*\}|\[[^\]]*\])*+\s*\Z")
-_ARGUMENT = r"\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}"
-_ANY = r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
 # A group of its own, not an argument: a paragraph or a sentence begins there, or a command before
 # it has all its arguments.
 _OPENS_GROUP = re.compile(
@@ -79,7 +80,6 @@ _TITLES = frozenset(  # without blanks and commands
 )
 _LETTERS = re.compile(r"\\[A-Za-z]+|[^A-Za-z]+")
 _HEADING_CHARACTERS = 400  # before a bibliography in which its heading is looked for
-_LINE_END = re.compile(r"[ \t]*\n")
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -141,7 +141,7 @@ def cut_bibliography(text: str) -> tuple[str, int]:
         kept.add(text[done : found.start])
         done = kept.drop_wrapping(text, found.end, is_list=found.is_list)
         count += found.is_list
-        if (line_end := _LINE_END.match(text, done)) and kept.ends_line():
+        if (line_end := LINE_END.match(text, done)) and kept.ends_line():
             done = line_end.end()  # it had a line to itself
     kept.add(text[done:])
     return join(kept.pieces), count

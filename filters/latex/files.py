@@ -9,14 +9,14 @@ import re
 from filters.latex.expansion import Command, Expander
 from filters.latex.inputs import Files, body_of, clean_name, is_distributed
 from filters.latex.levels import Level
+from filters.latex.tokens import LINE_END
 
 MAX_DEPTH = 20  # files within files
-_LINE_END = re.compile(r"[ \t]*\n")
 _WORD = re.compile(r"[ \t]*([^\s{}\\%]+)[ ]?")
 
 
 def _missing(expander: Expander, level: Level, start: int) -> bool:
-    expander.memory.changes += 1
+    expander.memory.skip_running()
     expander.counts.missing_inputs += 1
     level.forget_line(start)
     return True
@@ -41,7 +41,7 @@ def _include(
     expander: Expander, path: str, level: Level, *, around: str = "", folder: str | None = None
 ) -> bool:
     """Lay a file on the stack, unless it is being read already or the limits are reached."""
-    expander.memory.changes += 1
+    expander.memory.skip_running()
     files = [each for each in expander.stack if each.path and not each.depth]
     if any(each.path == path for each in files) or len(files) > MAX_DEPTH:
         expander.guard("input_loop")
@@ -56,11 +56,11 @@ def _include(
     style = path.endswith((".sty", ".cls", ".def"))
     expander.counts.inputs += not style
     at = expander.stack[-1]
-    if text.endswith("\n") and not around and _LINE_END.match(at.text, at.pos):
+    if text.endswith("\n") and not around and LINE_END.match(at.text, at.pos):
         text = text[:-1]  # the line end after the command stands for that of the last line
     expander.met_call = False  # a line end at the start of a file is that of a blank line
     if text[:1] in {"\n", " ", "\t"}:
-        expander.memory.changes += 1
+        expander.memory.skip_running()
     expander.stack.append(
         Level(
             f"{around}{text}{around}",

@@ -12,14 +12,13 @@ from filters.latex.tokens import CONTROL, CONTROL_AT, FROZEN
 
 _MAX_SEARCHES = 20_000  # looks at macros in a paper
 _LOOKS_AHEAD = frozenset({"\\@ifnextchar", "\\kernel@ifnextchar", "\\@ifstar"})
-_DEFINES = frozenset(
-    [
-        *("\\def", "\\gdef", "\\edef", "\\xdef", "\\let", "\\newcommand", "\\renewcommand"),
-        "\\DeclareRobustCommand",
-    ]
+_DEFINERS = (
+    *("def", "gdef", "edef", "xdef", "let"),
+    *("newcommand", "renewcommand", "DeclareRobustCommand"),
 )
+_DEFINES = frozenset(f"\\{name}" for name in _DEFINERS)
 _DEFINED = re.compile(
-    r"\\(?:[gex]?def|let|(?:re)?newcommand|DeclareRobustCommand)(?![A-Za-z@])\*?[ \t\n]*\{?[ \t\n]*"
+    rf"\\(?:{'|'.join(_DEFINERS)})(?![A-Za-z@])\*?[ \t\n]*\{{?[ \t\n]*"
     r"(\\(?:[A-Za-z@]+|[^A-Za-z@]))"
 )
 
