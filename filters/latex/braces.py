@@ -1,4 +1,4 @@
-r"""Calls that stand as an argument without braces: what they become needs braces there.
+r"""Calls that are an argument without braces: they are found, and what they become gets braces.
 
 The argument of ``\frac\x2``, and a label of Xy-pic such as ``\ar^\x[d]``, is one token. Where the
 call becomes several, only the first of them would be the argument (docs/rules/sources.md 4.6, rule
@@ -46,16 +46,18 @@ _ONE_TOKEN = re.compile(r"\\(?:[A-Za-z@]+|[^A-Za-z])\Z|[^\\{}]\Z")
 
 
 def place_of(macro: Macro, text: str, start: int, meanings: Mapping[str, object]) -> Place:
-    r"""Tell as what a call that takes no argument stands in a text.
+    """Tell whether a call is an argument without braces, and of which kind.
 
     Args:
-        macro: that is called.
-        text: that the call stands in.
-        start: of the call.
-        meanings: of the control sequences of the paper.
+        macro: what is called.
+        text: the text that the call stands in.
+        start: the place in it where the call begins.
+        meanings: what the control sequences of the paper mean.
 
     Returns:
-        the kind of argument, "" for none; a call with an optional argument can only be a label.
+        "argument" after a macro that takes one token before it is expanded, "script" after one that
+        expands what follows, "label" in an arrow of Xy-pic, and "" elsewhere. A call that takes an
+        optional argument can only be a label; one that takes others is given "".
     """
     option = bool(macro.parameters)
     if option and (len(macro.parameters) > 1 or macro.parameters[0].kind != "optional"):
@@ -82,12 +84,12 @@ def _in_arrow(before: str) -> bool:
 
 
 def needs_braces(place: Place, macro: Macro, meanings: Mapping[str, object]) -> bool:
-    """Tell whether what a call becomes means the same at a place only in braces.
+    """Tell whether what a call becomes needs braces, so that it stays one argument.
 
     Args:
-        place: where the call stands.
-        macro: that is called.
-        meanings: of the control sequences of the paper.
+        place: the kind of argument that the call is, from `place_of`.
+        macro: what is called.
+        meanings: what the control sequences of the paper mean.
     """
     for _ in range(_MAX_LOOKS):
         body = "".join(piece for piece in macro.pieces if isinstance(piece, str))

@@ -77,7 +77,7 @@ def begin(  # noqa: PLR0911 - a way out for each reason to leave it
     key = f"begin {name}"
     if environment is None or expander.silent or key in level.active:
         return False
-    expander.memory.changes += 1  # what this \\end will become
+    expander.memory.skip_running()  # it decides what a later \end becomes
     opened = expander.opened.setdefault(name, [])
     opened.append(False)
     if not is_expanded(environment, expander) or level.depth >= _MAX_DEPTH:
@@ -118,7 +118,7 @@ def end(  # noqa: PLR0911 - as above
     key = f"begin {name}"
     if environment is None or expander.silent or key in level.active:
         return False
-    expander.memory.changes += 1
+    expander.memory.skip_running()  # an earlier \begin decides what it becomes
     opened = expander.opened.get(name)
     if not (opened and opened.pop()):
         return False  # its \begin stands in the text, so its \end does

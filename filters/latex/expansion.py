@@ -105,7 +105,7 @@ class Expander(Output[Command]):
 
     def stop(self) -> None:
         """Read no more."""
-        self.memory.changes += 1
+        self.memory.skip_running()
         for level in self.stack:
             level.pos = len(level.text)
 

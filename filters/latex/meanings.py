@@ -90,4 +90,4 @@ class Meanings(Generic[Command]):
     def guard(self, name: str) -> None:
         """Count a limit that was reached; what is being expanded is not remembered."""
         self.counts.guards[name] += 1
-        self.memory.changes += 1
+        self.memory.skip_running()

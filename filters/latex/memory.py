@@ -41,16 +41,20 @@ class Memory:
     """The calls of one paper whose result is known."""
 
     def __init__(self) -> None:
-        self.changes = 0  # what has another meaning since the paper began, and limits reached
+        self.changes = 0  # after which no call that had begun before is remembered
         self.left: list[tuple[str, str]] = []  # calls that stay, in order, and why
         self._known: dict[Key, Known] = {}
         self._characters = 0
 
     def forget(self) -> None:
-        """Something got another meaning: what is known may not hold any more."""
-        self.changes += 1
+        """Forget everything: something got another meaning, and what is known may not hold."""
+        self.skip_running()
         self._known.clear()
         self._characters = 0
+
+    def skip_running(self) -> None:
+        """Remember no call that is being expanded: it read or did more than its arguments say."""
+        self.changes += 1
 
     def find(self, key: Key, depth: int) -> Known | None:
         """Return what a call becomes in a level; None where it is not known."""

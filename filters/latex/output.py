@@ -34,7 +34,7 @@ class Output(Meanings[Command]):
         out = self.out
         if self.met_call:
             if text[0] <= " " and (shorter := after_line_end(out, text)) != text:
-                self.memory.changes += 1  # what stands before the call decided this
+                self.memory.skip_running()  # what stands before the call decided this
                 text = shorter
                 if not text:
                     return
@@ -48,7 +48,7 @@ class Output(Meanings[Command]):
         """Write a part of a level; after a line that was dropped, a blank line is one."""
         if self.met_call and begin and text[begin - 1] == "\n":
             self.met_call = False
-            self.memory.changes += 1
+            self.memory.skip_running()
         self.emit(text[begin:end])
 
     def state(self) -> tuple[int, int, int, int]:
