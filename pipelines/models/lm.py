@@ -52,7 +52,7 @@ class LmConfig:
     character_coverage: float = setting(
         0.9995, at_least=0, at_most=1, help="share of characters that get a piece"
     )
-    order: int = setting(5, at_least=2, at_most=6, help="pieces in an n-gram")
+    order: int = setting(5, at_least=2, at_most=MAX_ORDER, help="pieces in an n-gram")
     structure: Literal["probing", "trie"] = setting(
         "probing", help="data structure of the model; trie is half as large and slower"
     )
@@ -113,7 +113,11 @@ def train_language_model(config: LmConfig, out: str, say: Callable[[str], None])
     Raises:
         RunError, StorageError, SetupError: the message says what went wrong and what to do.
     """
-    _check(config)
+    if not config.input:
+        raise RunError(
+            "--input is missing: name a complete run of Wikipedia (make one with `python -m "
+            "pipelines wikipedia --input DUMP --run RUN`), or a search dump."
+        )
     target = ModelFiles(local_folder(out), config.lang)
     text = find_lm_text(config.input, config.lang, config.text)
     identity = {
@@ -145,18 +149,6 @@ def train_language_model(config: LmConfig, out: str, say: Callable[[str], None])
             path.replace(target.folder / path.name)
     shutil.rmtree(work.folder)
     return target
-
-
-def _check(config: LmConfig) -> None:
-    if not config.input:
-        raise RunError(
-            "--input is missing: name a complete run of Wikipedia (make one with `python -m "
-            "pipelines wikipedia --input DUMP --run RUN`), or a search dump."
-        )
-    if not 2 <= config.order <= MAX_ORDER:
-        raise RunError(f"--order={config.order}: give 2 to {MAX_ORDER}.")
-    if config.documents < 1:
-        raise RunError(f"--documents={config.documents}: give a number from 1 on.")
 
 
 def _work(target: ModelFiles) -> Path:

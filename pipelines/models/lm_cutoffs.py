@@ -63,8 +63,6 @@ def make_cutoffs(files: ModelFiles, sample: CutoffSample, say: Callable[[str], N
     Raises:
         RunError, StorageError, SetupError: the message says what went wrong and what to do.
     """
-    if sample.documents < 1:
-        raise RunError(f"--cutoff-documents={sample.documents}: give a number from 1 on.")
     pages = find_crawl_pages(
         sample.inputs,
         lang=files.lang,

@@ -188,13 +188,8 @@ def _target(config: WikirefConfig, out: str) -> Path:
         raise RunError(
             f"--out={out}: it is a folder; name the file of the model, e.g. {out}/wikiref.bin."
         )
-    for name, value, least in (
-        ("ratio", config.ratio, 0.0),
-        ("max-positives", config.max_positives, 0),
-        ("max-per-domain", config.max_per_domain, 0),
-    ):
-        if value <= least:
-            raise RunError(f"--{name}={value}: give a number above 0.")
+    if config.ratio <= 0:
+        raise RunError(f"--ratio={config.ratio}: give a number above 0.")
     model.parent.mkdir(parents=True, exist_ok=True)
     return model
 

@@ -20,9 +20,9 @@ class StackExchangeConfig:
         "default", help="redpajama: what RedPajama v1 does, for comparison"
     )
     sites: tuple[str, ...] = setting((), help="sites, also A,B; by default the largest")
-    largest: int = setting(LARGEST, help="how many of the largest sites are kept")
+    largest: int = setting(LARGEST, at_least=1, help="how many of the largest sites are kept")
     min_answer_score: int | None = setting(None, help="drop answers with a lower score")
-    max_answers: int | None = setting(None, help="answers of a question, at most")
+    max_answers: int | None = setting(None, at_least=0, help="answers of a question, at most")
     accepted_first: bool = setting(False, help="put the accepted answer first")
     unanswered: Literal["keep", "drop"] = setting("keep", help="questions without answers")
     question_mark: str = setting("Q: ", help="what a question begins with")

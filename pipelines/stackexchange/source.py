@@ -58,7 +58,7 @@ def find(config: StackExchangeConfig) -> Inputs:
         StorageError: an input is not there.
         RunError: a setting is wrong, or the inputs do not belong together.
     """
-    for name in ("unit_megabytes", "group_megabytes", "largest"):
+    for name in ("unit_megabytes", "group_megabytes"):
         if getattr(config, name) <= 0:
             flag = name.replace("_", "-")
             raise RunError(f"--{flag}={getattr(config, name):g}: give a number above 0")

@@ -183,8 +183,6 @@ def make_rules(config: TemplatesConfig, out: str, say: Callable[[str], None]) ->
     """
     if not out.endswith(".json"):
         raise RunError(f"--out {out}: give a name that ends in .json")
-    if config.min_uses < 1:
-        raise RunError(f"--min-uses={config.min_uses}: give a number from 1 on")
     units, unreadable = find_units(storage.find_inputs(config.input), unit_bytes=_WHOLE)
     if unreadable:
         raise RunError("; ".join(unreadable.values()))

@@ -253,8 +253,6 @@ def test_an_error_while_text_is_read_makes_no_model(tmp_path: Path) -> None:
     ("settings", "message"),
     [
         ({"input": ()}, "--input is missing: name a complete run of Wikipedia"),
-        ({"order": 7}, "--order=7: give 2 to 6"),
-        ({"documents": 0}, "--documents=0: give a number from 1 on"),
         ({"lang": "fr"}, "no text in the language 'fr'"),
     ],
 )
@@ -265,6 +263,20 @@ def test_bad_options_are_errors(
     """One line, and what to do."""
     with pytest.raises(RunError, match=message):
         lm(_config(wikipedia, **settings), str(tmp_path / "models"), _quiet)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "wanted"),
+    [("order", "7", "2 to 6"), ("documents", "0", "1 on"), ("cutoff-documents", "0", "1 on")],
+)
+def test_numbers_out_of_range_are_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: str, value: str, wanted: str
+) -> None:
+    """Before any work."""
+    out = tmp_path / "models"
+    assert main(["lm", "--lang", "en", "--out", str(out), f"--{flag}", value]) == 1
+    assert f"--{flag} {value}: give a number from {wanted}" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_models_are_not_made_in_an_object_store(capsys: pytest.CaptureFixture[str]) -> None:

@@ -311,7 +311,8 @@ def _config(run: Path, inputs: list[Path], flags: tuple[str, ...]) -> dict[str, 
     ("flags", "told"),
     [
         (("--sites", "pots.example.com"), "Did you mean 'pans.example.com'?"),
-        (("--largest", "0"), "--largest=0"),
+        (("--largest", "0"), "--largest 0: give a number from 1 on"),
+        (("--max-answers", "-1"), "--max-answers -1: give a number from 0 on"),
         (("--unit-megabytes", "-1"), "--unit-megabytes=-1"),
     ],
 )

@@ -165,13 +165,15 @@ def test_the_same_rules_from_every_form_of_a_dump(tmp_path: Path) -> None:
     assert list(json.loads(written[0])["definitions"]) == ["de", "en"]
 
 
-def test_errors_say_what_to_do(tmp_path: Path) -> None:
+def test_errors_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line each."""
     dump = write_dump(tmp_path, "dewiki", pages(), namespaces=GERMAN)
     with pytest.raises(RunError, match=r"give a name that ends in \.json"):
         make_rules(TemplatesConfig((dump,)), str(tmp_path / "rules"), print)
-    with pytest.raises(RunError, match="--min-uses=0"):
-        make_rules(TemplatesConfig((dump,), min_uses=0), str(tmp_path / "r.json"), print)
+    rules = tmp_path / "r.json"
+    assert main(["templates", "--input", dump, "--out", str(rules), "--min-uses", "0"]) == 1
+    assert "--min-uses 0: give a number from 1 on" in capsys.readouterr().err
+    assert not rules.exists()
 
 
 @pytest.mark.data
