@@ -143,10 +143,11 @@ def check_config(config: CommonCrawlConfig) -> None:
             "--models is missing: name the folder of the language models. "
             "`python -m pipelines lm` makes one from a Wikipedia run."
         )
-    for flag, path in (("--langid", config.langid), ("--wikiref", config.wikiref)):
+    for flag, path, maker in (
+        ("--langid", config.langid, "fastText publishes lid.176.bin"),
+        ("--wikiref", config.wikiref, "`python -m pipelines wikiref` makes one"),
+    ):
         if path and not Path(path).is_file():
-            maker = "fastText publishes lid.176.bin" if flag == "--langid" else ""
-            maker = maker or "`python -m pipelines wikiref` makes one"
             raise RunError(f"{flag} {path}: no such file. Give the path of a model; {maker}.")
     models = config.language_models
     if not config.every_language:

@@ -10,20 +10,17 @@ and not imported. The same Python gives the same bytes.
 import ast
 import gzip
 import hashlib
-import inspect
 import io
 import os
-import re
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pipelines.samples.library import described, standard_modules
+from pipelines.samples.library import described, paragraphs, standard_modules
 from tokenizer.files import write_atomically
 
 ARXIV_SHARE: Final = 0.05  # of a sample of all sources, at most
-_PARAGRAPH_BREAK: Final = re.compile(r"\n[ \t]*\n")
 _SIGNS: Final = {sign: f"\\{sign}" for sign in "{}$&#%_"} | {
     "\\": r"\textbackslash{}",
     "^": r"\textasciicircum{}",
@@ -257,9 +254,8 @@ def module_paper(name: str, source: str) -> str:
 def _latex(text: str) -> str:
     """Return a description as LaTeX: paragraphs, and what is indented as it stands."""
     found = []
-    for paragraph in _PARAGRAPH_BREAK.split(inspect.cleandoc(text)):
-        plain = paragraph.strip("\n")
-        if re.search("^[ \t]|>>>", plain, re.MULTILINE) and "\\end{verbatim}" not in plain:
+    for plain, is_code in paragraphs(text):
+        if is_code and "\\end{verbatim}" not in plain:
             found.append(f"\\begin{{verbatim}}\n{plain}\n\\end{{verbatim}}")
         else:
             found.append("".join(_SIGNS.get(sign, sign) for sign in plain))

@@ -4,11 +4,15 @@ Modules are read from their source and never imported, so the same Python gives 
 """
 
 import ast
+import inspect
+import re
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+_PARAGRAPH_BREAK: Final = re.compile(r"\n[ \t]*\n")
+_AS_IT_STANDS: Final = re.compile(r"^[ \t]|>>>", re.MULTILINE)
 MIN_WORDS: Final = 5  # of a description that is worth a paragraph
 # Folders beside the standard library's modules that hold programs or other packages.
 _NO_LIBRARY: Final = {
@@ -51,6 +55,16 @@ def described(
             about = ast.get_docstring(node) or ""
             if len(about.split()) >= min_words:
                 yield node, about
+
+
+def paragraphs(description: str) -> Iterator[tuple[str, bool]]:
+    """Yield the paragraphs of a description, and whether each is code or a list.
+
+    These are indented or begin with a prompt, and their lines must stay as they are.
+    """
+    for paragraph in _PARAGRAPH_BREAK.split(inspect.cleandoc(description)):
+        text = paragraph.strip("\n")
+        yield text, _AS_IT_STANDS.search(text) is not None
 
 
 def signature(node: ast.ClassDef | ast.FunctionDef) -> str:

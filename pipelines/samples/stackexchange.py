@@ -7,23 +7,20 @@ It is read from its source and not imported. The same Python gives the same post
 """
 
 import ast
-import inspect
 import io
 import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import py7zr
 
-from pipelines.samples.library import described, signature, standard_modules
+from pipelines.samples.library import described, paragraphs, signature, standard_modules
 from pipelines.samples.threads import KETTLES, SamplePost, answer, question
 from tokenizer.files import write_atomically
 
 SITE, MODULES_SITE = "kettles.example.com", "modules.example.com"
 STACKEXCHANGE_SHARE = 0.1  # of a sample of all sources, at most
-_PARAGRAPH_BREAK = re.compile(r"\n[ \t]*\n")
 _REFERENCES = {"\n": "&#xA;", "\r": "&#xD;", "\t": "&#x9;", '"': "&quot;"}
 
 
@@ -99,11 +96,10 @@ def module_thread(name: str, source: str, number: int) -> list[SamplePost]:
 
 def _html(text: str) -> str:
     """Return a description as HTML: paragraphs, and what is indented as it stands."""
-    found = []
-    for paragraph in _PARAGRAPH_BREAK.split(inspect.cleandoc(text)):
-        plain = escape(paragraph.strip("\n"))
-        code = re.search("^[ \t]|&gt;&gt;&gt;", plain, re.MULTILINE)
-        found.append(f"<pre><code>{plain}\n</code></pre>" if code else f"<p>{plain}</p>")
+    found = [
+        f"<pre><code>{escape(plain)}\n</code></pre>" if is_code else f"<p>{escape(plain)}</p>"
+        for plain, is_code in paragraphs(text)
+    ]
     return "\n\n".join(found) + "\n"
 
 

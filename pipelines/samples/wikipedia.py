@@ -6,7 +6,6 @@ The same Python gives the same bytes.
 """
 
 import ast
-import inspect
 import os
 import re
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from pipelines.samples.dumps import WikiPage, multistream
-from pipelines.samples.library import described, signature, standard_modules
+from pipelines.samples.library import described, paragraphs, signature, standard_modules
 from pipelines.samples.pages import LOCAL_NAMES, PAGES
 from pipelines.samples.web import module_url
 from tokenizer.files import write_atomically
@@ -22,7 +21,6 @@ from tokenizer.files import write_atomically
 WIKIPEDIA_SHARE = 0.25  # of a sample of all sources, at most
 DATE = "20220801"
 FIRST_ID = 1000  # of pages about modules
-_PARAGRAPH_BREAK = re.compile(r"\n[ \t]*\n")
 # What wikitext would read as markup, anywhere or at the start of a line.
 _MARKUP = re.compile(r"\[\[|\]\]|\{\{|\}\}|''|__|~~~|^[*#:;=|!{ -]", re.MULTILINE)
 
@@ -116,12 +114,11 @@ def _sections(parent: ast.AST, level: str) -> Iterator[str]:
 
 def _wikitext(text: str) -> str:
     """Return a description as wikitext: paragraphs, and indented lines unchanged."""
-    return "\n\n".join(map(_paragraph, _PARAGRAPH_BREAK.split(inspect.cleandoc(text))))
+    return "\n\n".join(_paragraph(*each) for each in paragraphs(text))
 
 
-def _paragraph(text: str) -> str:
-    text = text.strip("\n")
-    if re.search("^[ \t]|>>>", text, re.MULTILINE):
+def _paragraph(text: str, is_code: bool) -> str:
+    if is_code:
         return f"<pre>\n{escape(text)}\n</pre>"
     plain = escape(text)
     return f"<nowiki>{plain}</nowiki>" if _MARKUP.search(text) else plain
