@@ -101,16 +101,3 @@ def wanted_hits(sample: int, overlap: float, deviations: float = 6.0) -> int:
     """
     deviation = math.sqrt(sample * overlap * (1 - overlap))
     return max(1, math.floor(sample * overlap - deviations * deviation))
-
-
-def overlap_of(one: Hashes, other: Hashes) -> float:
-    """Return the share of the smaller set that the larger holds too; 0 where one is empty."""
-    smaller = min(len(one), len(other))
-    return len(np.intersect1d(one, other, assume_unique=True)) / smaller if smaller else 0.0
-
-
-def jaccard_of(one: Hashes, other: Hashes) -> float:
-    """Return the share of the union of two sets that both hold; 0 where both are empty."""
-    shared = len(np.intersect1d(one, other, assume_unique=True))
-    union = len(one) + len(other) - shared
-    return shared / union if union else 0.0

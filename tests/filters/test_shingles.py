@@ -1,8 +1,5 @@
 """Shingles, sketches and overlaps."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,8 +7,6 @@ from filters.shingles import (
     BANDS,
     SCALE,
     SHINGLE_WORDS,
-    jaccard_of,
-    overlap_of,
     shingles,
     sketch,
     wanted_hits,
@@ -86,27 +81,8 @@ def test_wanted_hits_hardly_ever_miss() -> None:
         assert chance.binomial(size, 0.9, 100_000).min() >= wanted_hits(size, 0.9)
 
 
-def test_overlap_is_that_of_the_smaller() -> None:
-    """As conformance cases of datasketch have it, where they are at hand."""
+def test_a_part_has_no_shingle_that_the_whole_lacks() -> None:
+    """So its overlap with the whole is 1."""
     whole, part = shingles(" ".join(WORDS)), shingles(" ".join(WORDS[:500]))
-    assert overlap_of(whole, part) == overlap_of(part, whole) == 1.0
-    assert jaccard_of(whole, part) == pytest.approx(488 / 4988)
-    assert overlap_of(whole, np.zeros(0, np.uint64)) == 0.0
-    cases = Path(__file__).parents[3] / "shared" / "conformance" / "src_datasketch.jsonl"
-    if not cases.is_file():
-        pytest.skip(f"no conformance cases ({cases} is absent)")
-    checked = 0
-    for line in cases.read_text("utf-8").splitlines():
-        case = json.loads(line)
-        if case["stage"] != "dedup.similarity":
-            continue
-        names = sorted({*case["input"]["a"], *case["input"]["b"]})
-        number = {name: np.uint64(place) for place, name in enumerate(names)}
-        one, other = (
-            np.unique(np.array([number[name] for name in case["input"][side]], np.uint64))
-            for side in "ab"
-        )
-        assert jaccard_of(one, other) == pytest.approx(case["expected"]["jaccard"])
-        assert overlap_of(one, other) == pytest.approx(case["expected"]["containment_min"])
-        checked += 1
-    assert checked
+    assert (len(part), len(whole)) == (488, 4988)
+    assert np.isin(part, whole).all()

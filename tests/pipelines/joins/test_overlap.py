@@ -1,5 +1,6 @@
 """Overlaps: what sketches nominate, what is counted, and which documents are kept."""
 
+import json
 import random
 from collections.abc import Mapping
 from fractions import Fraction
@@ -351,3 +352,38 @@ def test_a_chain_keeps_both_its_ends() -> None:
     assert [(unit, unpack(message)["winner"].to_pylist()) for unit, message in told] == [
         ("u", [b"a"])
     ]
+
+
+@pytest.mark.parametrize(("jaccard", "expected"), [(True, "jaccard"), (False, "containment_min")])
+def test_shares_are_those_of_datasketch(jaccard: bool, expected: str) -> None:
+    """Conformance cases of datasketch, where they are at hand: two sets, and what they share."""
+    cases = Path(__file__).parents[4] / "shared" / "conformance" / "src_datasketch.jsonl"
+    if not cases.is_file():
+        pytest.skip(f"no conformance cases ({cases} is absent)")
+    checked = 0
+    for line in cases.read_text("utf-8").splitlines():
+        case = json.loads(line)
+        if case["stage"] != "dedup.similarity":
+            continue
+        one, other = (set(case["input"][side]) for side in "ab")
+        books = pa.table(
+            {
+                "row": pa.array([0, 1], pa.int64()),
+                "book": pa.array([0, 1], pa.int32()),
+                "size": pa.array([len(one), len(other)], pa.int32()),
+                "rank": pa.array([b"a", b"b"], pa.binary()),
+            }
+        )
+        counts = pa.table(
+            {
+                "book": pa.array([0], pa.int32()),
+                "other": pa.array([1], pa.int32()),
+                "shared": pa.array([len(one & other)], pa.int32()),
+            }
+        )
+        blocks = [Block("u", "", [books, counts])]
+        told = list(choose(blocks, threshold=Fraction(-1), jaccard=jaccard))
+        (loser,) = unpack(told[0][1]).to_pylist()
+        assert loser["shared"] / loser["of"] == pytest.approx(case["expected"][expected])
+        checked += 1
+    assert checked
