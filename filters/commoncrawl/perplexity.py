@@ -19,7 +19,7 @@ from filters.characters import (
     Rewriter,
     characters_of,
     lower_and_decompose,
-    without_surrogates,
+    utf8,
 )
 
 # A lone surrogate as Python encodes it; no valid UTF-8 has these bytes.
@@ -67,16 +67,16 @@ class LanguageModel:
             the log10 probability of its pieces and of the end of the sentence, and the number of
             pieces plus 1 for the end.
         """
-        return self._score(without_surrogates(line).encode())
+        return self._score(utf8(line))
 
-    def _score(self, line: bytes) -> tuple[float, int]:
-        """Score a line in UTF-8.
+    def _score(self, line: bytes | bytearray) -> tuple[float, int]:
+        """Score a line in UTF-8; a lone surrogate in it counts as U+FFFD.
 
         Both libraries take and give bytes as they are. Strings would be encoded for each of them,
         and every piece would be decoded between them, for a fifth of the time.
         """
         # Use pieces and not ids: the n-grams may know a character that SentencePiece does not.
-        pieces = self._processor.encode(line, out_type=bytes)
+        pieces = self._processor.encode(_SURROGATE.sub(_REPLACEMENT, line), out_type=bytes)
         return self._ngrams.score(b" ".join(pieces), bos=True, eos=True), len(pieces) + 1
 
     def perplexity(self, text: str, *, per_line: bool = False) -> float | None:
@@ -96,7 +96,7 @@ class LanguageModel:
         log10_probability = 0.0
         length = 0
         for line in lines:
-            line_log10_probability, line_length = self._score(_SURROGATE.sub(_REPLACEMENT, line))
+            line_log10_probability, line_length = self._score(line)
             log10_probability += line_log10_probability
             length += line_length
         return perplexity_of(log10_probability, length)
