@@ -12,7 +12,7 @@ from filters.latex.environments import begin, end
 from filters.latex.expansion import Command, Expander
 from filters.latex.files import FILE_COMMANDS
 from filters.latex.levels import Level
-from filters.latex.macros import Macro, make_macro
+from filters.latex.macros import Macro, make_macro, uncut_body
 from filters.latex.names import KEYED, NO_FI, PROTECTED, PROTECTED_ENVIRONMENTS
 from filters.latex.tokens import CONTROL, Reader, control_at, skip_blanks
 
@@ -57,7 +57,7 @@ def _defining(read: Callable[[Reader], Macro | None], *, only_new: bool = False)
 
 
 def _expanded(expander: Expander, macro: Macro, level: Level) -> Macro:
-    body = "".join(piece if isinstance(piece, str) else f"#{piece}" for piece in macro.pieces)
+    body = uncut_body(macro.pieces)
     made = make_macro(
         macro.name,
         macro.parameters,

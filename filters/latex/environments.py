@@ -6,7 +6,7 @@ from functools import lru_cache
 from filters.latex.definitions import Environment
 from filters.latex.expansion import Expander
 from filters.latex.levels import Level
-from filters.latex.macros import Macro
+from filters.latex.macros import Macro, uncut_body
 from filters.latex.names import PLAIN_TEXT, STANDARD_ENVIRONMENTS
 
 _NAME = re.compile(r"[ \t]*\{[ \t]*([^{}\\\n]*?)[ \t]*\}")
@@ -26,8 +26,7 @@ def _wraps(begin: tuple[str | int, ...], end: tuple[str | int, ...]) -> frozense
     opened: list[str] = []
     names: set[str] = set()
     for body in (begin, end):
-        text = "".join(piece if isinstance(piece, str) else f"#{piece}" for piece in body)
-        for kind, name in _WRAPPED.findall(text):
+        for kind, name in _WRAPPED.findall(uncut_body(body)):
             names.add(name)
             if kind == "begin":
                 opened.append(name)

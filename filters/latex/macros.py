@@ -66,6 +66,15 @@ def cut_body(body: str) -> tuple[str | int, ...]:
     return (*pieces, text) if text else tuple(pieces)
 
 
+def uncut_body(pieces: Sequence[str | int]) -> str:
+    """Return the body that was cut into pieces, with ``#1`` for its first parameter.
+
+    >>> uncut_body(("(", 1, ")"))
+    '(#1)'
+    """
+    return "".join(piece if isinstance(piece, str) else f"#{piece}" for piece in pieces)
+
+
 def make_macro(
     name: str, parameters: Sequence[Parameter], body: str, *, at_is_letter: bool = False
 ) -> Macro | None:

@@ -6,7 +6,7 @@ Both kinds of calls stay in the text (docs/rules/sources.md 4.6, rules 4 and 9).
 import re
 from collections.abc import Collection, Mapping
 
-from filters.latex.macros import Macro
+from filters.latex.macros import Macro, uncut_body
 from filters.latex.names import PROGRAMMING, PROTECTED
 from filters.latex.tokens import CONTROL, CONTROL_AT, FROZEN
 
@@ -27,8 +27,7 @@ def defined_by(macro: Macro) -> set[str]:
     """Return what a call of a macro defines."""
     if macro.words.isdisjoint(_DEFINES):
         return set()
-    body = "".join(piece if isinstance(piece, str) else f"#{piece}" for piece in macro.pieces)
-    return set(_DEFINED.findall(body))
+    return set(_DEFINED.findall(uncut_body(macro.pieces)))
 
 
 def freeze(macro: Macro, names: Collection[str]) -> Macro:
