@@ -13,6 +13,7 @@ WORKDIR /src
 COPY docker/build_worker.sh docker/versions.txt docker/
 COPY pipelines/__init__.py pipelines/
 COPY pipelines/setup pipelines/setup
+COPY tokenizer/__init__.py tokenizer/errors.py tokenizer/
 RUN docker/build_worker.sh tools /build
 RUN docker/build_worker.sh packages /build
 COPY pyproject.toml README.md LICENSE ./

@@ -122,6 +122,25 @@ def test_what_is_copied_exists_and_is_not_ignored(path: Path) -> None:
             assert any(Path(source).is_relative_to(place) for place in kept), source
 
 
+def test_the_tools_are_built_from_what_is_copied_before(tmp_path: Path) -> None:
+    """Their step comes before the sources are copied, and before any package is installed."""
+    for name, rest in instructions(DOCKER / "worker.Dockerfile"):
+        if name == "RUN" and "build_worker.sh tools" in rest:
+            break
+        if name == "COPY":
+            *sources, target = rest.split()
+            for source in sources:
+                if (ROOT / source).is_dir():
+                    shutil.copytree(ROOT / source, tmp_path / target)
+                else:
+                    (tmp_path / target).mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(ROOT / source, tmp_path / target)
+    script = "from pipelines.setup import kenlm, langid"
+    assert script in (DOCKER / "build_worker.sh").read_text("utf-8")
+    # Without the site module no installed package is seen, this project's among them.
+    subprocess.run([sys.executable, "-ES", "-c", script], cwd=tmp_path, check=True)
+
+
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)
 def test_arguments_are_declared_in_the_stage_that_uses_them(path: Path) -> None:
     """An ARG before FROM is known only to FROM lines; elsewhere it is silently empty."""
