@@ -19,11 +19,12 @@ from filters.commoncrawl import _paragraphs
 from filters.fasttext import _fasttext
 from pipelines.setup.kenlm import find_tools
 from pipelines.setup.langid import find_langid
+from tokenizer import _bpe
 
 
 def main() -> None:
     """Print what was found; an import or a search raises where something is missing."""
-    for extension in (_fasttext, _langdetect, _paragraphs):
+    for extension in (_bpe, _fasttext, _langdetect, _paragraphs):
         print(Path(str(extension.__file__)).name)
     print(find_tools().lmplz, find_langid())
     names = ("corpusmill", "apache-beam")
