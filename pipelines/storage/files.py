@@ -58,7 +58,6 @@ __all__ = [
     "find",
     "find_inputs",
     "holds_other_than",
-    "input_facts",
     "is_local",
     "join",
     "list_directory",
@@ -174,15 +173,6 @@ def find_inputs(patterns: Sequence[str]) -> list[InputFile]:
             )
         found.update((file.path, file) for file in files)
     return sorted(found.values())
-
-
-def input_facts(files: Iterable[InputFile]) -> dict[str, dict[str, int | str]]:
-    """Return what a run's configuration says of its inputs: bytes and version, by path.
-
-    A run whose inputs differ in either is not resumed, so no input can be replaced between two
-    attempts.
-    """
-    return {file.path: {"bytes": file.size, "version": file.version} for file in files}
 
 
 def list_directory(path: str) -> list[InputFile]:

@@ -111,11 +111,6 @@ def find(url: str) -> InputFile:
         return InputFile(url, size, _version_of(response).strip('"'))
 
 
-def size_of(url: str) -> int:
-    """Return the size of a file, or -1 if the server does not say; raises as :func:`find`."""
-    return find(url).size
-
-
 def _version_of(response: http.client.HTTPResponse) -> str:
     return response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
 

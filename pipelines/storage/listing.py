@@ -10,7 +10,6 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
@@ -153,8 +152,3 @@ def crawl_path(path: str) -> str:
     """
     place = path.rfind(CRAWL_DATA)
     return storage.basename(path) if place < 0 else path[place:]
-
-
-def open_web_input(path: str) -> BinaryIO:
-    """Open a file of a listing, as :func:`storage.open_input` does."""
-    return storage.open_input(path)

@@ -351,7 +351,8 @@ def test_inputs_that_were_replaced_are_refused_on_resume(tmp_path: Path) -> None
 
     def start() -> None:
         found = storage.find_inputs([str(tmp_path / "*.gz")])
-        run.start({"source": "made", "input": storage.input_facts(found)})
+        facts = {file.path: {"bytes": file.size, "version": file.version} for file in found}
+        run.start({"source": "made", "input": facts})
 
     start()
     start()

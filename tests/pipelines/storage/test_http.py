@@ -182,7 +182,7 @@ def test_a_file_of_unknown_length(server: WebServer) -> None:
     """It ends where the answer ends."""
     server.says_length = False
     assert storage.read_bytes(f"{server.url}/a.gz") == CONTENT
-    assert http.size_of(f"{server.url}/a.gz") == -1
+    assert http.find(f"{server.url}/a.gz").size == -1
 
 
 def test_a_stream_can_go_to_a_byte(server: WebServer) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.readers.rows import UnreadableFile
+from pipelines.storage import files as storage
 from pipelines.storage import http
 from pipelines.storage.files import StorageError
 from pipelines.storage.listing import (
@@ -14,7 +15,6 @@ from pipelines.storage.listing import (
     files_of,
     find_web_inputs,
     group_of,
-    open_web_input,
     read_listing,
     shard_of,
 )
@@ -121,10 +121,10 @@ def test_a_listing_and_its_files_on_a_server(monkeypatch: pytest.MonkeyPatch) ->
     with serving({"/wet.paths.gz": gzip.compress(LISTING), f"/{PATHS[0]}": b"abc"}) as server:
         found = find_web_inputs([f"{server.url}/wet.paths.gz"], prefix=f"{server.url}/")
         assert server.requests == ["GET"]
-        with open_web_input(found[0].path) as stream:
+        with storage.open_input(found[0].path) as stream:
             assert stream.read() == b"abc"
         with pytest.raises(UnreadableFile, match=r"a\.gz: HTTP 404"):
-            open_web_input(found[1].path)
+            storage.open_input(found[1].path)
 
 
 def test_a_listing_that_is_not_there(tmp_path: Path) -> None:
