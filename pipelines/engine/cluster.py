@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 from apache_beam.runners.runner import PipelineState
 
 from pipelines.engine.errors import RunError
@@ -88,9 +88,9 @@ def options_of(beam_flags: Sequence[str], workers: int) -> PipelineOptions:
     return options
 
 
-def executable_of(beam_flags: Sequence[str]) -> str:
+def executable_of(options: PipelineOptions) -> str:
     """Return the file that a job is written to instead of being run, or ""."""
-    return _value_of(beam_flags, "--output_executable_path")
+    return options.view_as(PortableOptions).output_executable_path or ""
 
 
 def _value_of(flags: Sequence[str], name: str) -> str:
@@ -130,7 +130,7 @@ def check_job_server(endpoint: str) -> None:
 
 
 def run_on_beam(
-    schedule: Schedule, beam_flags: Sequence[str], workers: int, twins: TwinCheck, fence: Fence
+    schedule: Schedule, options: PipelineOptions, twins: TwinCheck, fence: Fence
 ) -> None:
     """Build the pipeline of what is left to do, and run it to its end.
 
@@ -140,8 +140,7 @@ def run_on_beam(
     Raises:
         RunError: what went wrong and what to do, in one line.
     """
-    check_job_server(_value_of(beam_flags, "--job_endpoint"))
-    workspace = schedule.workspace
+    check_job_server(options.view_as(PortableOptions).job_endpoint or "")
     with tempfile.NamedTemporaryFile(
         "w", prefix="corpusmill-beam-", suffix=".log", delete=False
     ) as log:
@@ -151,10 +150,10 @@ def run_on_beam(
         logger.propagate = False
         result: Any = None
         try:
-            if executable_of(beam_flags):
+            if executable_of(options):
                 fence = Fence("")  # the user submits the job when this launcher is gone
-            pipeline = beam.Pipeline(options=options_of(beam_flags, workers))
-            build(pipeline, schedule, Worker(workspace, twins, fence))
+            pipeline = beam.Pipeline(options=options)
+            build(pipeline, schedule, Worker(schedule.workspace, twins, fence))
             check_graph(pipeline)
             with _threads_that_log(logger):
                 result = pipeline.run()

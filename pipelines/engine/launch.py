@@ -128,7 +128,7 @@ def execute(
         launch: where and how to run.
         twins: what workers elsewhere have to agree on with this process.
         fence: tells workers of a cluster whether another launcher has taken the run over.
-        log: takes a line about each worker that died.
+        log: takes what the user is told while it runs: a worker that died, a job that hangs.
 
     Raises:
         RunError: the message is one line that says what went wrong and what to do.
@@ -138,21 +138,23 @@ def execute(
     if schedule.finished():
         return
     with Progress(schedule, shown=launch.progress) as progress, terminated_like_interrupted():
-        if launch.beam_flags:
-            with StallWatch(schedule, progress.say, end_after=launch.max_stall) as watch:
-                try:
-                    _run_on_beam(schedule, launch, twins, fence)
-                except KeyboardInterrupt as stop:
-                    if watch.ended:
-                        raise RunError(watch.why()) from stop
-                    raise
-        else:
 
-            def say(line: str) -> None:
-                log(line)
-                progress.say(line)
+        def say(line: str) -> None:
+            log(line)
+            progress.say(line)
 
+        if not launch.beam_flags:
             run_locally(schedule, launch.workers, say)
+            return
+        from pipelines.engine.cluster import run_on_beam  # noqa: PLC0415 - imports Beam
+
+        with StallWatch(schedule, say, end_after=launch.max_stall) as watch:
+            try:
+                run_on_beam(schedule, _beam_options(launch), twins, fence)
+            except KeyboardInterrupt as stop:
+                if watch.ended:
+                    raise RunError(watch.why()) from stop
+                raise
 
 
 @contextmanager
@@ -179,11 +181,9 @@ def check_flags(launch: Launch) -> None:
         RunError: a flag is unknown, or the job would fail with these flags.
     """
     if launch.beam_flags:
-        # Beam takes a second to import.
-        from pipelines.engine.cluster import options_of  # noqa: PLC0415
-        from pipelines.engine.preflight import refused_options  # noqa: PLC0415
+        from pipelines.engine.preflight import refused_options  # noqa: PLC0415 - imports Beam
 
-        options = options_of(launch.beam_flags, launch.workers)
+        options = _beam_options(launch)
         if not launch.check:  # which prints all reasons
             _refuse(refused_options(options))
     elif launch.check:
@@ -205,12 +205,10 @@ def check_places(
         RunError: a path is local, and the workers are elsewhere.
     """
     if launch.beam_flags:
-        from pipelines.engine.cluster import options_of  # noqa: PLC0415 - as above
-        from pipelines.engine.preflight import refused_paths  # noqa: PLC0415
+        from pipelines.engine.preflight import refused_paths  # noqa: PLC0415 - imports Beam
 
-        options = options_of(launch.beam_flags, launch.workers)
         inputs = (part.path for unit in units for part in unit.parts)
-        _refuse(refused_paths(options, run.path, inputs, models))
+        _refuse(refused_paths(_beam_options(launch), run.path, inputs, models))
 
 
 def _refuse(reasons: Iterable[str]) -> None:
@@ -229,10 +227,9 @@ def check(
         RunError: the job would fail.
         JobNotRun: it can be submitted.
     """
-    from pipelines.engine.check import check_job  # noqa: PLC0415 - as above
-    from pipelines.engine.cluster import options_of  # noqa: PLC0415
+    from pipelines.engine.check import check_job  # noqa: PLC0415 - imports Beam
 
-    check_job(options_of(launch.beam_flags, launch.workers), run, models, make_plan)
+    check_job(_beam_options(launch), run, models, make_plan)
     raise JobNotRun("the job can be submitted: run the same command without the check")
 
 
@@ -243,16 +240,17 @@ def check_run(launch: Launch) -> None:
         JobNotRun: it was only written to a file, which the user submits.
     """
     if launch.beam_flags:
-        from pipelines.engine.cluster import executable_of  # noqa: PLC0415 - as above
+        from pipelines.engine.cluster import executable_of  # noqa: PLC0415 - imports Beam
 
-        if written := executable_of(launch.beam_flags):
+        if written := executable_of(_beam_options(launch)):
             raise JobNotRun(
                 f"wrote the job to {written}. Submit it; when it has ended, run the same command "
                 "again without --output_executable_path to complete the run."
             )
 
 
-def _run_on_beam(schedule: Schedule, launch: Launch, twins: TwinCheck, fence: Fence) -> None:
-    from pipelines.engine.cluster import run_on_beam  # noqa: PLC0415 - as above
+def _beam_options(launch: Launch) -> Any:
+    """Return Beam's ``PipelineOptions``; only launches with its flags import Beam."""
+    from pipelines.engine.cluster import options_of  # noqa: PLC0415 - imports Beam
 
-    run_on_beam(schedule, launch.beam_flags, launch.workers, twins, fence)
+    return options_of(launch.beam_flags, launch.workers)
