@@ -2,7 +2,7 @@
 
 The whole job is built: its inputs are listed, its graph and its options are made, and for Dataflow
 the very request that would start it. What would fail on the workers (``preflight``) is printed as
-one line for each cause. No account is needed beyond what lists the inputs.
+one line per cause. No account is needed beyond what lists the inputs.
 """
 
 import json
@@ -53,6 +53,7 @@ def check_job(
         RunError: the job would fail; the lines that were printed say why.
     """
     refused = list(refused_options(options))
+    planned: Plan | None = None
     try:
         planned = make_plan()
         schedule = Schedule(planned.steps, Workspace.within(run))
@@ -63,7 +64,8 @@ def check_job(
             print(line)
         refused += of_graph
     except _PLANNING_ERRORS as error:
-        refused += refused_paths(options, run.path, (), models)
+        if planned is None:
+            refused += refused_paths(options, run.path, (), models)
         refused.append(f"the graph could not be built: {' '.join(str(error).split())}")
     for line in refused:
         print(f"refused: {line}")
@@ -122,11 +124,10 @@ def _tell_steps(schedule: Schedule) -> Iterator[str]:
 def _tell_staged(options: PipelineOptions) -> list[str]:
     """Return a line for each file that a portable runner sends to its workers."""
     with tempfile.TemporaryDirectory() as folder:
-        artifacts = python_sdk_dependencies(options, folder)
+        python_sdk_dependencies(options, folder)
         return [
             f"staged: {path.name}, {path.stat().st_size:,} bytes"
             for path in sorted(Path(folder).iterdir())
-            if artifacts
         ]
 
 

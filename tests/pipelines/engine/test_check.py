@@ -104,6 +104,18 @@ def test_inputs_that_cannot_be_listed_are_one_of_the_reasons(
     assert re.search(r"^refused: the graph could not be built: .*absent", out, re.MULTILINE)
 
 
+def test_a_reason_is_told_once_where_the_run_directory_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The inputs were listed, and the steps that are done cannot be looked up below a file."""
+    inputs = export_to(tmp_path / "in")
+    command = ["github", "--input", *inputs, "--run", f"{inputs[0]}/run", "--check", "--"]
+    assert main([*command, *DATAFLOW]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    for start in ("the output ", "the input ", "the graph could not be built: "):
+        assert sum(line.startswith(f"refused: {start}") for line in lines) == 1
+
+
 def test_a_job_for_spark_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The check says what is sent to the workers, and makes nothing."""
     run = tmp_path / "run"
