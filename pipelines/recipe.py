@@ -167,7 +167,8 @@ def build(
         ValueError: the tokenizer cannot be trained; the message says why.
     """
     first = storage.join(out, recipe.sources[0][0].name, "config.json")
-    laps = Laps(launch.workers, whole=not storage.exists(first) and not launch.beam_flags)
+    whole = not storage.exists(first) and not launch.beam_flags
+    laps = Laps(launch.workers)
     waiting = {step.before for step, _ in recipe.models}
     for source, settings in recipe.sources:
         if source.name not in waiting:
@@ -198,7 +199,7 @@ def build(
         laps.end(f"tokens.{name}")
         train_tokens, held_out = splits["train"].tokens, splits["heldout"].tokens
         say(f"  {train_tokens:,} tokens, {held_out:,} held out: {tokens}")
-    if laps.whole:
+    if whole:
         storage.write_bytes(storage.join(out, "timings.json"), to_bytes(laps.facts()))
     return failed
 

@@ -67,11 +67,9 @@ class Laps:
 
     Args:
         workers: processes of this machine that each part may use.
-        whole: whether the command does all of each part.
     """
 
-    def __init__(self, workers: int, *, whole: bool) -> None:
-        self.whole = whole
+    def __init__(self, workers: int) -> None:
         self._workers = workers
         self._cpu, self._wall = cpu_seconds(), time.monotonic()
         self._laps: dict[str, dict[str, float]] = {}

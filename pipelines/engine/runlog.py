@@ -46,10 +46,20 @@ class RunLog(logging.Handler):
     ) -> None:
         logging.getLogger("pipelines").removeHandler(self)
         ended = f"ended by {type(error).__name__}: {error}" if error else "complete"
-        self.say(f"{ended} after {time.monotonic() - self._began:.1f} s")
-        if not self._local:
-            before = storage.read_bytes(self._path) if storage.exists(self._path) else b""
-            storage.write_bytes(self._path, before + "".join(self._waiting).encode())
+        try:
+            self.say(f"{ended} after {time.monotonic() - self._began:.1f} s")
+            if not self._local:
+                self._append_waiting()
+        except (OSError, storage.StorageError, storage.UnreadableFile):
+            if error is None:  # otherwise the user has to see what ended the block
+                raise
+
+    def _append_waiting(self) -> None:
+        try:
+            before = storage.read_bytes(self._path)
+        except storage.MissingFile:
+            before = b""
+        storage.write_bytes(self._path, before + "".join(self._waiting).encode())
 
     def say(self, line: str) -> None:
         """Add a line, with the date in UTC before it."""

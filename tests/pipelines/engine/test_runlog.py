@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.engine.errors import RunError
 from pipelines.engine.runlog import RunLog
 from pipelines.engine.runs import Run
+from pipelines.storage import files as storage
 from tests.pipelines.github.github_export import curate, write_tables
 
 
@@ -35,6 +37,22 @@ def test_the_log_of_a_run_on_a_store_grows_too(
             log.say(f"{word}\nline")
     told = (tmp_path / "log.txt").read_text()
     assert told.index("first line") < told.index("second line")
+
+
+def test_a_log_that_cannot_be_written_hides_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that is gone ends the block, and then takes no log either."""
+
+    def gone(_path: str, _content: bytes) -> None:
+        raise storage.StoreError("no answer")
+
+    monkeypatch.setattr("pipelines.engine.runlog.storage.is_local", lambda _path: False)
+    monkeypatch.setattr("pipelines.engine.runlog.storage.write_bytes", gone)
+    with pytest.raises(RunError, match="the reason"), RunLog(Run(str(tmp_path))):
+        raise RunError("the reason")
+    with pytest.raises(storage.StoreError), RunLog(Run(str(tmp_path))):
+        pass
 
 
 def test_a_run_opens_as_a_dataset(tmp_path: Path) -> None:
