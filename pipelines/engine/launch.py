@@ -67,13 +67,45 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
         "input": input_facts(planned.units),
     }
     check_places(launch, run, planned.units, local_worker_paths(settings))
-    with RunLock(run, note=source.name) as lock:
+    twins = TwinCheck(settings, planned.facts, source.check_worker)
+    return carry_out(planned, run, config, launch, twins, note=source.name, took=took)
+
+
+def carry_out(
+    planned: Plan,
+    run: Run,
+    config: Mapping[str, Any],
+    launch: Launch,
+    twins: TwinCheck,
+    *,
+    note: str,
+    took: Took | None = None,
+) -> Ledger:
+    """Run a plan in a run directory and complete the run; resume a run that is not complete.
+
+    Args:
+        planned: the plan.
+        run: the run directory.
+        config: the configuration of the run.
+        launch: where and how to run.
+        twins: what workers elsewhere have to agree on with this process.
+        note: says in the lock what works in the directory.
+        took: what the command took so far, for ``timings.json``; None for work whose seconds are
+            no measure of the source.
+
+    Returns:
+        the conservation table of the run.
+
+    Raises:
+        RunError, StorageError: the message is one line that says what went wrong and what to do.
+        JobNotRun: the job was only written to a file.
+    """
+    with RunLock(run, note=note) as lock:
         if run.start(config):
             return Ledger.from_json(run.stats())
         with RunLog(run) as log:
             files = file_count(planned.units) + len(planned.unreadable)
             check_failed_files(planned.unreadable, files, launch.max_failed_files)
-            twins = TwinCheck(settings, planned.facts, source.check_worker)
             execute(planned, run, launch, twins, lock.fence, log=log.say)
             lock.check()
             check_run(launch)
@@ -84,7 +116,7 @@ def run_source(source: Source, settings: Any, path: str, launch: Launch) -> Ledg
                 planned.stages,
                 allow_empty=launch.allow_empty,
                 max_failed_files=launch.max_failed_files,
-                took=took.facts(workspace_of(run, launch), planned.units),
+                took=took.facts(workspace_of(run, launch), planned.units) if took else None,
             )
             for why in failed_files(run.path).values():
                 log.say(f"not read: {why}")
