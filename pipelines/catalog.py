@@ -121,6 +121,11 @@ MODELS = (
 )
 
 
+def load_source(name: str) -> "Source":
+    """Return the source of a name that is in the catalog."""
+    return next(entry for entry in SOURCES if entry.name == name).load()
+
+
 def load_sources() -> "list[Source]":
     """Return every source, in the order in which a recipe builds them."""
     return [entry.load() for entry in SOURCES]

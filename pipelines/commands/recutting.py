@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from pipelines.catalog import SOURCES
+from pipelines.catalog import load_source
 from pipelines.commands.curate import show
 from pipelines.commands.flags import DEFAULT_LAUNCH, LAUNCH_FLAGS
 from pipelines.engine.errors import RunError
@@ -78,6 +78,5 @@ def recut(
 
     ledger = recutting.recut(old, run, plan_for, launch.launch(()))
     if not launch.quiet:
-        entry = next(entry for entry in SOURCES if entry.name == source)
-        show(entry.load(), ledger, run)
+        show(load_source(source), ledger, run)
     return 0

@@ -25,7 +25,14 @@ from pipelines.readers.rows import BadRow
 from pipelines.report.fate import fate_of, thread_of
 from pipelines.report.fate import told as fate_told
 from pipelines.report.owners import LostLine, Scope, lines_in_run, lost_lines
-from pipelines.report.replay import Replay, documents_of, loaded_stages, replay_in
+from pipelines.report.replay import (
+    Replay,
+    at_hand,
+    documents_of,
+    loaded_stages,
+    replay_in,
+    together_with,
+)
 from pipelines.report.single import write_text
 from pipelines.report.trace import Judgement, Trace, trace
 from pipelines.storage import files as storage
@@ -183,14 +190,10 @@ def _among(asked: Asked, phase: Write, unit: Unit, units: Sequence[Unit]) -> str
     """
     if asked.run is not None and not asked.run.completed:
         return ""
-    scope = [
-        other
-        for other in units
-        if all(topic.scope_of(other) == topic.scope_of(unit) for topic in phase.wants)
-    ]
+    scope = together_with(phase, unit, units)
     if not asked.search and sum(other.size for other in scope) > MAX_REPLAYED_BYTES:
         return ""
-    if not all(storage.exists(part.path) for other in scope for part in other.parts):
+    if not at_hand(scope):
         return ""
     return "the run's inputs" if asked.run and asked.text is None else "this input alone"
 

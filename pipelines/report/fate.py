@@ -32,6 +32,12 @@ class Fate:
         return bool(self.kept or self.rejected)
 
 
+def written_files(run: Run, folder: str) -> list[str]:
+    """Return the paths of the files of documents or rejects, also of a run that is not complete."""
+    names = run.names(folder, suffix=".parquet")
+    return sorted(run.at(folder, f"{name}.parquet") for name in names)
+
+
 def fate_of(run: Run, document_id: str, units: Sequence[str] = ()) -> Fate:
     """Return the rows of a document; a reject may have the id of a document, such as a copy.
 
@@ -59,9 +65,7 @@ def _rows(
             path for name in units if storage.exists(path := run.at(folder, f"{name}.parquet"))
         ]
     else:
-        names = storage.list_names(run.at(folder))
-        names = [name for name in names if not name.startswith(storage.TEMPORARY)]
-        paths = [run.at(folder, name) for name in names if name.endswith(".parquet")]
+        paths = written_files(run, folder)
     for path in paths:
         with storage.open_input(path) as stream:
             table = pq.ParquetFile(stream)
@@ -77,10 +81,9 @@ def _rows(
 def texts(run: Run) -> Iterator[dict[str, Any]]:
     """Yield id, url and text of all documents of a run, and then of its rejects."""
     for folder in ("documents", "rejects"):
-        for name in storage.list_names(run.at(folder)):
-            if name.endswith(".parquet") and not name.startswith(storage.TEMPORARY):
-                with storage.open_input(run.at(folder, name)) as stream:
-                    yield from read_rows(stream, ["id", "url", "text"])
+        for path in written_files(run, folder):
+            with storage.open_input(path) as stream:
+                yield from read_rows(stream, ["id", "url", "text"])
 
 
 def told(run: Run, document_id: str, fate: Fate) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from pipelines.engine.documents import read_rows
 from pipelines.engine.errors import RunError
 from pipelines.engine.runs import Run
+from pipelines.report.fate import written_files
 from pipelines.storage import files as storage
 from tokenizer.settings import nearest
 
@@ -50,10 +51,8 @@ class Wanted:
 def rows_of(run: Run, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Yield the documents that are wanted, in the order of the files."""
     folder = "documents" if wanted.kept else "rejects"
-    for file in storage.list_directory(run.at(folder)):  # the run need not be complete
-        if not file.path.endswith(".parquet") or storage.TEMPORARY in storage.basename(file.path):
-            continue
-        with storage.open_input(file.path) as stream:
+    for path in written_files(run, folder):
+        with storage.open_input(path) as stream:
             for row in read_rows(stream):
                 if (
                     (wanted.stage and row.get("stage") != wanted.stage)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from pipelines.catalog import SOURCES
+from pipelines.catalog import load_source
 from pipelines.engine.passes import Write
 from pipelines.engine.recorded import settings_of_run, units_of_run
 from pipelines.engine.runs import Run
@@ -24,7 +24,14 @@ from pipelines.engine.units import Unit
 from pipelines.engine.workspace import PIECES
 from pipelines.readers.rows import BadRow
 from pipelines.report.marks import Marked, Piece, pieces
-from pipelines.report.replay import Replay, documents_of, loaded_stages, replay_in
+from pipelines.report.replay import (
+    Replay,
+    at_hand,
+    documents_of,
+    loaded_stages,
+    replay_in,
+    together_with,
+)
 from pipelines.report.sample import Place, number_of
 from pipelines.report.spans import removed_spans
 from pipelines.report.trace import Trace, trace
@@ -191,7 +198,7 @@ class _Retrace:
         Raises:
             RunError: a setting is not in the run, such as the place of a model, or is wrong.
         """
-        source = next(entry for entry in SOURCES if entry.name == run.source).load()
+        source = load_source(run.source)
         units = units_of_run(run)
         settings = settings_of_run(source.settings, run)
         source.check_worker(settings, run.read_json("config.json")["config"])
@@ -214,7 +221,7 @@ class _Retrace:
     def _of_unit(
         self, phase: Write, unit: Unit, rows: Mapping[str, Mapping[str, Any]]
     ) -> Iterator[tuple[Mapping[str, Any], Trace]]:
-        if unit.size > self.left or not _at_hand([unit]):
+        if unit.size > self.left or not at_hand([unit]):
             return
         self.left -= unit.size
         decided = self._may_decide(phase, unit)
@@ -236,20 +243,12 @@ class _Retrace:
 
     def _may_decide(self, phase: Write, unit: Unit) -> bool:
         """Return whether all that is decided together with a unit is at hand and small enough."""
-        scope = [
-            other
-            for other in self.units
-            if all(topic.scope_of(other) == topic.scope_of(unit) for topic in phase.wants)
-        ]
         if not phase.wants:
             return True
+        scope = together_with(phase, unit, self.units)
         size = sum(other.size for other in scope if other.name not in self.decided)
-        if size > self.left or not _at_hand(scope):
+        if size > self.left or not at_hand(scope):
             return False
         self.left -= size
         self.decided |= {other.name for other in scope}
         return True
-
-
-def _at_hand(units: Sequence[Unit]) -> bool:
-    return all(storage.exists(part.path) for unit in units for part in unit.parts)

@@ -6,7 +6,7 @@ claims say which other documents have a key. Nothing is written to the run.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,6 +113,20 @@ def replay_in(folder: str, source: str, phases: Sequence[Phase], units: Sequence
     """Return the replay of a source in a folder that nobody else uses."""
     planned = plan_of(Terms(source, RejectPolicy()), Inputs(units), phases)
     return Replay(planned.steps, Workspace(Run(folder), folder))
+
+
+def together_with(phase: Write, unit: Unit, units: Sequence[Unit]) -> list[Unit]:
+    """Return the units with which a unit shares the scope of all that its phase wants to know."""
+    return [
+        other
+        for other in units
+        if all(topic.scope_of(other) == topic.scope_of(unit) for topic in phase.wants)
+    ]
+
+
+def at_hand(units: Iterable[Unit]) -> bool:
+    """Return whether all inputs of some units are where they were found."""
+    return all(storage.exists(part.path) for unit in units for part in unit.parts)
 
 
 def documents_of(
