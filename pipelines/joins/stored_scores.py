@@ -97,6 +97,14 @@ class Recut:
     recounted: Callable[[str], bool]
     prepare: Callable[[Document], None]
 
+    @property
+    def settled(self) -> Sequence[str]:
+        """The names of the decision on duplicates and of the stages after it, if there is one."""
+        return self.settle.stage_names(_NO_CONTEXT) if self.settle else ()
+
+
+_NO_CONTEXT = Context(Terms("", RejectPolicy()), ())  # the names of stages do not depend on it
+
 
 @dataclass(frozen=True)
 class RecutUnits:
@@ -154,7 +162,7 @@ def recut_unit(
         {note: n for note, n in counted.notes.items() if not plan.recounted(note)}
     )
     staged = plan.settle.staged if plan.settle else None
-    came_to = _Progress(before, stages, plan.settle)
+    came_to = _Progress(stages, plan.settled)
     with UnitOutput(workspace, unit, ledger, terms, staged) as out, TimeGuard() as guard:
         for row in rows_in_order(old, plan, sidecar):
             if not came_to.take(row):
@@ -185,9 +193,8 @@ def _before(plan: Recut, stages: Sequence[Stage], row: dict[str, Any]) -> Docume
 class _Progress:
     """Tells how far a row came in the old run, and prepares the stages for it."""
 
-    before: Sequence[str]
     stages: Sequence[Stage]
-    settle: Settle | None
+    settled: Sequence[str]  # names of the stages that decide after these
     _places: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -197,7 +204,7 @@ class _Progress:
         """Return whether a row is decided again: whether no earlier stage rejected it."""
         rejected_by = row.get("stage")
         place = self._places.get(rejected_by or "", -1)
-        if rejected_by and place < 0 and not self._settled(rejected_by):
+        if rejected_by and place < 0 and rejected_by not in self.settled:
             return False
         for stage in self.stages:
             if isinstance(stage, StoredScore):
@@ -207,12 +214,6 @@ class _Progress:
                     stage.failed = drop(row["reason"], row["detail"])
         return True
 
-    def _settled(self, stage: str) -> bool:
-        return self.settle is not None and stage in self.settle.stage_names(Context(_NO_TERMS, ()))
-
-
-_NO_TERMS = Terms("", RejectPolicy())
-
 
 def rows_in_order(old: Run, plan: Recut, sidecar: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the documents and rejects of a unit in the order of their records.
@@ -220,7 +221,7 @@ def rows_in_order(old: Run, plan: Recut, sidecar: Mapping[str, Any]) -> Iterator
     The documents, the rejects of the stages, and those of each later decision are in this order
     already, so that they are merged, and no file is held in memory.
     """
-    later = plan.settle.stage_names(Context(_NO_TERMS, ())) if plan.settle else []
+    later = plan.settled
     streams = []
     for file in sidecar["files"]:
         path = old.at(file["path"])
@@ -250,10 +251,10 @@ def check_scores(old: Run, plan: Recut, units: Sequence[Unit]) -> None:
     """
     lacking: Counter[tuple[str, str]] = Counter()
     for unit in units:
-        before, stages = plan.stages(unit)
+        _, stages = plan.stages(unit)
         if not any(isinstance(stage, StoredScore) for stage in stages):
             return
-        came_to = _Progress(before, stages, plan.settle)
+        came_to = _Progress(stages, plan.settled)
         sidecar = old.read_json("units", f"{unit.name}.json")
         for file in sidecar["files"]:
             if not file["path"].startswith("rejects/"):
