@@ -4,14 +4,13 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from pipelines.catalog import SOURCES, SourceEntry
 from pipelines.commands.flags import BEAM_FLAGS, DEFAULT_LAUNCH, LAUNCH_FLAGS, tell_failed_files
 from pipelines.engine.config import to_bytes
 from pipelines.engine.launch import run_source
 from pipelines.engine.ledger import Ledger
-from pipelines.engine.progress import closing_table
+from pipelines.engine.progress import closing_table, standard_output
 from pipelines.engine.runs import failed_files
 from pipelines.engine.settings import values_of
 from pipelines.engine.source import Source
@@ -46,8 +45,7 @@ def command_of(entry: SourceEntry) -> Callable[..., int]:
 
 def show(source: Source, ledger: Ledger, run: str) -> None:
     """Print the conservation table of a finished run, and what a user has to know of it."""
-    console = Console()
-    console = console if console.is_terminal else Console(width=140)
+    console = standard_output()
     console.print(closing_table(ledger, f"{source.name}: {run}"))
     for remark in source.review(ledger):
         console.print(f"note: {remark}", highlight=False)

@@ -19,7 +19,8 @@ from pipelines.engine.schedule import Schedule
 from pipelines.engine.steps import UnitStep
 
 _POLL_SECONDS = 1.0
-_POLL_SHARE = 0.05  # the largest share of the time that is spent on listing directories
+POLL_SHARE = 0.05  # the largest share of the time that is spent on listing directories
+_TABLE_WIDTH = 140  # characters of a line where there is no terminal
 _LINE_SECONDS = 15.0  # between two lines where there is no terminal
 
 
@@ -114,7 +115,7 @@ class Progress:
             if state.done:
                 self._ends.setdefault(state.step.title, now)
             previous_done = state.done
-        return max(_POLL_SECONDS, (time.monotonic() - now) / _POLL_SHARE)
+        return max(_POLL_SECONDS, (time.monotonic() - now) / POLL_SHARE)
 
     def _seconds(self, state: StepState) -> float:
         start = self._starts.get(state.step.title, self._began)
@@ -166,6 +167,12 @@ class Progress:
                     )
             if stopped:
                 return
+
+
+def standard_output() -> Console:
+    """Return standard output for tables, as wide as the terminal, or as the tables need."""
+    found = Console()
+    return found if found.is_terminal else Console(width=_TABLE_WIDTH)
 
 
 def closing_table(ledger: Ledger, title: str) -> Table:

@@ -6,7 +6,6 @@ new since it last looked, and sums them into the funnel so far. It works for a r
 whose directory is in an object store, by listing it.
 """
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,15 +20,13 @@ from rich.text import Text
 from pipelines.engine.errors import RunError
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.lock import STALE_SECONDS, read_lock
-from pipelines.engine.progress import closing_table
+from pipelines.engine.progress import POLL_SHARE, closing_table, standard_output
 from pipelines.engine.runs import Run
 from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, Workspace
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 
 POLL_SECONDS = 2.0
-POLL_SHARE = 0.05  # the largest share of the time that is spent on listing and reading
-_WIDTH = 140  # characters of a line where there is no terminal
 
 
 @dataclass
@@ -48,7 +45,7 @@ class Watch:
     sidecars_read: int = 0
     # Units that wait for a decision, with the bytes of their inputs.
     _staged: dict[str, tuple[Ledger, int]] = field(default_factory=dict)
-    _committed: dict[str, None] = field(default_factory=dict)
+    _committed: set[str] = field(default_factory=set)
     _total: Ledger = field(default_factory=Ledger)
 
     def __post_init__(self) -> None:
@@ -68,9 +65,9 @@ class Watch:
         # Staged units first: one that is committed in between is counted once, as committed.
         staged = self.run.names("staged")
         committed = self.run.committed()
-        new = sorted(committed - self._committed.keys())
+        new = sorted(committed - self._committed)
         for name, sidecar in self.run.read_sidecars(new):
-            self._committed[name] = None
+            self._committed.add(name)
             self._staged.pop(name, None)
             self._total.add(Ledger.from_json(sidecar["ledger"]))
             self.bytes_done += _bytes_of(sidecar)
@@ -208,17 +205,21 @@ def show(
     """
     watch = Watch(Run(path))
     if console is None:
-        console = Console() if sys.stdout.isatty() else Console(width=_WIDTH)
-    watch.look()
+        console = standard_output()
+    pause = _look(watch)
     if not live or not console.is_terminal:
         console.print(shown(watch), highlight=False)
         return 0
     with Live(shown(watch), console=console, auto_refresh=False) as screen:
         while not watch.completed:
-            began = time.monotonic()
-            watch.look()
+            sleep(pause)
+            pause = _look(watch)
             screen.update(shown(watch), refresh=True)
-            took = time.monotonic() - began
-            if not watch.completed:
-                sleep(max(POLL_SECONDS, took / POLL_SHARE))
     return 0
+
+
+def _look(watch: Watch) -> float:
+    """Look at a run, and return the seconds to wait before the next look."""
+    began = time.monotonic()
+    watch.look()
+    return max(POLL_SECONDS, (time.monotonic() - began) / POLL_SHARE)
