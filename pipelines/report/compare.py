@@ -150,10 +150,9 @@ def compare(old_path: str, new_path: str, count: int) -> Changes:
     old, new = outcomes_of(old_run, unread), outcomes_of(new_run, unread)
     configs = [run.read_json("config.json") for run in (old_run, new_run)]
     changes = Changes(old, new, tell_differences(*configs))
-    both, in_old, in_new = np.intersect1d(
+    _, in_old, in_new = np.intersect1d(
         old.places["id"], new.places["id"], assume_unique=True, return_indices=True
     )
-    del both
     before, after = old.places[in_old], new.places[in_new]
     moved = _codes(old, before["outcome"], new) != after["outcome"]
     rewritten = (before["outcome"] == KEPT) & (after["outcome"] == KEPT)

@@ -1,9 +1,8 @@
 """Mark in a document what a rule looked at, or what it removed, where the run says enough.
 
 A reject holds the text as the rule saw it, and the rule's reason and detail. From these a mark can
-often be found: the longest line, a bad word, the line with a
-curly bracket. Where a rule judged the whole text,
-such as its language, nothing is marked. Nothing is guessed.
+often be found: the longest line, a bad word, the line with a curly bracket. Where a rule judged the
+whole text, such as its language, nothing is marked. Nothing is guessed.
 
 A run does not keep the text from before a stage that rewrites it, so what such a stage removed is
 not seen here, with two exceptions: a page of which every line was a duplicate is kept whole among

@@ -39,7 +39,6 @@ _RULES: Mapping[tuple[str, str], Rule] = {
     ("commoncrawl.language", "language_score"): Rule("min_language_score", "lang_score"),
     ("commoncrawl.bucket", "bucket_tail"): Rule("buckets", "perplexity"),
     ("commoncrawl.reference", "not_a_reference"): Rule("wikiref_threshold", "wikiref_score"),
-    ("c4.clean", "too_few_sentences"): Rule("min_sentences"),
     ("c4.language", "ignored_language"): Rule("", "lang"),
     ("c4.language", "low_confidence"): Rule("", "lang_score"),
     ("arxiv.length", "too_short"): Rule("min_chars"),
