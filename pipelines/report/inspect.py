@@ -2,7 +2,6 @@
 
 import json
 import sys
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,6 +15,7 @@ from pipelines.storage import files as storage
 from tokenizer.settings import nearest
 
 PREVIEW_CHARACTERS = 1200  # of a document's text that are printed without --full
+META_CHARACTERS = 400  # of a document's meta that are printed
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def show(row: dict[str, Any], *, full: bool) -> str:
     head += [
         f"    {name}: {row[name]}" for name in ("url", "created", "lang", "license") if row[name]
     ]
-    head.append("    " + textwrap.shorten(row["meta"], 400, placeholder=" ..."))
+    meta = row["meta"]
+    head.append(f"    {meta if len(meta) <= META_CHARACTERS else f'{meta[:META_CHARACTERS]} ...'}")
     text = row["text"]
     if not full and len(text) > PREVIEW_CHARACTERS:
         text = (
@@ -116,5 +117,6 @@ def _nothing(run: Run, wanted: Wanted) -> str:
         return f"no such document; this run keeps rejects as --rejects={rejects}"
     kind = "kept" if wanted.kept else "rejected"
     if wanted.id:
-        return f"--id {wanted.id}: no {kind} document has this id"
+        other = "leave out --kept" if wanted.kept else "--kept looks among the documents"
+        return f"--id {wanted.id}: no {kind} document has this id; {other}"
     return f"this run has no {kind} documents"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.__main__ import main
+from pipelines.report.inspect import show
 from tests.pipelines.github.github_export import BODY, curate, write_tables
 
 
@@ -49,6 +50,15 @@ def test_a_reject_is_shown_with_its_reason(run: str, capsys: pytest.CaptureFixtu
     assert BODY in shown
 
 
+def test_meta_is_shown_with_blanks_in_its_values() -> None:
+    """Whole if it is short, and else its beginning; a blank in a value ends nothing."""
+    row = {"id": "x:1", "text": "t", "meta": '{"title":"two words and more"}'}
+    row |= dict.fromkeys(("url", "created", "lang", "license"), "")
+    assert row["meta"] in show(row, full=False)
+    row["meta"] = f'{{"title":"{"word " * 100}"}}'
+    assert f"    {row['meta'][:400]} ...\n" in show(row, full=False)
+
+
 def test_long_texts_are_cut_unless_asked_for(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The beginning, and how much is left."""
     assert main(["inspect", run, "--reason", "max_line_length"]) == 0
@@ -64,7 +74,8 @@ def test_long_texts_are_cut_unless_asked_for(run: str, capsys: pytest.CaptureFix
         ("--stage github.blob --reason x", "it is one of binary, duplicate_blob, no_content"),
         ("--stage github.qality", "has no such stage. Did you mean 'github.quality'?"),
         ("--kept --stage github.blob", "kept documents have no --stage and no --reason"),
-        ("--id NOSUCH", "--id NOSUCH: no rejected document has this id"),
+        ("--id NOSUCH", "no rejected document has this id; --kept looks among the documents"),
+        ("--kept --id NOSUCH", "no kept document has this id; leave out --kept"),
         ("-n -3", 'Invalid value "-3" for -n. Must be >= 1.'),
     ],
 )
