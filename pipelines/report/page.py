@@ -30,6 +30,8 @@ from pipelines.report.training import (
 )
 from pipelines.storage import files as storage
 
+_MOST_COUNTED = 30  # rows of a list that stages counted
+
 
 def find_runs(paths: Sequence[str]) -> dict[str, Run]:
     """Return the runs at the paths; a path may also be a directory that holds complete runs.
@@ -111,6 +113,7 @@ def render(sections: Sequence[Section], rows: Sequence[MixtureRow], training: Tr
         style=Markup((folder / "report.css").read_text("utf-8")),  # noqa: S704 - a file of ours
         sections=sections,
         most_removed=MOST_REMOVED,
+        most_counted=_MOST_COUNTED,
         name=_name(sections),
         mixture=rows,
         mixture_chart=_mixture_chart(rows),
@@ -163,8 +166,11 @@ def summary(sections: Sequence[Section], training: Training) -> str:
             f"{found.key}: {stats['records_read']:,} records, {stats['documents']:,} kept, "
             f"{stats['rejected']:,} rejected, {stats['bad_records']:,} bad"
         )
+        stage = max([24, *(len(rule.stage) for rule in found.rules)])
+        reason = max([24, *(len(rule.reason) for rule in found.rules)])
         lines += [
-            f"    {rule.stage:<24} {rule.reason:<24} {rule.documents:>8,}" for rule in found.rules
+            f"    {rule.stage:<{stage}} {rule.reason:<{reason}} {rule.documents:>8,}"
+            for rule in found.rules
         ]
         if found.tokens:
             train, held_out = (found.tokens.splits[name] for name in ("train", "heldout"))

@@ -16,6 +16,7 @@ from pipelines.report.sample import number_of
 from tokenizer.manifest import Manifest
 
 _KEPT_EXAMPLES = 2  # kept documents per rule
+_LEAST_SECONDS = 0.005  # of a stage in the chart, which shows two decimals
 _LANGUAGE = {"language", "language_score", "ignored_language", "low_confidence", "no_predictions"}
 
 
@@ -102,6 +103,11 @@ class Section:
     measures: Measures
     language_lost: int
     removed: Removed
+
+    @property
+    def decides_without_text(self) -> bool:
+        """Whether stages keep documents whose texts are not read yet."""
+        return any(stage.documents_out and not stage.characters_out for stage in self.stages)
 
     @property
     def costliest(self) -> RuleSection | None:
@@ -272,7 +278,7 @@ def _charts(
             for r in rules[:TOP]
         ]
         charts.append(bars(f"{source}: documents that each rule takes", rows, REJECTED))
-    timed = [stage for stage in stages if stage.seconds]
+    timed = [stage for stage in stages if (stage.seconds or 0) >= _LEAST_SECONDS]
     if timed:
         timed = sorted(timed, key=lambda stage: -(stage.seconds or 0))[:TOP]
         rows = [Bar(plain(s.name), s.seconds or 0, f"{s.seconds or 0:,.2f} s") for s in timed]

@@ -189,6 +189,20 @@ def test_the_keyboard_reaches_and_unfolds_documents(look: Any) -> None:
     assert browser.execute_script(opened) is True
 
 
+@pytest.mark.parametrize("table", ["#overview ~ table", "#github ~ table"])
+def test_the_name_of_a_rule_leads_to_its_documents(look: Any, table: str) -> None:
+    """They unfold, and the line that names the rule is seen."""
+    browser = look(DESKTOP)
+    opened, top = browser.execute_script(
+        "const link = document.querySelector(arguments[0] + ' td.text a');link.click();"
+        "const rule = document.getElementById(link.hash.slice(1)).closest('details');"
+        "return [rule.open, rule.getBoundingClientRect().top]",
+        table,
+    )
+    assert opened
+    assert 0 <= top < DESKTOP[1]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_both_colour_schemes_have_contrast(look: Any, scheme: str) -> None:
     """Text of the page and of charts, at least 4.5 to 1 against the page (WCAG 2.1, 1.4.3)."""
