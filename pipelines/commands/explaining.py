@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from pipelines.catalog import SOURCES, SourceEntry
 from pipelines.engine.errors import RunError
 from pipelines.engine.recorded import settings_of_run
-from pipelines.engine.runs import Run
+from pipelines.engine.runs import Run, open_begun
 from pipelines.report import explain as explaining
 from pipelines.report import words
 from pipelines.storage import files as storage
@@ -120,9 +120,7 @@ def _as_declared(settings: type[Any], values: Any) -> Any:
 
 
 def _open(path: str, source: str) -> Run:
-    run = Run(path)
-    if not storage.exists(run.at("config.json")):
-        raise RunError(f"{path} is not a run directory: it has no config.json.")
+    run = open_begun(path)
     if run.source != source:
         raise RunError(f"{path} is a run of {run.source}: explain {run.source} instead")
     return run

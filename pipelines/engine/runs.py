@@ -202,6 +202,18 @@ class Run:
         return str(self.read_json("config.json")["config"]["source"])
 
 
+def open_begun(path: str) -> Run:
+    """Return a run for reading that need not be complete.
+
+    Raises:
+        RunError: there is no run.
+    """
+    run = Run(path)
+    if not storage.exists(run.at("config.json")):
+        raise RunError(f"{path} is not a run directory: it has no config.json.")
+    return run
+
+
 def open_completed(path: str) -> Run:
     """Return a complete run for reading, once its manifest and the sizes of its files are checked.
 
@@ -213,9 +225,7 @@ def open_completed(path: str) -> Run:
     if run.completed:
         run.documents()
         return run
-    if not storage.exists(run.at("config.json")):
-        raise RunError(f"{path} is not a run directory: it has no config.json.")
-    command = run.read_json("config.json")["config"]
+    command = open_begun(path).read_json("config.json")["config"]
     raise RunError(
         f"{path} is not complete. Finish it first: run the command that began it again "
         f"(`python -m pipelines {command['source']} --input ... --run {path}`); it resumes."

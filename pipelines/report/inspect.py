@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.engine.documents import read_rows
 from pipelines.engine.errors import RunError
-from pipelines.engine.runs import Run
+from pipelines.engine.runs import Run, open_begun
 from pipelines.report.fate import written_files
 from pipelines.storage import files as storage
 from tokenizer.settings import nearest
@@ -91,9 +91,7 @@ def inspect(path: str, wanted: Wanted, count: int, *, full: bool, as_json: bool)
     Raises:
         RunError: ``path`` is no run directory, or no document can be as wanted.
     """
-    run = Run(path)
-    if not storage.exists(run.at("config.json")):
-        raise RunError(f"{path} is not a run directory: it has no config.json.")
+    run = open_begun(path)
     wanted.check(run)
     found = 0
     for row in islice(rows_of(run, wanted), count):

@@ -21,7 +21,7 @@ from pipelines.engine.errors import RunError
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.lock import STALE_SECONDS, read_lock
 from pipelines.engine.progress import POLL_SHARE, closing_table, standard_output
-from pipelines.engine.runs import Run
+from pipelines.engine.runs import Run, open_begun
 from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, Workspace
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
@@ -49,13 +49,7 @@ class Watch:
     _total: Ledger = field(default_factory=Ledger)
 
     def __post_init__(self) -> None:
-        """Read the configuration.
-
-        Raises:
-            RunError: the path is no run directory.
-        """
-        if not storage.exists(self.run.at("config.json")):
-            raise RunError(f"{self.run.path} is not a run directory: it has no config.json.")
+        """Read the configuration."""
         self.config = self.run.read_json("config.json")["config"]
 
     def look(self) -> None:
@@ -203,7 +197,7 @@ def show(
     Raises:
         RunError: the path is no run directory, or a sidecar is damaged.
     """
-    watch = Watch(Run(path))
+    watch = Watch(open_begun(path))
     if console is None:
         console = standard_output()
     pause = _look(watch)
