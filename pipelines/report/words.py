@@ -21,6 +21,7 @@ SHOWN_OWNERS = 5
 PREVIEW = 400  # characters of a text that are printed without --full
 _LINE = 200  # characters of a changed line that are printed without --full
 _NOT_HERE = "not known here: --run says what a run decided"
+_IN_RUN = "not known here; what the run decided is below"
 _HIDDEN = 40  # characters of a changed value that are printed
 
 
@@ -40,7 +41,7 @@ def explained(answer: Answer, *, full: bool) -> Iterator[Text]:
         if not number:
             document = one.trace.document
             yield Text(f"{document.id}{f'  {document.url}' if document.url else ''}", style="bold")
-        yield from _phase(one, full=full)
+        yield from _phase(one, unknown=_IN_RUN if answer.in_run else _NOT_HERE, full=full)
         if one.sent and number + 1 < len(answer.found):
             yield Text("  it goes on where its text is", style="cyan")
     if answer.found:
@@ -49,13 +50,13 @@ def explained(answer: Answer, *, full: bool) -> Iterator[Text]:
         yield Text(f"in the run: {line}")
 
 
-def _phase(one: Explained, *, full: bool) -> Iterator[Text]:
+def _phase(one: Explained, *, unknown: str, full: bool) -> Iterator[Text]:
     width = max((len(judgement.stage) for judgement in one.trace.judgements), default=0)
     for judgement in one.trace.judgements:
         yield _head(judgement, width)
         if judgement.across:
             known = judgement.verdict is not None and one.decided
-            among = f"here among {one.decided}" if known else _NOT_HERE
+            among = f"here among {one.decided}" if known else unknown
             yield Text(f"      decided across documents ({among}): {judgement.across}", "cyan")
         yield from _changes(judgement)
         yield from _diff(judgement.before, judgement.after, full=full)

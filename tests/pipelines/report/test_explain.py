@@ -138,7 +138,7 @@ def test_inputs_that_were_moved_are_found_by_name(
     assert "rejected by commoncrawl.paragraphs\n" in told
     (tmp_path / Path(crawl[0]).name).unlink()
     lines = explained(capsys, "commoncrawl", moved, *words)
-    assert any("decided across documents (not known here: --run says" in line for line in lines)
+    assert any("decided across documents (not known here; what the run" in line for line in lines)
     assert any("the run has it in commoncrawl:c:0 too" in line for line in lines)
     assert lines[-1].startswith("in the run: rejected by commoncrawl.paragraphs")
 
@@ -149,7 +149,7 @@ def test_large_inputs_are_read_only_if_asked(
     """What other pages decide then stays open."""
     monkeypatch.setattr(explain, "MAX_REPLAYED_BYTES", 10)
     words = ("commoncrawl", crawl[0], "--record", "0", *flags(models))
-    assert "(not known here" in "\n".join(explained(capsys, *words))
+    assert "(not known here: --run says" in "\n".join(explained(capsys, *words))
     assert "(here among this input" in "\n".join(explained(capsys, *words, "--search"))
 
 
