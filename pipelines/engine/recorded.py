@@ -1,7 +1,7 @@
 """Read back, from the configuration of a run, the settings and the units that it was made with."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pipelines.engine.runs import Run
@@ -35,10 +35,7 @@ def settings_of_run(settings: type[Any], run: Run, **given: Any) -> Any:
 
 def units_of_run(run: Run) -> list[Unit]:
     """Return the units of a run that are committed, in the order of their names."""
-    return sorted(units_in(run), key=lambda unit: unit.name)
-
-
-def units_in(run: Run) -> Iterator[Unit]:
-    """Yield the units of a run that are committed, in any order; one sidecar is held at a time."""
-    for _, sidecar in run.read_sidecars(sorted(run.committed())):
-        yield Unit.from_json(sidecar["unit"])
+    sidecars = run.read_sidecars(sorted(run.committed()))
+    return sorted(
+        (Unit.from_json(sidecar["unit"]) for _, sidecar in sidecars), key=lambda unit: unit.name
+    )
