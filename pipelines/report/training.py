@@ -100,11 +100,12 @@ def _context(path: str) -> int:
 
 def mixture_rows(shards: Mapping[str, Manifest], training: Training) -> list[MixtureRow]:
     """Return the sources in the order of Table 1, and then those that it does not have."""
-    order = [*(name for name in TABLE_1 if name in shards), *(shards.keys() - TABLE_1.keys())]
+    others = sorted(shards.keys() - TABLE_1.keys())
+    order = [*(name for name in TABLE_1 if name in shards), *others]
     total = sum(shards[name].splits["train"].tokens for name in order)
     all_read = sum(training.read.values())
     rows = []
-    for name in sorted(order, key=lambda name: (name not in TABLE_1, order.index(name), name)):
+    for name in order:
         tokens = shards[name].splits["train"].tokens
         paper = TABLE_1.get(name)
         read = training.read.get(name)

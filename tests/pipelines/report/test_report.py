@@ -15,6 +15,7 @@ import pytest
 
 from pipelines.__main__ import main
 from pipelines.report import sample
+from pipelines.report.training import Training, mixture_rows, read_shards
 from tests.pipelines.github.github_export import curate, write_tables
 from tests.pipelines.report.made_run import (
     HOSTILE,
@@ -150,6 +151,15 @@ def test_the_mixture_stands_beside_table_1(made: Path) -> None:
     assert "500 windows once, 500 windows twice" in text
     assert "commoncrawl 10,001 83.3 % 15,000 100.0 % 1.50" in text
     assert "67.0 % 1.10 853B" in text
+
+
+def test_sources_of_ones_own_follow_in_the_order_of_their_names(tmp_path: Path) -> None:
+    """Which does not depend on the hashes of strings in this process."""
+    own = ["zebra", "wren", "toad", "seal", "rook", "quail", "puma", "owl"]
+    for name in ("c4", *own, "commoncrawl"):
+        write_shards(tmp_path, name, train=100, heldout=10)
+    rows = mixture_rows(read_shards(str(tmp_path)), Training())
+    assert [row.name for row in rows] == ["commoncrawl", "c4", *sorted(own)]
 
 
 def test_the_training_is_told_on_the_page_and_the_terminal(
