@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -48,7 +49,7 @@ def fate_of(run: Run, document_id: str, units: Sequence[str] = ()) -> Fate:
     """
     for names in (units, ()) if units else ((),):
         kept, rejected = (
-            list(_rows(run, folder, "id", document_id, names))
+            list(rows_where(run, folder, "id", [document_id], units=names, columns=_COLUMNS))
             for folder in ("documents", "rejects")
         )
         if kept or rejected:
@@ -56,10 +57,26 @@ def fate_of(run: Run, document_id: str, units: Sequence[str] = ()) -> Fate:
     return Fate(kept, rejected)
 
 
-def _rows(
-    run: Run, folder: str, column: str, value: str, units: Sequence[str] = ()
+def rows_where(
+    run: Run,
+    folder: str,
+    column: str,
+    values: Sequence[str],
+    *,
+    units: Sequence[str] = (),
+    columns: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a folder, or of some units, in which a column has a value."""
+    """Yield the rows in which a column has one of some values, in the order of the files.
+
+    Args:
+        run: the run, which need not be complete.
+        folder: ``documents`` or ``rejects``.
+        column: is read of every row; the others are read of row groups with a hit.
+        values: of the column.
+        units: names of the units whose rows are wanted; none: all units.
+        columns: what to read of a row, as far as the folder has it; none: everything.
+    """
+    wanted = pa.array(values, pa.string())
     if units:
         paths = [
             path for name in units if storage.exists(path := run.at(folder, f"{name}.parquet"))
@@ -69,12 +86,13 @@ def _rows(
     for path in paths:
         with storage.open_input(path) as stream:
             table = pq.ParquetFile(stream)
-            columns = [name for name in _COLUMNS if name in table.schema_arrow.names]
+            there = table.schema_arrow.names
+            shown = [name for name in columns or there if name in there]
             for number in range(table.num_row_groups):
                 found = table.read_row_group(number, [column], use_threads=False)[column]
-                hits = np.flatnonzero(pc.equal(found, value).to_numpy())
+                hits = np.flatnonzero(pc.is_in(found, wanted).to_numpy())
                 if len(hits):
-                    rows = table.read_row_group(number, columns, use_threads=False).take(hits)
+                    rows = table.read_row_group(number, shown, use_threads=False).take(hits)
                     yield from rows.to_pylist()
 
 
@@ -99,10 +117,11 @@ def told(run: Run, document_id: str, fate: Fate) -> list[str]:
         if answers := meta.get("answer_ids"):
             found.append(f"its thread has the answers {', '.join(map(str, answers))}")
         # A document of Common Crawl or GitHub counts its copies; a book does not.
-        for prefix in _SAME_AS if copies > 1 or run.source == "books" else ():
+        if copies > 1 or run.source == "books":
+            details = [f"{prefix}{document_id}" for prefix in _SAME_AS]
             found += [
                 f"{other['id']} was rejected as a copy of it ({other['url']})"
-                for other in _rows(run, "rejects", "detail", f"{prefix}{document_id}")
+                for other in rows_where(run, "rejects", "detail", details, columns=_COLUMNS)
             ]
     for row in fate.rejected[:_SHOWN]:
         detail = f" ({row['detail']})" if row["detail"] else ""
@@ -146,9 +165,9 @@ def _winner_of(row: dict[str, Any]) -> str:
 
 def _where(run: Run, winner: str) -> list[str]:
     """Return where the document is that a copy lost to, if its id says so."""
-    for row in _rows(run, "documents", "id", winner):
+    for row in rows_where(run, "documents", "id", [winner], columns=_COLUMNS):
         return [f"{winner} was kept: {row['url']}"]
-    for row in _rows(run, "rejects", "id", winner):
+    for row in rows_where(run, "rejects", "id", [winner], columns=_COLUMNS):
         return [f"{winner} was rejected itself by {row['stage']}: {row['reason']} ({row['url']})"]
     return []
 
@@ -156,7 +175,7 @@ def _where(run: Run, winner: str) -> list[str]:
 def thread_of(run: Run, site: str, question: int, post: int) -> str:
     """Return which thread of a run has a post of Stack Exchange."""
     thread = f"stackexchange:{site}:{question}"
-    for row in _rows(run, "documents", "id", thread):
+    for row in rows_where(run, "documents", "id", [thread], columns=_COLUMNS):
         if post == question or post in json.loads(row["meta"])["answer_ids"]:
             return f"it is part of the thread {thread} ({row['url']})"
         return f"the thread {thread} was kept without it"

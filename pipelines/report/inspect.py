@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.engine.documents import read_rows
 from pipelines.engine.errors import RunError
 from pipelines.engine.runs import Run, open_begun
-from pipelines.report.fate import written_files
+from pipelines.report.fate import rows_where, written_files
 from pipelines.storage import files as storage
 from tokenizer.settings import nearest
 
@@ -51,16 +51,16 @@ class Wanted:
 def rows_of(run: Run, wanted: Wanted) -> Iterator[dict[str, Any]]:
     """Yield the documents that are wanted, in the order of the files."""
     folder = "documents" if wanted.kept else "rejects"
+    found = rows_where(run, folder, "id", [wanted.id]) if wanted.id else _all_rows(run, folder)
+    for row in found:
+        if wanted.stage in ("", row.get("stage")) and wanted.reason in ("", row.get("reason")):
+            yield row
+
+
+def _all_rows(run: Run, folder: str) -> Iterator[dict[str, Any]]:
     for path in written_files(run, folder):
         with storage.open_input(path) as stream:
-            for row in read_rows(stream):
-                if (
-                    (wanted.stage and row.get("stage") != wanted.stage)
-                    or (wanted.reason and row.get("reason") != wanted.reason)
-                    or (wanted.id and row["id"] != wanted.id)
-                ):
-                    continue
-                yield row
+            yield from read_rows(stream)
 
 
 def show(row: dict[str, Any], *, full: bool) -> str:

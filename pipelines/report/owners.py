@@ -71,10 +71,11 @@ def lost_lines(
         return []
     lost = found.among(keys, document.row)
     wanted = np.unique(keys[lost])
+    gone = set(wanted.tolist())
     holders = _holders(scope, topic, judgement.stage, wanted, (unit, document.row))
     result: dict[int, LostLine] = {}
     for line, key in zip(lines, keys.tolist(), strict=True):
-        if key in holders or key in wanted:
+        if key in gone:
             owner, url, keeps = holders.get(key, ("", None, False))
             result.setdefault(key, LostLine(line, owner, url, keeps))
     return list(result.values())
