@@ -8,9 +8,9 @@ from cyclopts import Parameter
 
 from pipelines.catalog import load_source
 from pipelines.commands.curate import show
-from pipelines.commands.flags import DEFAULT_LAUNCH, LAUNCH_FLAGS
+from pipelines.commands.flags import DEFAULT_LAUNCH, LAUNCH_FLAGS, tell_failed_files
 from pipelines.engine.errors import RunError
-from pipelines.engine.runs import Run, open_completed
+from pipelines.engine.runs import Run, failed_files, open_completed
 from pipelines.joins.stored_scores import Recut
 from pipelines.report import recut as recutting
 from tokenizer.commandline import flags_of
@@ -79,4 +79,5 @@ def recut(
     ledger = recutting.recut(old, run, plan_for, launch.launch(()))
     if not launch.quiet:
         show(load_source(source), ledger, run)
+    tell_failed_files(failed_files(run), launch)  # the old run accepted that they are missing
     return 0

@@ -69,9 +69,12 @@ BYTES_PER_TOKEN: Mapping[str, float] = {
 _TOLERANCE = 0.3  # of the bytes per token
 
 
-def warnings_of(name: str, ledger: Ledger, tokens: Manifest | None) -> list[str]:
+def warnings_of(
+    name: str, ledger: Ledger, failed_files: int, tokens: Manifest | None
+) -> list[str]:
     """Return what is unusual in a run of a source, one sentence each."""
-    found = _own(name, ledger)
+    found = [f"{_counted(failed_files, 'input file')} could not be read"] if failed_files else []
+    found += _own(name, ledger)
     for usual in RANGES:
         part, whole = usual.share(ledger) if usual.source == name else (0, 0)
         if whole and not usual.low <= 100 * part / whole <= usual.high:
@@ -95,10 +98,14 @@ def warnings_of(name: str, ledger: Ledger, tokens: Manifest | None) -> list[str]
         if reason.startswith("failed:") or reason == "timeout"
     )
     if failed:
-        found.append(f"{failed:,} documents were rejected because a rule failed or took too long")
+        found.append(f"a rule failed or took too long on {_counted(failed, 'document')}")
     if bad := ledger.bad_records.total():
-        found.append(f"{bad:,} records could not be read as documents")
+        found.append(f"{_counted(bad, 'record')} could not be read")
     return found
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _own(name: str, ledger: Ledger) -> list[str]:

@@ -143,7 +143,7 @@ def section(run: Run, key: str, path: str, tokens: Manifest | None) -> Section:
         rules=rules,
         charts=_charts(run.source, stages, rules, measures, config),
         tops=_tops(measures),
-        warnings=warnings_of(run.source, ledger, tokens),
+        warnings=warnings_of(run.source, ledger, len(stats["failed_files"]), tokens),
         notes=_notes(config, measures),
         tokens=tokens,
         measures=measures,
