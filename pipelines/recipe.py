@@ -34,12 +34,12 @@ from pipelines.engine.costs import Laps
 from pipelines.engine.errors import RunError
 from pipelines.engine.launch import Launch, run_source
 from pipelines.engine.runs import failed_files
-from pipelines.engine.settings import from_table, setting
+from pipelines.engine.settings import from_table
 from pipelines.engine.source import Source
 from pipelines.storage import files as storage
 from pipelines.tokenize import TokenizeConfig, tokenize
 from tokenizer.corpus import Corpus
-from tokenizer.settings import nearest
+from tokenizer.settings import nearest, setting
 from tokenizer.train import SAMPLE_BYTES, TrainSettings, train
 
 BUNDLED = ("demo", "llama1")

@@ -32,7 +32,7 @@ from pipelines.engine.lock import RunLock, remove_left_behind
 from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.plan import Inputs
 from pipelines.engine.runs import Run, open_completed
-from pipelines.engine.settings import local_worker_paths, setting
+from pipelines.engine.settings import local_worker_paths
 from pipelines.engine.source import plan_of
 from pipelines.engine.steps import Verdicts
 from pipelines.engine.twins import TwinCheck
@@ -46,6 +46,7 @@ from tokenizer.layout import Job, Layout, WrittenShard, statistics
 from tokenizer.manifest import Manifest, dtype_for, parse_manifest
 from tokenizer.model import Tokenizer, TokenizerError
 from tokenizer.packed import pack, unpack
+from tokenizer.settings import setting
 from tokenizer.shards import TokenizedDocument, encode_shard, in_shard_order, tokenize_document
 
 TOKENS_PER_CHUNK = 4_000_000  # that a worker holds in memory before it writes a chunk

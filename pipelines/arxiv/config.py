@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pipelines.engine.settings import setting
+from tokenizer.settings import setting
 
 
 @dataclass(frozen=True)

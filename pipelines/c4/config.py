@@ -5,8 +5,8 @@ from typing import Literal
 
 from filters.c4.lines import PRESETS, LineRules
 from pipelines.engine.errors import RunError
-from pipelines.engine.settings import setting
 from pipelines.storage.listing import PREFIX
+from tokenizer.settings import setting
 
 # Share of the pages with a bad word that the multilingual variant drops (docs/rules/web.md 9.7).
 MULTILINGUAL_FRACTION = 0.999

@@ -8,11 +8,11 @@ from typing import Any, Literal, get_args
 from filters.commoncrawl.cutoffs import Bucket, check_model, fingerprint_of
 from pipelines.commoncrawl.records import PageReader
 from pipelines.engine.errors import RunError
-from pipelines.engine.settings import setting
 from pipelines.models.load import LanguageModels, classifier, cutoff_table, language_model
 from pipelines.setup.langid import find_langid
 from pipelines.storage.listing import PREFIX, SHARDS
 from tokenizer.files import sha256_of
+from tokenizer.settings import setting
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,8 @@ from typing import Any
 
 from pipelines.engine.errors import RunError
 from pipelines.storage.files import is_local
-from tokenizer.settings import flag_of, setting
+from tokenizer.settings import flag_of
 from tokenizer.settings import from_table as read_table
-
-__all__ = ["from_table", "local_worker_paths", "setting", "values_of"]
 
 
 def values_of(settings: Any) -> dict[str, Any]:

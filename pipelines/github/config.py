@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from filters.github import licenses
-from pipelines.engine.settings import setting
+from tokenizer.settings import setting
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ import sentencepiece
 from filters.commoncrawl.perplexity import NORMALIZATION, normalize_for_lm
 from pipelines.engine.config import to_bytes, versions
 from pipelines.engine.errors import RunError
-from pipelines.engine.settings import setting
 from pipelines.models.cards import ModelFiles, is_made, local_folder, write_card
 from pipelines.models.lm_cutoffs import FAIR_SAMPLE, CutoffSample, has_cutoffs, make_cutoffs
 from pipelines.models.lm_text import LmText, find_lm_text
@@ -30,6 +29,7 @@ from pipelines.models.lm_train import train_ngrams, train_pieces
 from pipelines.setup.kenlm import find_tools
 from pipelines.storage.files import write_bytes, writing
 from tokenizer.files import sha256_of
+from tokenizer.settings import setting
 
 MAX_ORDER = 6  # the highest order that our KenLM programs and the package ``kenlm`` support
 

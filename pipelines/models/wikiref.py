@@ -20,7 +20,6 @@ from filters.commoncrawl.reference import probability, threshold_for
 from filters.fasttext.model import SUPERVISED_DEFAULTS, FastTextModel, load_fasttext, train_fasttext
 from pipelines.engine.config import versions
 from pipelines.engine.errors import RunError
-from pipelines.engine.settings import setting
 from pipelines.models.cards import is_made, write_card
 from pipelines.models.crawl_pages import CrawlPage, CrawlPages, find_crawl_pages
 from pipelines.models.evaluation import area_under_curve, decide
@@ -29,6 +28,7 @@ from pipelines.models.wikiref_examples import Examples
 from pipelines.models.wikiref_sample import References, Sample, SampleRules, choose
 from pipelines.storage.files import find_inputs, is_local, write_bytes
 from tokenizer.files import sha256_of
+from tokenizer.settings import setting
 
 MIN_REFERENCES = 100  # cited pages that a classifier needs, at least
 KEPT_SHARES = (0.1, 0.2, 0.3, 0.5, 0.7)  # of random pages; the card gives thresholds for them

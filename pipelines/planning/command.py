@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from pipelines import recipe as recipes
 from pipelines.engine.errors import RunError
-from pipelines.engine.settings import setting
 from pipelines.planning.estimate import plan_steps
 from pipelines.planning.inputs import later_steps, sizes_there, sizes_told
 from pipelines.planning.measured import measured, parts_of
 from pipelines.planning.page import comparison, page
 from pipelines.planning.tables import bundled, prices_of, rates_of, read, sizes_of
+from tokenizer.settings import setting
 
 CORES = 512  # of the clusters that the page shows
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from pipelines.engine.errors import RunError
-from pipelines.engine.settings import from_table, setting
-from tokenizer.settings import nearest
+from pipelines.engine.settings import from_table
+from tokenizer.settings import nearest, setting
 
 Table = TypeVar("Table")
 

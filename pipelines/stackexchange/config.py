@@ -6,7 +6,7 @@ from typing import Literal
 from filters.stackexchange.body import HtmlOptions
 from filters.stackexchange.sites import LARGEST
 from filters.stackexchange.threads import ThreadRules
-from pipelines.engine.settings import setting
+from tokenizer.settings import setting
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from pipelines.engine.documents import Document
 from pipelines.engine.errors import RunError
 from pipelines.engine.passes import Converter, Notes, Write
 from pipelines.engine.plan import Inputs
-from pipelines.engine.settings import setting
 from pipelines.engine.source import Phase, Source
 from pipelines.engine.stages import Keep, Rewrite, Score, Stage
 from pipelines.engine.steps import Verdicts
@@ -44,6 +43,7 @@ from pipelines.wikipedia.dumps import are_distinct, check_status, find_units
 from pipelines.wikipedia.export import SiteInfo
 from pipelines.wikipedia.records import Page, RawPage, frame_pages, wiki_page
 from pipelines.wikipedia.text import Wiki, render, site_of
+from tokenizer.settings import setting
 
 _LARGEST = 10**20 - 1  # larger than any revision id
 # Only the selection needs these facts of a page; they are the same for all pages that are kept.

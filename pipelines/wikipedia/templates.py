@@ -23,13 +23,13 @@ from filters.wikipedia.rules import SAME
 from filters.wikipedia.site_data import normalise_template_name
 from filters.wikipedia.sites import TEMPLATE, Site, is_redirect, load_site
 from pipelines.engine.errors import RunError
-from pipelines.engine.settings import setting
 from pipelines.engine.units import Unit
 from pipelines.readers.rows import BadRow
 from pipelines.storage import files as storage
 from pipelines.wikipedia.dumps import find_units
 from pipelines.wikipedia.export import SiteInfo
 from pipelines.wikipedia.records import Page, read_pages
+from tokenizer.settings import setting
 
 _WHOLE = 1 << 62  # bytes per unit, so large that no dump is cut
 _USE = re.compile(r"\{\{([^{}|\[\]<>]{1,200})")

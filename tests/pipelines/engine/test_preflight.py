@@ -19,7 +19,8 @@ from pipelines.engine.preflight import (
     refused_paths,
     tag_of,
 )
-from pipelines.engine.settings import local_worker_paths, setting
+from pipelines.engine.settings import local_worker_paths
+from tokenizer.settings import setting
 
 IMAGE = f"us-docker.pkg.dev/p/r/corpusmill-worker:0.1.0-{image_suffix()}"
 DATAFLOW = (

@@ -6,9 +6,9 @@ from typing import Any, Literal
 import pytest
 
 from pipelines.engine.errors import RunError
-from pipelines.engine.settings import from_table, setting
+from pipelines.engine.settings import from_table
 from tokenizer.commandline import command_line, flags_of, run
-from tokenizer.settings import nearest
+from tokenizer.settings import nearest, setting
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from filters.verdict import KEEP, drop
 from pipelines.engine.documents import Document
 from pipelines.engine.passes import Write
 from pipelines.engine.plan import Inputs
-from pipelines.engine.settings import setting
 from pipelines.engine.source import Source
 from pipelines.engine.stages import Keep
 from pipelines.engine.units import many_per_unit
 from pipelines.joins.claims import digest_key
 from pipelines.joins.settle import Settle
 from pipelines.storage import files as storage
+from tokenizer.settings import setting
 
 
 @dataclass(frozen=True)
