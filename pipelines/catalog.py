@@ -98,6 +98,7 @@ SOURCES = (
         "--input 'c4/en/*.json.gz'",
     ),
 )
+SOURCE_BY_NAME = {entry.name: entry for entry in SOURCES}  # in the order in which a recipe builds
 
 MODELS = (
     ModelStep(
@@ -119,11 +120,6 @@ MODELS = (
         example="--wikipedia 'dumps/*.xml.bz2' --commoncrawl runs/2019-09 --out models/wikiref.bin",
     ),
 )
-
-
-def load_source(name: str) -> "Source":
-    """Return the source of a name that is in the catalog."""
-    return next(entry for entry in SOURCES if entry.name == name).load()
 
 
 def load_sources() -> "list[Source]":

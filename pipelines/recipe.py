@@ -28,7 +28,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pipelines.catalog import MODELS, SOURCES, ModelStep
+from pipelines.catalog import MODELS, SOURCE_BY_NAME, ModelStep
 from pipelines.engine.config import to_bytes
 from pipelines.engine.costs import Laps
 from pipelines.engine.errors import RunError
@@ -93,15 +93,15 @@ def read(path: str, *, data: str, out: str) -> Recipe:
     for key in content:
         if key not in known:
             raise RunError(f"{path}: unknown key '{key}'{nearest(key, known)}")
-    entries = {entry.name: entry for entry in SOURCES}
     tables = content.get("sources", {})
     for name in tables:
-        if name not in entries:
-            raise RunError(f"{path}: unknown source '{name}'{nearest(name, entries)}")
+        if name not in SOURCE_BY_NAME:
+            raise RunError(f"{path}: unknown source '{name}'{nearest(name, SOURCE_BY_NAME)}")
     if not tables:
-        raise RunError(f"{path}: no [sources.NAME]: name at least one of {', '.join(entries)}")
+        names = ", ".join(SOURCE_BY_NAME)
+        raise RunError(f"{path}: no [sources.NAME]: name at least one of {names}")
     places = {"data": data, "out": out}
-    sources = [entry.load() for name, entry in entries.items() if name in tables]
+    sources = [entry.load() for name, entry in SOURCE_BY_NAME.items() if name in tables]
     table = dict(content.get("tokenizer", {}))
     drawn = {field.name for field in dataclasses.fields(SampleSettings)}
     sample = {key: table.pop(key) for key in drawn & table.keys()}
@@ -190,7 +190,8 @@ def build(
         say(f"  {ledger.documents:,} of {ledger.records_read:,} records kept: {run}")
     model = train_tokenizer(recipe, out, say)
     laps.end("tokenizer")
-    for name in (source.name for source, _ in recipe.sources):
+    for source, _ in recipe.sources:
+        name = source.name
         say(f"{recipe.name}: token shards of {name}")
         table = {"runs": [storage.join(out, name)], "tokenizer": model, **recipe.tokens}
         config = from_table(TokenizeConfig, table, "tokens")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from pipelines.catalog import SOURCES, SourceEntry
+from pipelines.catalog import SOURCE_BY_NAME, SourceEntry
 from pipelines.commands.flags import BEAM_FLAGS, DEFAULT_LAUNCH, LAUNCH_FLAGS, tell_failed_files
 from pipelines.engine.config import to_bytes
 from pipelines.engine.launch import run_source
@@ -53,7 +53,6 @@ def show(source: Source, ledger: Ledger, run: str) -> None:
 
 def __getattr__(name: str) -> Callable[..., int]:
     """Return the command of the source of that name, which is imported now."""
-    for entry in SOURCES:
-        if entry.name == name:
-            return command_of(entry)
-    raise AttributeError(name)
+    if name not in SOURCE_BY_NAME:
+        raise AttributeError(name)
+    return command_of(SOURCE_BY_NAME[name])

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from pipelines.catalog import SOURCES, SourceEntry
+from pipelines.catalog import SOURCE_BY_NAME, SourceEntry
 from pipelines.engine.errors import RunError
 from pipelines.engine.recorded import settings_of_run
 from pipelines.engine.runs import Run, open_begun
@@ -158,7 +158,6 @@ def _nothing(document_id: str, record: int | None) -> str:
 
 def __getattr__(name: str) -> Callable[..., int]:
     """Return the command of the source of that name, which is imported now."""
-    for entry in SOURCES:
-        if entry.name == name:
-            return command_of(entry)
-    raise AttributeError(name)
+    if name not in SOURCE_BY_NAME:
+        raise AttributeError(name)
+    return command_of(SOURCE_BY_NAME[name])

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from pipelines.catalog import load_source
+from pipelines.catalog import SOURCE_BY_NAME
 from pipelines.commands.curate import show
 from pipelines.commands.flags import DEFAULT_LAUNCH, LAUNCH_FLAGS, tell_failed_files
 from pipelines.engine.errors import RunError
@@ -78,6 +78,6 @@ def recut(
 
     ledger = recutting.recut(old, run, plan_for, launch.launch(()))
     if not launch.quiet:
-        show(load_source(source), ledger, run)
+        show(SOURCE_BY_NAME[source].load(), ledger, run)
     tell_failed_files(failed_files(run), launch)  # the old run accepted that they are missing
     return 0

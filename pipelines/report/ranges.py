@@ -7,7 +7,7 @@ should be. A small sample may well be outside.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pipelines.catalog import SOURCES
+from pipelines.catalog import SOURCE_BY_NAME
 from pipelines.engine.ledger import Ledger
 from tokenizer.manifest import Manifest
 
@@ -110,9 +110,8 @@ def _counted(count: int, what: str) -> str:
 
 def _own(name: str, ledger: Ledger) -> list[str]:
     """Return the remarks of the source itself, if it has any."""
-    entries = [entry for entry in SOURCES if entry.name == name]
+    if name not in SOURCE_BY_NAME:
+        return []
     return [
-        f"{remark} (docs/rules/web.md 12)"
-        for entry in entries
-        for remark in entry.load().review(ledger)
+        f"{remark} (docs/rules/web.md 12)" for remark in SOURCE_BY_NAME[name].load().review(ledger)
     ]

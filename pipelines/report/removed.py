@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from pipelines.catalog import load_source
+from pipelines.catalog import SOURCE_BY_NAME
 from pipelines.engine.passes import Write
 from pipelines.engine.recorded import settings_of_run, units_of_run
 from pipelines.engine.runs import Run
@@ -198,7 +198,7 @@ class _Retrace:
         Raises:
             RunError: a setting is not in the run, such as the place of a model, or is wrong.
         """
-        source = load_source(run.source)
+        source = SOURCE_BY_NAME[run.source].load()
         units = units_of_run(run)
         settings = settings_of_run(source.settings, run)
         source.check_worker(settings, run.read_json("config.json")["config"])

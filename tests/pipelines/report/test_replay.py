@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.__main__ import main
-from pipelines.catalog import load_source
+from pipelines.catalog import SOURCE_BY_NAME
 from pipelines.engine.documents import Document, read_rows
 from pipelines.engine.output import RejectPolicy, Terms
 from pipelines.engine.passes import Write
@@ -39,7 +39,7 @@ def outcomes_of(run: Run, stages: set[str]) -> Outcomes:
 
 def traced(run: Run, folder: Path, **places: str) -> tuple[Outcomes, set[str]]:
     """Return what traces say of each document, and the stages that they went through."""
-    source = load_source(run.source)
+    source = SOURCE_BY_NAME[run.source].load()
     settings = settings_of_run(source.settings, run, **places)
     units = units_of_run(run)
     phases = source.phases(settings, units)
