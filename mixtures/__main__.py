@@ -3,9 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App
-
-from tokenizer.commandline import add, command_line, run
+from tokenizer.commandline import command_line, run
 
 COMMANDS = (
     (
@@ -24,17 +22,15 @@ COMMANDS = (
 )
 
 
-def make_app(name: str) -> App:
-    """Return the application under the name that the user calls it by."""
-    app = command_line(name, "Check a mixture, see what it comes to, trace a run's sequences.")
-    for command, help_text, example in COMMANDS:
-        add(app, f"mixtures.commands:{command}", help_text, example)
-    return app
-
-
 def main(argv: Sequence[str] | None = None, name: str = "python -m mixtures") -> int:
-    """Run a command; a wrong mixture is one line on stderr and exit code 1."""
-    return run(make_app(name), argv)
+    """Run a command and return the exit code: 1, with one line on stderr, for a wrong mixture.
+
+    Args:
+        argv: the words after the program's name; None for those that it was called with.
+        name: how the user calls the program.
+    """
+    about = "Check a mixture, see what it comes to, trace a run's sequences."
+    return run(command_line(name, about, "mixtures.commands", COMMANDS), argv)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pipelines.engine.errors import JobNotRun, one_line
 from tokenizer.commandline import add, command_line, run
 
 PACKAGES = {
-    "tokenizer": "train, encode, decode and inspect tokenizers, verify token shards",
+    "tokenizer": "train and use tokenizers, make and verify token shards",
     "mixtures": "check a mixture, see what it comes to, trace a run's sequences",
     "trainer": "train a LLaMA on token shards, and use it",
 }
@@ -134,7 +134,7 @@ def corpusmill() -> int:
     words = sys.argv[1:]
     if words and words[0] in PACKAGES:
         package = importlib.import_module(f"{words[0]}.__main__")
-        code: int = package.main(words[1:])
+        code: int = package.main(words[1:], f"{PROGRAM} {words[0]}")
         return code
     return main(words, PROGRAM)
 

@@ -3,9 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App
-
-from tokenizer.commandline import add, command_line, run
+from tokenizer.commandline import command_line, run
 
 COMMANDS = (
     (
@@ -31,20 +29,17 @@ COMMANDS = (
 )
 
 
-def make_app(name: str) -> App:
-    """Return the application under the name that the user calls it by."""
-    app = command_line(
-        name, "Train and use tokenizers, make and verify token shards.", underscores=True
-    )
-    for command, help_text, example in COMMANDS:
-        add(app, f"tokenizer.commands:{command}", help_text, example)
-    return app
-
-
 def main(argv: Sequence[str] | None = None, name: str = "python -m tokenizer") -> int:
-    """Run a command; returns the exit code: 1, with one line on stderr, for every error."""
+    """Run a command and return the exit code: 1, with one line on stderr, for every error.
+
+    Args:
+        argv: the words after the program's name; None for those that it was called with.
+        name: how the user calls the program.
+    """
+    about = "Train and use tokenizers, make and verify token shards."
+    app = command_line(name, about, "tokenizer.commands", COMMANDS, underscores=True)
     try:
-        return run(make_app(name), argv)
+        return run(app, argv)
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

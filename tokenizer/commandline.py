@@ -40,17 +40,24 @@ _CONVENTIONS: dict[str, Any] = {
 }
 
 
+Command = tuple[str, str, str]  # name, and help and example as `add` takes them
+
+
 def command_line(
     name: str,
     help: str,  # noqa: A002 - the word of command lines
+    module: str = "",
+    commands: Iterable[Command] = (),
     *,
     underscores: bool = False,
 ) -> cyclopts.App:
-    """Return an application without commands.
+    """Return an application.
 
     Args:
         name: how the application is called, as in ``python -m tokenizer``.
         help: what it is for.
+        module: the module that holds the functions of ``commands``.
+        commands: the commands that the application has; `add` adds others.
         underscores: whether flags are written ``--vocab_size``, as SentencePiece's are.
     """
     spelling: dict[str, Any] = {"name_transform": str} if underscores else {}
@@ -64,6 +71,8 @@ def command_line(
         suppress_keyboard_interrupt=False,
     )
     app.register_install_completion_command(name="--install-completion")
+    for command, text, example in commands:
+        add(app, f"{module}:{command}", text, example)
     return app
 
 

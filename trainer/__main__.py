@@ -11,9 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App
-
-from tokenizer.commandline import add, command_line, run
+from tokenizer.commandline import command_line, run
 
 # Threads of OpenMP that wait for one another spin, which takes the processor from the very thread
 # that they wait for if anything else runs beside. The library reads this when torch is imported.
@@ -44,21 +42,14 @@ COMMANDS = (
 )
 
 
-def make_app(name: str) -> App:
-    """Return the application under the name that the user calls it by."""
-    app = command_line(name, __doc__)
-    for command, help_text, example in COMMANDS:
-        add(app, f"trainer.commands:{command}", help_text, example)
-    return app
-
-
 def main(argv: Sequence[str] | None = None, name: str = "python -m trainer") -> int:
     """Run a command and return the exit code; a first word that is no command is a CONFIG."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words and not words[0].startswith("-") and words[0] not in {c[0] for c in COMMANDS}:
         words.insert(0, "train")
     here = os.environ.get("RANK", "0")
-    return run(make_app(name), words, where="" if here == "0" else f" on rank {here}")
+    app = command_line(name, __doc__, "trainer.commands", COMMANDS)
+    return run(app, words, where="" if here == "0" else f" on rank {here}")
 
 
 if __name__ == "__main__":

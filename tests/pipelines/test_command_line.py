@@ -83,6 +83,9 @@ def test_the_program_has_the_commands_of_all_packages(
     monkeypatch.setattr("sys.argv", ["corpusmill", "mixtures", "validate", "demo"])
     assert corpusmill() == 0
     assert "demo is valid: weight of" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["corpusmill", "mixtures", "plan", "--help"])
+    assert corpusmill() == 0
+    assert "Example: corpusmill mixtures plan llama1" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", ["corpusmill", "--help"])
     assert corpusmill() == 0
     told = capsys.readouterr().out
