@@ -43,7 +43,7 @@ from pipelines.joins.exchange import Exchange, group_keys
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 from tokenizer.layout import Job, Layout, WrittenShard, statistics
-from tokenizer.manifest import Manifest, dtype_for, parse_manifest
+from tokenizer.manifest import Manifest, parse_manifest
 from tokenizer.model import Tokenizer, TokenizerError
 from tokenizer.packed import pack, unpack
 from tokenizer.settings import setting
@@ -154,7 +154,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         the manifest of the shards.
 
     Raises:
-        RunError, StorageError: the message says what went wrong and what to do.
+        RunError, ShardError, StorageError: the message says what went wrong and what to do.
         JobNotRun: the job was only checked, or written to a file.
     """
     check_flags(launch)  # a wrong flag is reported before any work
@@ -185,7 +185,7 @@ def tokenize(config: TokenizeConfig, out: str, launch: Launch) -> Manifest:
         "tokenize",
         "tokens",
         partial(tokenize_unit, config, layout),
-        WriteShard(layout, config.seed, dtype_for(tokenizer.vocab_size)),
+        WriteShard(layout, config.seed, tokenizer.dtype.name),
         layout.sidecar,
         layout.shards,
     )

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from tokenizer.files import write_atomically
+from tokenizer.layout import make_manifest
 from tokenizer.manifest import (
     MANIFEST_NAME,
     SPLITS,
     Manifest,
     read_manifest,
     shard_name,
-    total,
     write_manifest,
 )
 from tokenizer.model import Tokenizer
@@ -49,29 +49,21 @@ def write_directory(
         if not documents.get(split):
             continue
         name = shard_name(split, 0, 1)
-        files = encode_shard(documents[split], str(tokenizer.dtype))
+        files = encode_shard(documents[split], tokenizer.dtype.name)
         for kind, content in files.content().items():
             write_atomically(directory / f"{name}.{kind}", content)
         shards.append(files.info(name))
     for file, content in (extra or {}).items():
         write_atomically(directory / file, content)
-    manifest = Manifest(
-        source=directory.name,
-        tokenizer_sha256=tokenizer.sha256,
-        vocab_size=tokenizer.vocab_size,
-        dtype=str(tokenizer.dtype),
-        bos_id=tokenizer.bos_id,
-        eos_id=tokenizer.eos_id,
-        add_bos=True,
-        add_eos=True,
-        seed=0,
+    manifest = make_manifest(
+        directory.name,
+        tokenizer,
+        shards,
         heldout_fraction=heldout_fraction,
         config_sha256=_sha256(settings),
         input_sha256=_sha256(
             [document.text_sha1 for split in documents.values() for document in split]
         ),
-        splits={split: total(s for s in shards if s.split == split) for split in SPLITS},
-        shards=tuple(shards),
     )
     write_manifest(directory, manifest)
     return manifest

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from tokenizer.manifest import Manifest, ShardInfo, dtype_for, shard_name, total
+from tokenizer.errors import UserError
+from tokenizer.manifest import SPLITS, Manifest, ShardInfo, shard_name, total
 from tokenizer.model import Tokenizer
 from tokenizer.settings import build
 from tokenizer.shards import (
@@ -21,6 +22,10 @@ from tokenizer.shards import (
     placement,
     shard_count,
 )
+
+
+class ShardError(UserError, ValueError):
+    """Shards that cannot be written: the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,11 @@ def statistics(shards: Iterable[WrittenShard]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that decides the bytes of a directory of shards."""
+    """Everything that decides the bytes of a directory of shards.
+
+    Raises:
+        ShardError: neither bos nor eos is added, or the model has no such piece.
+    """
 
     source: str
     runs: Sequence[str]  # what COMPLETED of each run holds: it identifies every byte of the run
@@ -119,6 +128,22 @@ class Job:
     seed: int = 0
     add_bos: bool = True
     add_eos: bool = True
+
+    def __post_init__(self) -> None:
+        if not (self.add_bos or self.add_eos):
+            raise ShardError(
+                "add_bos, add_eos or both must be true, or documents have no boundaries"
+            )
+        bos_id, eos_id = self.tokenizer.bos_id, self.tokenizer.eos_id
+        for name, is_added, special in (
+            ("bos", self.add_bos, bos_id),
+            ("eos", self.add_eos, eos_id),
+        ):
+            if is_added and special < 0:
+                raise ShardError(
+                    f"{self.tokenizer.path}: the model has no {name} piece; give another model, or "
+                    f"set add_{name} to false"
+                )
 
     @property
     def layout(self) -> Layout:
@@ -138,27 +163,49 @@ class Job:
 
     def manifest(self, shards: Iterable[ShardInfo]) -> Manifest:
         """State what was written."""
-        shards = sorted(shards, key=lambda shard: shard.name)
-        resolved, tokenizer = self.resolved(), self.tokenizer
-        return Manifest(
-            source=self.source,
-            tokenizer_sha256=tokenizer.sha256,
-            vocab_size=tokenizer.vocab_size,
-            dtype=dtype_for(tokenizer.vocab_size),
-            bos_id=tokenizer.bos_id,
-            eos_id=tokenizer.eos_id,
+        return make_manifest(
+            self.source,
+            self.tokenizer,
+            shards,
+            seed=self.seed,
             add_bos=self.add_bos,
             add_eos=self.add_eos,
-            seed=self.seed,
             heldout_fraction=heldout_fraction(self.characters),
-            config_sha256=_sha256(resolved),
+            config_sha256=_sha256(self.resolved()),
             input_sha256=input_sha256(self.runs),
-            splits={
-                split: total(shard for shard in shards if shard.split == split)
-                for split in ("train", "heldout")
-            },
-            shards=tuple(shards),
         )
+
+
+def make_manifest(
+    source: str,
+    tokenizer: Tokenizer,
+    shards: Iterable[ShardInfo],
+    *,
+    seed: int = 0,
+    add_bos: bool = True,
+    add_eos: bool = True,
+    heldout_fraction: float,
+    config_sha256: str,
+    input_sha256: str,
+) -> Manifest:
+    """Return the manifest of a source's shards, given in any order; see `Manifest`."""
+    shards = sorted(shards, key=lambda shard: shard.name)
+    return Manifest(
+        source=source,
+        tokenizer_sha256=tokenizer.sha256,
+        vocab_size=tokenizer.vocab_size,
+        dtype=tokenizer.dtype.name,
+        bos_id=tokenizer.bos_id,
+        eos_id=tokenizer.eos_id,
+        add_bos=add_bos,
+        add_eos=add_eos,
+        seed=seed,
+        heldout_fraction=heldout_fraction,
+        config_sha256=config_sha256,
+        input_sha256=input_sha256,
+        splits={split: total(s for s in shards if s.split == split) for split in SPLITS},
+        shards=tuple(shards),
+    )
 
 
 def to_json(value: Mapping[str, Any] | Sequence[Any]) -> bytes:

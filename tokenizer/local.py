@@ -21,10 +21,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tokenizer.errors import UserError
 from tokenizer.files import replacing, sha256_of, write_atomically
-from tokenizer.layout import Job, Layout, WrittenShard, statistics, to_json
-from tokenizer.manifest import MANIFEST_NAME, Manifest, read_manifest
+from tokenizer.layout import Job, Layout, ShardError, WrittenShard, statistics, to_json
+from tokenizer.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
 from tokenizer.model import Tokenizer
 from tokenizer.packed import SCHEMA, pack, unpack
 from tokenizer.runs import DocumentsFile, open_run
@@ -37,10 +36,6 @@ SPILL_SCHEMA: Final = SCHEMA.insert(0, pa.field("shard", pa.uint32(), nullable=F
 
 Say = Callable[[str], None]
 _Map = Callable[[Callable[["_Work", int], Any], Iterable[int]], Iterable[Any]]
-
-
-class ShardError(UserError, ValueError):
-    """Shards that cannot be written: the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +64,9 @@ def make_job(
     """Say what is to be written, and from which files.
 
     Raises:
-        ShardError: runs of several sources, or neither bos nor eos.
+        ShardError: runs of several sources, or as `Job` says.
         RunDirectoryError: a run is not there, not finished or damaged.
     """
-    if not (add_bos or add_eos):
-        raise ShardError("add_bos, add_eos or both must be true, or documents have no boundaries")
     opened = [open_run(path) for path in sorted(runs)]
     sources = sorted({run.source for run in opened})
     if len(sources) != 1:
@@ -111,6 +104,7 @@ def write_shards(
     work = _Work(out, job, files)
     _start(work)
     if (out / MANIFEST_NAME).exists():
+        shutil.rmtree(out / SPILL)  # made by `_start`, or left by work that was stopped at its end
         return read_manifest(out)
     with _processes(work, workers) as each:
         left = [number for number in range(len(files)) if not work.spill_path(number).exists()]
@@ -126,7 +120,7 @@ def write_shards(
     ]
     manifest = job.manifest(shard.shard for shard in written)
     write_atomically(out / "stats.json", to_json(statistics(written)))
-    write_atomically(out / MANIFEST_NAME, manifest.to_json().encode())
+    write_manifest(out, manifest)
     shutil.rmtree(out / SPILL)
     return manifest
 
@@ -139,10 +133,12 @@ def _start(work: _Work) -> None:
         if different := [key for key in resolved if there.get(key) != resolved[key]]:
             raise ShardError(
                 f"{work.out} holds shards made with another {' and '.join(different)}; give what "
-                "they were begun with, or another --out"
+                "they were begun with, or another --output"
             )
     elif work.out.exists() and any(work.out.iterdir()):
-        raise ShardError(f"{work.out} is not empty and holds no token shards; give another --out")
+        raise ShardError(
+            f"{work.out} is not empty and holds no token shards; give another --output"
+        )
     for folder in (SPILL, "units"):
         (work.out / folder).mkdir(parents=True, exist_ok=True)
     write_atomically(path, to_json({"config": resolved}))

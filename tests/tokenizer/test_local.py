@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +13,8 @@ from pipelines.__main__ import main as pipelines_main
 from tests.tokenizer.finished_runs import write_run
 from tokenizer import local
 from tokenizer.__main__ import main
-from tokenizer.local import ShardError, make_job, write_shards
+from tokenizer.layout import ShardError
+from tokenizer.local import SPILL, make_job, write_shards
 from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
 from tokenizer.runs import RunDirectoryError
@@ -162,6 +164,7 @@ def test_finished_shards_are_left_alone(
     said: list[str] = []
     assert write_shards(job, files, tmp_path / "out", say=said.append) == made
     assert said == []
+    assert not (tmp_path / "out" / SPILL).exists()
     other, _ = make_job([run], tokenizer, seed=1)
     with pytest.raises(ShardError, match="made with another layout"):
         write_shards(other, files, tmp_path / "out", say=quiet)
@@ -169,6 +172,26 @@ def test_finished_shards_are_left_alone(
     (tmp_path / "full" / "x").touch()
     with pytest.raises(ShardError, match="is not empty and holds no token shards"):
         write_shards(job, files, tmp_path / "full", say=quiet)
+
+
+def test_documents_without_boundaries_are_refused_before_any_work(
+    documents: list[tuple[str, str]],
+    tokenizer: Tokenizer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By both commands; and so is a model that has not the piece that is asked for."""
+    run, out = write_run(tmp_path / "run", "github", documents), tmp_path / "out"
+    no_boundaries = ["--no-add-bos", "--no-add-eos", "--out", str(out)]
+    flags = ["--runs", str(run), "--tokenizer", str(tokenizer.path), *no_boundaries]
+    assert pipelines_main(["tokenize", *flags]) == 1
+    assert capsys.readouterr().err.startswith("error: add_bos, add_eos or both must be true")
+    assert not out.exists()
+    without = copy(tokenizer)
+    without.eos_id = -1
+    with pytest.raises(ShardError, match="the model has no eos piece"):
+        make_job([run], without)
+    assert make_job([run], without, add_eos=False)[0].layout.shards > 0
 
 
 def test_inputs_that_cannot_become_shards(
