@@ -19,11 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tokenizer.errors import UserError
-from tokenizer.runs import RunDirectoryError, open_run
+from tokenizer.runs import RunDirectoryError, open_run, read_batches
 
 COLUMNS: Final = ("id", "source", "text")
 BLOCK_BYTES: Final = 65_536  # plain text is sampled in blocks of whole lines of about this size
-BATCH_ROWS: Final = 256  # Parquet rows in memory at a time: a text may be a book
 BAD_RECORDS_KEPT: Final = 100  # to be shown; all are counted
 
 
@@ -107,8 +106,17 @@ def _files(path: Path) -> list[Path]:
         if path.suffix == ".parquet":
             raise CorpusError(f"{path}: give the run directory, not one of its files")
         return [path]
+    return files_of_run(path)
+
+
+def files_of_run(path: Path, folder: str = "documents") -> list[Path]:
+    """Return the files in a folder of a run.
+
+    Raises:
+        CorpusError: as `open_run` says.
+    """
     try:
-        return [file.path for file in open_run(path).files]
+        return [file.path for file in open_run(path, folder).files]
     except RunDirectoryError as error:
         raise CorpusError(str(error)) from None
 
@@ -122,16 +130,14 @@ def _reader(path: Path) -> Callable[[Path], Iterator[Text | BadRecord]]:
 
 
 def _read_parquet(path: Path) -> Iterator[Text | BadRecord]:
-    with pq.ParquetFile(path) as file:
-        missing = set(COLUMNS) - set(file.schema_arrow.names)
-        if missing:
-            raise CorpusError(f"{path}: no column {', '.join(sorted(missing))}")
-        row = 0
-        columns = [name for name in (*COLUMNS, "lang") if name in file.schema_arrow.names]
-        for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
-            for record in batch.to_pylist():
-                yield _text(record, f"{path}: row {row}")
-                row += 1
+    there = pq.read_schema(path).names
+    if missing := set(COLUMNS) - set(there):
+        raise CorpusError(f"{path}: no column {', '.join(sorted(missing))}")
+    row = 0
+    for batch in read_batches(path, [name for name in (*COLUMNS, "lang") if name in there]):
+        for record in batch.to_pylist():
+            yield _text(record, f"{path}: row {row}")
+            row += 1
 
 
 def _read_json_lines(path: Path) -> Iterator[Text | BadRecord]:

@@ -19,18 +19,16 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tokenizer.files import replacing, sha256_of, write_atomically
 from tokenizer.layout import Job, Layout, ShardError, WrittenShard, statistics, to_json
 from tokenizer.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
 from tokenizer.model import Tokenizer
 from tokenizer.packed import SCHEMA, pack, unpack
-from tokenizer.runs import DocumentsFile, open_run
+from tokenizer.runs import DocumentsFile, open_run, read_batches
 from tokenizer.shards import TokenizedDocument, encode_shard, in_shard_order, tokenize_document
 
 CHUNK_TOKENS: Final = 4_000_000  # in memory before they are written to a spill file
-BATCH_ROWS: Final = 256  # Parquet rows in memory at a time: a text may be a book
 SPILL: Final = "spill"  # folder of what lies between texts and shards; gone at the end
 SPILL_SCHEMA: Final = SCHEMA.insert(0, pa.field("shard", pa.uint32(), nullable=False))
 
@@ -194,12 +192,11 @@ def _spill(work: _Work, number: int) -> None:
 
 
 def _tokenized(path: Path, job: Job) -> Iterator[TokenizedDocument]:
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH_ROWS, columns=["id", "text"], use_threads=False):
-            for document_id, text in zip(*map(pa.Array.to_pylist, batch.columns), strict=True):
-                yield tokenize_document(
-                    job.tokenizer, document_id, text, add_bos=job.add_bos, add_eos=job.add_eos
-                )
+    for batch in read_batches(path, ["id", "text"]):
+        for document_id, text in zip(*map(pa.Array.to_pylist, batch.columns), strict=True):
+            yield tokenize_document(
+                job.tokenizer, document_id, text, add_bos=job.add_bos, add_eos=job.add_eos
+            )
 
 
 def _sorted(documents: Sequence[TokenizedDocument], layout: Layout) -> pa.Table:

@@ -11,13 +11,12 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tokenizer.corpus import BATCH_ROWS, CorpusError, Text
+from tokenizer.corpus import CorpusError, Text, files_of_run
 from tokenizer.directory import is_written, write_directory
 from tokenizer.files import sha256_of
 from tokenizer.model import Tokenizer
-from tokenizer.runs import RunDirectoryError, open_run
+from tokenizer.runs import read_batches
 from tokenizer.shards import (
     TokenizedDocument,
     heldout_threshold,
@@ -57,7 +56,7 @@ def read_run_texts(wanted: RunTexts) -> Iterator[Text]:
     below = heldout_threshold(wanted.share)
     for folder in PARTS[wanted.part]:
         found = without = 0
-        for path in _files(wanted.run, folder):
+        for path in files_of_run(Path(wanted.run), folder):
             try:
                 for text in _read(path, wanted, rejects=folder == "rejects"):
                     found += 1
@@ -102,22 +101,14 @@ def tokenize_runs(
     write_directory(directory, ordered, tokenizer, settings=settings, heldout_fraction=heldout)
 
 
-def _files(run: str, folder: str) -> list[Path]:
-    try:
-        return [file.path for file in open_run(Path(run), folder).files]
-    except RunDirectoryError as error:
-        raise CorpusError(str(error)) from None
-
-
 def _read(path: Path, wanted: RunTexts, *, rejects: bool) -> Iterator[Text]:
     """Read the rows of a file that are in the language, and of the stages."""
     columns = ["id", "source", "text", "lang", *(["stage"] if rejects else [])]
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
-            table = pa.Table.from_batches([batch])
-            if wanted.lang:
-                table = table.filter(pc.equal(table["lang"], wanted.lang))
-            if rejects and wanted.stages:
-                table = table.filter(pc.is_in(table["stage"], pa.array(wanted.stages)))
-            for row in table.to_pylist():
-                yield Text(row["id"], row["source"], row["text"] or "")
+    for batch in read_batches(path, columns):
+        rows = batch
+        if wanted.lang:
+            rows = rows.filter(pc.equal(rows["lang"], wanted.lang))
+        if rejects and wanted.stages:
+            rows = rows.filter(pc.is_in(rows["stage"], pa.array(wanted.stages)))
+        for row in rows.to_pylist():
+            yield Text(row["id"], row["source"], row["text"] or "")

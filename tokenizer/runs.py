@@ -5,10 +5,17 @@ The manifest is the truth: documents are read from the files that it names, and 
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tokenizer.errors import UserError
+
+BATCH_ROWS: Final = 256  # in memory at a time: a text may be a book
 
 
 class RunDirectoryError(UserError, ValueError):
@@ -76,3 +83,13 @@ def open_run(path: Path, folder: str = "documents") -> FinishedRun:
         raise RunDirectoryError(f"{path}: the run has no {folder}")
     ordered = tuple(sorted(files, key=lambda file: file.path))
     return FinishedRun(path, completed, manifest["characters"], ordered)
+
+
+def read_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Read columns of a Parquet file of documents, `BATCH_ROWS` rows at a time.
+
+    Raises:
+        OSError, pyarrow.ArrowException: the file cannot be read.
+    """
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
