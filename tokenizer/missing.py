@@ -6,7 +6,8 @@ documents in 2^64.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +17,9 @@ from numpy.typing import NDArray
 
 from tokenizer.layout import input_sha256
 from tokenizer.manifest import MANIFEST_NAME, Manifest
-from tokenizer.runs import FinishedRun
+from tokenizer.runs import FinishedRun, read_batches
 
 NAMED: Final = 5  # documents that a message names
-BATCH_ROWS: Final = 256
 
 Document = tuple[str, str]  # id, and the SHA-1 of the text
 
@@ -36,14 +36,15 @@ def missing_documents(
     """
     if input_sha256([run.completed for run in runs]) != manifest.input_sha256:
         yield MANIFEST_NAME, "the shards were made of other runs than these"
-    stored = list(tables)
-    here = _hashes(document for path in stored for document in _stored(path))
-    there = _hashes(document for run in runs for document in _of_run(run))
-    for run in runs:
-        if lost := _named(_of_run(run), lambda keys: ~np.isin(keys, here)):
+    stored = [(path, _hashes(_stored(path))) for path in tables]
+    given = [(run, _hashes(_of_run(run))) for run in runs]
+    here = np.unique(np.concatenate([hashes for _, hashes in stored] or [_hashes(())]))
+    there = np.unique(np.concatenate([hashes for _, hashes in given]))
+    for run, hashes in given:
+        if lost := _named(_of_run(run), _absent(hashes, here)):
             yield run.path.name, f"the shards lack {lost}, or have another text for it"
-    for path in stored:
-        if foreign := _named(_stored(path), lambda keys: ~np.isin(keys, there)):
+    for path, hashes in stored:
+        if foreign := _named(_stored(path), _absent(hashes, there)):
             yield path.name, f"{foreign} are in no run"
 
 
@@ -54,11 +55,10 @@ def _stored(path: Path) -> Iterator[Document]:
 
 def _of_run(run: FinishedRun) -> Iterator[Document]:
     for listed in run.files:
-        with pq.ParquetFile(listed.path) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=["id", "text"], use_threads=False):
-                for row in batch.to_pylist():
-                    digest = hashlib.sha1(row["text"].encode(), usedforsecurity=False)
-                    yield row["id"], digest.hexdigest()
+        for batch in read_batches(listed.path, ["id", "text"]):
+            for row in batch.to_pylist():
+                digest = hashlib.sha1(row["text"].encode(), usedforsecurity=False)
+                yield row["id"], digest.hexdigest()
 
 
 def _hash(document: Document) -> int:
@@ -70,16 +70,23 @@ def _hashes(documents: Iterable[Document]) -> NDArray[np.uint64]:
     return np.fromiter(map(_hash, documents), np.uint64)
 
 
-def _named(
-    documents: Iterable[Document], wrong: Callable[[NDArray[np.uint64]], NDArray[np.bool_]]
-) -> str:
-    """Say how many documents are wrong, and which are the first; nothing if none is."""
-    ids, hashes = [], []
-    for document in documents:
-        ids.append(document[0])
-        hashes.append(_hash(document))
-    found = [ids[number] for number in np.flatnonzero(wrong(np.array(hashes, np.uint64)))]
-    if not found:
+def _absent(hashes: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Say of each hash whether it is missing among the known ones, which are sorted."""
+    if not len(known):
+        return np.ones(len(hashes), np.bool_)
+    places = np.searchsorted(known, hashes).clip(max=len(known) - 1)
+    return np.asarray(known[places] != hashes)
+
+
+def _named(documents: Iterable[Document], wrong: NDArray[np.bool_]) -> str:
+    """Say how many documents are wrong, and which are the first; nothing if none is.
+
+    The documents are read again as far as the last that is named.
+    """
+    count = int(np.count_nonzero(wrong))
+    if not count:
         return ""
-    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return f"{len(found)} documents: {', '.join(map(repr, found[:NAMED]))}{more}"
+    chosen = itertools.islice(itertools.compress(documents, wrong), min(count, NAMED))
+    names = ", ".join(repr(document_id) for document_id, _ in chosen)
+    more = f" and {count - NAMED} more" if count > NAMED else ""
+    return f"{count} documents: {names}{more}"

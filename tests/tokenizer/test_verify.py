@@ -168,6 +168,13 @@ def test_a_missing_document_is_named(tmp_path: Path, tokenizer: Tokenizer) -> No
         "other: the shards lack 2 documents: 'doc 3', 'doc 40', or have another text for it",
         "shard-00000-of-00001.docs.parquet: 2 documents: 'doc 17', 'doc 3' are in no run",
     ]
+    foreign = open_run(
+        write_run(tmp_path / "foreign", "github", [(f"{i:02}", "") for i in range(7)])
+    )
+    _, lost, *others = map(str, verify(tmp_path / "shards", None, [run, foreign]))
+    named = "'00', '01', '02', '03', '04' and 2 more"
+    assert lost == f"foreign: the shards lack 7 documents: {named}, or have another text for it"
+    assert others == []
 
 
 def test_another_tokenizer(
