@@ -21,7 +21,13 @@ from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
 from tokenizer.report import render_model, render_sample, render_settings, render_shards
 from tokenizer.runs import open_run
-from tokenizer.textlines import EncodeOptions, decode_lines, encode_lines
+from tokenizer.textlines import (
+    EncodeOptions,
+    InputFormat,
+    OutputFormat,
+    decode_lines,
+    encode_lines,
+)
 from tokenizer.train import SAMPLE_BYTES, TrainSettings
 from tokenizer.train import train as train_tokenizer
 from tokenizer.values import inputs, words
@@ -92,7 +98,7 @@ def encode(
     input: Input = "",  # noqa: A002 - as above
     output: Output = "",
     output_format: Annotated[
-        Literal["piece", "id", "sample_piece", "sample_id", "nbest_piece", "nbest_id"],
+        OutputFormat,
         Parameter(help="what a line becomes; sample: at random, nbest: several lines"),
     ] = "piece",
     extra_options: Annotated[
@@ -118,7 +124,7 @@ def decode(
     model: Model,
     input: Input = "",  # noqa: A002 - as above
     output: Output = "",
-    input_format: Annotated[Literal["piece", "id"], Parameter(help="what a line holds")] = "piece",
+    input_format: Annotated[InputFormat, Parameter(help="what a line holds")] = "piece",
 ) -> int:
     """Decode lines."""
     tokenizer = Tokenizer(model)

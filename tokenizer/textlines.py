@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tokenizer.model import Tokenizer, TokenizerError
 from tokenizer.settings import nearest
 
-OUTPUT_FORMATS: Final = ("piece", "id", "sample_piece", "sample_id", "nbest_piece", "nbest_id")
-INPUT_FORMATS: Final = ("piece", "id")
+OutputFormat = Literal["piece", "id", "sample_piece", "sample_id", "nbest_piece", "nbest_id"]
+InputFormat = Literal["piece", "id"]
 EXTRA_OPTIONS: Final = ("bos", "eos", "reverse")
 
 
@@ -16,7 +16,7 @@ EXTRA_OPTIONS: Final = ("bos", "eos", "reverse")
 class EncodeOptions:
     """How to encode: the flags of ``spm_encode``, with its defaults."""
 
-    output_format: str = "piece"
+    output_format: OutputFormat = "piece"
     extra_options: str = ""  # of EXTRA_OPTIONS, joined by ":", applied in their order
     alpha: float = 0.5  # unigram: smoothing of the sampling; bpe: share of merges dropped
     nbest_size: int = 10
@@ -66,7 +66,7 @@ def encode_lines(
 
 
 def decode_lines(
-    tokenizer: Tokenizer, lines: Iterable[bytes], input_format: str = "piece"
+    tokenizer: Tokenizer, lines: Iterable[bytes], input_format: InputFormat = "piece"
 ) -> Iterator[bytes]:
     """Decode lines of pieces or ids, separated by single spaces, to lines of UTF-8.
 
