@@ -17,7 +17,7 @@ def write_chart(plan: Plan, path: Path) -> None:
     """Write a chart as SVG.
 
     Raises:
-        MixtureError: the file is no ``.svg``.
+        MixtureError: the file is no ``.svg``, or cannot be written.
     """
     if path.suffix != ".svg":
         raise MixtureError(f"{path}: the chart is an SVG; give a name that ends in .svg")
@@ -61,4 +61,7 @@ def write_chart(plan: Plan, path: Path) -> None:
             axes.set_xlim(left=0)
             axes.spines[["top", "right"]].set_visible(False)
             axes.legend(fontsize=8, frameon=False, loc="lower right", markerscale=0.5)
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+        try:
+            figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+        except OSError as error:
+            raise MixtureError(f"{path}: cannot be written: {error.strerror}") from error

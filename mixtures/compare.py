@@ -43,7 +43,7 @@ def render_difference(old: Plan, new: Plan) -> str:
     parts = [f"{old.mixture.name} -> {new.mixture.name}", table(columns, _pairs(old, new))]
     if settings:
         parts.append("\n".join(settings))
-    if not settings and all(pair.old == pair.new for pair in _pairs(old, new)):
+    elif all(pair.old == pair.new for pair in _pairs(old, new)):
         parts.append("No difference: both read the same sequences in the same order.")
     if new.problems:
         parts.append("\n".join(f"too little data: {problem}" for problem in new.problems))

@@ -14,7 +14,6 @@ exact fractions that the file writes. Everything a file can get wrong is found h
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -22,6 +21,7 @@ from typing import Any, Literal, get_args
 from mixtures.order import MAX_SEED, is_source_name
 from mixtures.paper import TABLE_1
 from tokenizer.errors import UserError
+from tokenizer.settings import nearest
 
 Kind = Literal["weight", "epochs", "tokens"]
 OnExhausted = Literal["error", "cap", "repeat"]
@@ -213,11 +213,8 @@ def _refuse_unknown(
     for name in given:
         if name in known:
             continue
-        nearest = get_close_matches(name.lower(), known, n=1)
-        hint = f"Did you mean {nearest[0]!r}?" if nearest else f"Known: {', '.join(known)}."
-        if otherwise and not nearest:
-            hint += f" {otherwise}."
-        raise MixtureError(f"unknown {what} {name!r}. {hint}")
+        others = f". Known: {', '.join(known)}." + (f" {otherwise}." if otherwise else "")
+        raise MixtureError(f"unknown {what} {name!r}{nearest(name.lower(), known) or others}")
 
 
 def _number(table: Mapping[str, Any], key: str) -> Fraction | None:

@@ -134,3 +134,5 @@ def test_the_chart(tmp_path: Path) -> None:
         assert expected in texts
     with pytest.raises(MixtureError, match=r"ends in \.svg"):
         write_chart(plan_of({}), tmp_path / "a.png")
+    with pytest.raises(MixtureError, match="cannot be written: No such file or directory"):
+        write_chart(plan_of({}), tmp_path / "absent" / "a.svg")
