@@ -62,12 +62,16 @@ class Mixture:
 def find(name: str | Path) -> Path:
     """Return the file of a mixture: this path, or that of the mixture that the package brings.
 
+    The package's may be called by its name or by its path in the repository, from any folder. A
+    file of the user at that path comes first.
+
     >>> find("llama1").name
     'llama1.toml'
     """
-    path = Path(name)
-    bundled = Path(__file__).parent / f"{path}.toml"
-    return bundled if path.parent == Path() and not path.exists() and bundled.exists() else path
+    path, folder = Path(name), Path(__file__).parent
+    bundled = folder / f"{path.name.removesuffix('.toml')}.toml"
+    named = path.parent in (Path(), Path(folder.name)) and bundled.exists()
+    return bundled if named and not path.exists() else path
 
 
 def load(path: str | Path) -> Mixture:

@@ -34,6 +34,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mixtures import mixture as mixture_files
 from tokenizer.files import sha256_of, write_atomically
 from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
@@ -235,7 +236,7 @@ def _write_data(spec: Spec) -> None:
             text = f'tokens = 1\non_exhausted = "repeat"\nextra_sources = ["{_SOURCE}"]\n'
             text += f"[sources]\n{_SOURCE} = {{weight = 1}}\n"
         else:
-            text = Path(arm.mixture).read_text(encoding="utf-8")
+            text = mixture_files.find(arm.mixture).read_text(encoding="utf-8")
             text = re.sub(r"(?m)^seed\s*=.*\n", "", text, count=1)
         for seed in spec.seeds:  # of the order; that of the weights is in the configuration
             path = out / "mixtures" / f"{name}-{seed}.toml"

@@ -13,7 +13,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import mixtures
 from tokenizer.errors import UserError
 from tokenizer.settings import build, nearest
 from trainer.sections import (
@@ -35,7 +34,6 @@ __all__ = ["CHOICES", "KEYS", "CheckpointConfig", "Config", "DataConfig", "Model
 __all__ += ["OptimConfig", "ParallelConfig", "ProfileConfig", "RunConfig", "TrainConfig"]
 
 CONFIGS = Path(__file__).parent / "configs"
-MIXTURES = Path(mixtures.__file__).parent
 
 
 class TrainerError(UserError, ValueError):
@@ -102,18 +100,6 @@ def from_dict(values: Mapping[str, Any], where: str = "configuration") -> Config
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return config
-
-
-def find_mixture(name: str) -> Path:
-    """Find a mixture: the file of this path, or the one of this name that the package brings.
-
-    >>> find_mixture("llama1_1t").name
-    'llama1_1t.toml'
-    """
-    path = Path(name)
-    brought = MIXTURES / f"{path.name.removesuffix('.toml')}.toml"
-    named = path.parent in (Path(), Path(MIXTURES.name)) and brought.exists()
-    return brought if named and not path.exists() else path
 
 
 def flatten(config: Config) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from mixtures.plan import corpus_order
 from tokenizer.files import sha256_of
 from tokenizer.instructions import LEARNED
 from tokenizer.manifest import Manifest, ManifestError, read_manifest
-from trainer.config import Config, DataConfig, TrainerError, find_mixture
+from trainer.config import Config, DataConfig, TrainerError
 from trainer.loss import IGNORE
 from trainer.plan import BatchPlan
 
@@ -92,7 +92,7 @@ def open_corpus(
     directory, context = Path(config.data.shards), config.model.context
     try:
         ordered = corpus_order(
-            mixture_files.load(find_mixture(config.data.mixture)),
+            mixture_files.load(config.data.mixture),
             directory,
             context=context,
             sequences=sequences - first,

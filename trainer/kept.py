@@ -7,8 +7,9 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from mixtures import mixture as mixture_files
 from tokenizer.files import sha256_of
-from trainer.config import Config, find_mixture
+from trainer.config import Config
 
 MIXTURE = "mixture.toml"
 TOKENIZER = "tokenizer.model"
@@ -21,7 +22,7 @@ def keep(config: Config, tokenizer_sha256: object) -> None:
     shards, where ``python -m pipelines build`` puts it. Without one the run keeps none.
     """
     run = Path(config.run.dir)
-    _copy(find_mixture(config.data.mixture), run / MIXTURE)
+    _copy(mixture_files.find(config.data.mixture), run / MIXTURE)
     if config.data.tokenizer:
         _copy(Path(config.data.tokenizer), run / TOKENIZER)
         return
@@ -38,7 +39,7 @@ def with_kept(config: Config, run: Path) -> Config:
     data = config.data
     if (run / TOKENIZER).exists() and not (data.tokenizer and Path(data.tokenizer).exists()):
         data = replace(data, tokenizer=str(run / TOKENIZER))
-    if (run / MIXTURE).exists() and not find_mixture(data.mixture).exists():
+    if (run / MIXTURE).exists() and not mixture_files.find(data.mixture).exists():
         data = replace(data, mixture=str(run / MIXTURE))
     return replace(config, data=data)
 

@@ -13,7 +13,7 @@ from mixtures.mixture import MixtureError
 from mixtures.order import OrderError
 from mixtures.plan import make_plan
 from mixtures.render import render
-from trainer.config import Config, ConfigError, ParallelConfig, find_mixture, near
+from trainer.config import Config, ConfigError, ParallelConfig, near
 
 _GIB = 1 << 30
 PUE = 1.1  # energy of the data centre for each unit of the accelerators' (paper, section 6)
@@ -160,7 +160,7 @@ def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
     shards = Path(config.data.shards)
     try:
         sources = make_plan(
-            mixture_files.load(find_mixture(config.data.mixture)),
+            mixture_files.load(config.data.mixture),
             shards if shards.is_dir() else None,
             context=plan.context,
             sequences=plan.sequences,

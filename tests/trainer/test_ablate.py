@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mixtures import mixture
 from tests.trainer import tiny
 from tokenizer.corpus import CorpusError
 from tokenizer.manifest import read_manifest
@@ -120,6 +121,17 @@ def test_arms_differ_in_data_alone(spec: Path) -> None:
         text = (spec.parent / f"out/mixtures/{arm}-4.toml").read_text()
         assert text.startswith("seed = 4\n")
         assert text.count("seed") == 1
+
+
+def test_a_mixture_of_the_package_can_be_an_arm(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its name or its path in the repository, from any folder, as everywhere else."""
+    text = spec.read_text().replace(str(tmp_path / "mixture.toml"), "mixtures/llama1.toml")
+    spec.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    ablate._write_data(ablate.read_spec(str(spec)))
+    assert mixture.load(tmp_path / "out/mixtures/mix-4.toml").name == "llama1"
 
 
 def test_texts_of_a_run_are_what_is_asked_for(spec: Path) -> None:

@@ -14,7 +14,6 @@ from trainer.config import (
     ModelConfig,
     TrainConfig,
     changed_maths,
-    find_mixture,
     flatten,
     from_dict,
     load,
@@ -187,16 +186,16 @@ def test_presets_find_their_mixtures_from_any_folder(
     """They name mixtures of the package; a file of the user's at the same path comes first."""
     monkeypatch.chdir(tmp_path)
     config = load(name)
-    found = find_mixture(config.data.mixture)
+    found = mixture.find(config.data.mixture)
     assert mixture.load(found).name == config.data.mixture
     if name.startswith("llama_"):
         assert mixture.load(found).tokens == config.train.total_tokens
-    assert find_mixture(f"mixtures/{config.data.mixture}.toml") == found
+    assert mixture.find(f"mixtures/{config.data.mixture}.toml") == found
     Path("mixtures").mkdir()
     mine = Path(f"mixtures/{config.data.mixture}.toml")
     mine.touch()
-    assert find_mixture(str(mine)) == mine
-    assert find_mixture("elsewhere/llama1.toml") == Path("elsewhere/llama1.toml")
+    assert mixture.find(str(mine)) == mine
+    assert mixture.find("elsewhere/llama1.toml") == Path("elsewhere/llama1.toml")
 
 
 def test_every_field_is_reachable_by_one_dotted_key() -> None:
