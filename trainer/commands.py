@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from tokenizer.errors import UserError
 from tokenizer.model import Tokenizer
-from trainer.config import Config, ConfigError, TrainerError, load, override, to_toml
+from trainer.config import Config, TrainerError, load, override, to_toml
 from trainer.plan import describe
 
 if TYPE_CHECKING:
@@ -26,27 +27,24 @@ ConfigName = Annotated[
 Target = Annotated[
     str, Parameter(help="a checkpoint, a run directory, or a configuration whose run.dir is meant")
 ]
+
+
+def _refuse_flag(_kind: object, word: str) -> None:
+    """Refuse a flag that no command has, which would pass for an override, as UserError."""
+    name = word.partition("=")[0]
+    if name.startswith("--") and "." not in name:
+        raise UserError(f"unknown flag {name}. --help lists the flags")
+
+
 Overrides = Annotated[
     str,
-    Parameter(help="section.key=value, also as --section.key=value", allow_leading_hyphen=True),
+    Parameter(
+        help="section.key=value, also as --section.key=value",
+        allow_leading_hyphen=True,
+        validator=_refuse_flag,
+    ),
 ]
 _SHARE = Number(gt=0, lte=1)
-
-
-def rank() -> int:
-    """Return the rank of this process among those that ``torchrun`` started."""
-    return int(os.environ.get("RANK", "0"))
-
-
-def check_overrides(words: Sequence[str]) -> None:
-    """Refuse options that no command has: only --section.key=value is an override.
-
-    Raises:
-        ConfigError: the message names the option.
-    """
-    for word in words:
-        if word.startswith("--") and "." not in word.partition("=")[0]:
-            raise ConfigError(f"unknown flag {word.partition('=')[0]}. --help lists the flags")
 
 
 def train(
@@ -69,12 +67,11 @@ def train(
     ] = 0.45,
 ) -> int:
     """Train a model, or go on with its run."""
-    check_overrides(overrides)
     made = load(config, overrides)
     if print_config or dry_run:
         count = ranks or int(os.environ.get("WORLD_SIZE", "1"))
         shown = to_toml(made) if print_config else describe(made, count, device, mfu)
-        if rank() == 0:
+        if os.environ.get("RANK", "0") == "0":
             print(shown)
         return 0
     from trainer.train import run
@@ -91,7 +88,6 @@ def inspect(
     chars: Annotated[int, Parameter(help="characters of each text", validator=Number(gte=0))] = 200,
 ) -> None:
     """Show which documents a step read: shard, ids, and the beginning of each text."""
-    check_overrides(overrides)
     from trainer import trace
     from trainer.checkpoint import open_run, read_record
 
@@ -120,7 +116,6 @@ def evaluate(
 
     The keys eval.tasks_folder and eval.tasks_limit hold here too.
     """
-    check_overrides(overrides)
     from trainer.checkpoint import open_checkpoint
     from trainer.evaluate import evaluate_checkpoint, evaluate_tasks
 
@@ -151,7 +146,6 @@ def instruct(
     The new run, with the preset instruct, begins with the weights of TARGET. The same command goes
     on with it.
     """
-    check_overrides(overrides)
     from trainer import instruct as tuning
     from trainer.train import run
 
@@ -182,7 +176,6 @@ def export(
 
     From Meta's layout, which does not say the context, give model.context=TOKENS unless it is 2048.
     """
-    check_overrides(overrides)
     from trainer.export import write
 
     weights = _weights(target, overrides)
@@ -213,7 +206,6 @@ def generate(
     ] = "float32",
 ) -> None:
     """Write on after a prompt, with a checkpoint or an exported folder."""
-    check_overrides(overrides)
     from trainer.generate import Sampling, complete
 
     sampling = Sampling(temperature, top_k, top_p, seed)
@@ -231,7 +223,6 @@ def ablate(
 
     Runs that are done are not repeated.
     """
-    check_overrides(overrides)
     from trainer import ablate as ablation
 
     read = ablation.read_spec(spec, overrides)
@@ -252,7 +243,6 @@ def bench(
     microbatches: Annotated[int, Parameter(help="of each step", validator=Number(gte=1))] = 4,
 ) -> None:
     """Measure tokens/s, MFU and memory on random tokens, with each attention kernel."""
-    check_overrides(overrides)
     from trainer.bench import bench as measure
 
     made = load(config, overrides)
