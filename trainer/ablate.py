@@ -40,10 +40,11 @@ from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
 from tokenizer.run_texts import RunTexts, tokenize_runs
 from tokenizer.settings import build
-from trainer.config import Config, ConfigError, load
+from trainer.config import ConfigError, load
 from trainer.data import open_source
 from trainer.evaluate import heldout_nll
 from trainer.parallel import World
+from trainer.sections import Config
 from trainer.stop import listening
 from trainer.train import Run
 

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 
-from trainer.config import ParallelConfig
 from trainer.data import model_inputs
 from trainer.model import Llama
 from trainer.parallel import World
+from trainer.sections import ParallelConfig
 
 
 def accumulate(

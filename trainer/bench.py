@@ -12,9 +12,10 @@ from torch.distributed.tensor import DTensor
 from trainer import compiling, optim
 from trainer.accumulate import accumulate
 from trainer.attention import AttentionError
-from trainer.config import CHOICES, Config, override
+from trainer.config import override
 from trainer.parallel import World, build_model
 from trainer.plan import find_hardware
+from trainer.sections import CHOICES, Config
 
 _BOS, _DOCUMENT_TOKENS = 1, 512  # of the documents that are made up
 

@@ -31,11 +31,12 @@ from torch.distributed.checkpoint.state_dict_saver import async_save, save
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
-from trainer.config import CheckpointConfig, Config, TrainerError, from_dict, override
+from trainer.config import TrainerError, from_dict, override
 from trainer.config import load as load_config
 from trainer.kept import with_kept
 from trainer.model import Llama
 from trainer.parallel import World
+from trainer.sections import CheckpointConfig, Config
 
 STATE_FILE = "train_state.json"
 LATEST = "latest"

@@ -12,8 +12,9 @@ from cyclopts.validators import Number
 
 from tokenizer.errors import UserError
 from tokenizer.model import Tokenizer
-from trainer.config import Config, TrainerError, load, override, to_toml
+from trainer.config import TrainerError, load, override, to_toml
 from trainer.plan import describe
+from trainer.sections import Config
 
 if TYPE_CHECKING:
     from trainer.export import Weights

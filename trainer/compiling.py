@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from trainer.config import Config
 from trainer.parallel import World
 from trainer.plan import EAGER_ACTIVATIONS
+from trainer.sections import Config
 
 
 def resolve(config: Config, world: World, saved: Mapping[str, Any] | None) -> tuple[Config, str]:

@@ -15,23 +15,7 @@ from typing import Any
 
 from tokenizer.errors import UserError
 from tokenizer.settings import build, nearest
-from trainer.sections import (
-    CHOICES,
-    KEYS,
-    CheckpointConfig,
-    Config,
-    DataConfig,
-    ModelConfig,
-    OptimConfig,
-    ParallelConfig,
-    ProfileConfig,
-    RunConfig,
-    TrainConfig,
-)
-
-# Users of a configuration find it here, and need not know where its sections are declared.
-__all__ = ["CHOICES", "KEYS", "CheckpointConfig", "Config", "DataConfig", "ModelConfig"]
-__all__ += ["OptimConfig", "ParallelConfig", "ProfileConfig", "RunConfig", "TrainConfig"]
+from trainer.sections import CHOICES, KEYS, Config, ModelConfig, ParallelConfig
 
 CONFIGS = Path(__file__).parent / "configs"
 

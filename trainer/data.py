@@ -26,9 +26,10 @@ from mixtures.plan import corpus_order
 from tokenizer.files import sha256_of
 from tokenizer.instructions import LEARNED
 from tokenizer.manifest import Manifest, ManifestError, read_manifest
-from trainer.config import Config, DataConfig, TrainerError
+from trainer.config import TrainerError
 from trainer.loss import IGNORE
 from trainer.plan import BatchPlan
+from trainer.sections import Config, DataConfig
 
 OPEN_SHARDS = 256  # the corpus has about 19,000 shards, a process usually 1,024 descriptors
 

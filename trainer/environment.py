@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from trainer.config import Config
+from trainer.sections import Config
 
 FLIGHT_RECORDER = "flight_recorder"  # folder of the run: what each rank was doing at a timeout
 DESCRIPTORS_PER_RANK = 3  # on rank 0, see `connect_lazily`

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.checkpoint import load_weights
-from trainer.config import Config
 from trainer.data import (
     Corpus,
     DataError,
@@ -30,6 +29,7 @@ from trainer.loss import IGNORE
 from trainer.model import Llama
 from trainer.parallel import World, build_model
 from trainer.plan import plan_batch
+from trainer.sections import Config
 
 UNIGRAM_TOKENS = 8_000_000  # of a source, to count: shards are shuffled, so the first will do
 _CHUNK_TOKENS = 1_000_000

@@ -26,8 +26,9 @@ from torch.distributed.checkpoint.state_dict_loader import load
 from tokenizer.files import sha256_of
 from tokenizer.hugging_face import write_tokenizer
 from trainer.checkpoint import STATE_FILE, read_record
-from trainer.config import ModelConfig, TrainerError, from_dict
+from trainer.config import TrainerError, from_dict
 from trainer.model import Llama
+from trainer.sections import ModelConfig
 
 FILE_BYTES = 5_000_000_000  # largest file of Hugging Face's layout
 TOKENIZER = "tokenizer.model"

@@ -20,11 +20,12 @@ import numpy as np
 
 from tokenizer.model import Tokenizer
 from tokenizer.settings import nearest
-from trainer.config import Config, ConfigError, ModelConfig
+from trainer.config import ConfigError
 from trainer.generate import Sampling
 from trainer.model import Llama
 from trainer.parallel import World
 from trainer.scoring import Prompt, Row, Scorer, asking
+from trainer.sections import Config, ModelConfig
 
 try:
     from lm_eval.api.model import TemplateLM

@@ -16,7 +16,6 @@ import math
 from collections.abc import Iterator
 from hashlib import blake2b
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,8 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-if TYPE_CHECKING:
-    from trainer.model import Llama
+from trainer.model import Llama
 
 INIT_STD = 0.02
 CUT = 3.0  # deviations
@@ -36,7 +34,7 @@ _CHUNK_WEIGHTS = 1 << 18  # so many at once stay in the processor's cache
 
 
 @torch.no_grad()
-def initialize(model: "Llama", seed: int) -> None:
+def initialize(model: Llama, seed: int) -> None:
     """Fill the weights: this rank's part of each, with the values that any other layout gives.
 
     Matrices are normal with deviation 0.02, cut off at three deviations; what writes to the

@@ -12,9 +12,10 @@ from pathlib import Path
 from tokenizer.instructions import write_instructions
 from tokenizer.model import Tokenizer
 from trainer.checkpoint import open_checkpoint
-from trainer.config import Config, ConfigError, flatten, load, override
+from trainer.config import ConfigError, flatten, load, override
 from trainer.data import DataError
 from trainer.parallel import World
+from trainer.sections import Config
 
 SOURCE = "instructions"
 _WARMUP = 0.03  # of the steps

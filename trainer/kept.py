@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mixtures import mixture as mixture_files
 from tokenizer.files import sha256_of
-from trainer.config import Config
+from trainer.sections import Config
 
 MIXTURE = "mixture.toml"
 TOKENIZER = "tokenizer.model"

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from trainer.config import TrainConfig
+from trainer.sections import TrainConfig
 
 IGNORE = -100  # a label that is not learned from
 

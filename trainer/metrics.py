@@ -17,9 +17,10 @@ from typing import Any, Literal
 import torch
 from torch.profiler import profile
 
-from trainer.config import Config, ConfigError, ProfileConfig
+from trainer.config import ConfigError
 from trainer.parallel import World
 from trainer.plan import PUE, BatchPlan, co2_kg, energy_wh, find_hardware
+from trainer.sections import Config, ProfileConfig
 
 PROFILE = "profile"  # folder of a run
 _PROCESS_START = time.monotonic()  # nearly: of the import of this module

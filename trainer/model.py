@@ -15,12 +15,8 @@ from torch.distributed.tensor import DTensor, Partial, Replicate
 from torch.utils.checkpoint import checkpoint
 
 from trainer.attention import Attend, attend
-from trainer.config import ModelConfig, TrainConfig
-from trainer.initial import initialize
 from trainer.loss import next_token_losses
-
-# Who builds a model finds here what fills it.
-__all__ = ["Attention", "Block", "FeedForward", "Llama", "RMSNorm", "initialize", "rotate"]
+from trainer.sections import ModelConfig, TrainConfig
 
 
 class RMSNorm(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
 
-from trainer.config import OptimConfig
+from trainer.sections import OptimConfig
 
 _EMBEDDINGS = ("tok_embeddings.weight", "output.weight")
 

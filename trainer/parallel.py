@@ -28,9 +28,10 @@ from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint
 
 from trainer import environment
 from trainer.attention import Choice, choose
-from trainer.config import Config, ConfigError, ParallelConfig
+from trainer.config import ConfigError
 from trainer.model import Block, Llama
 from trainer.plan import shards
+from trainer.sections import Config, ParallelConfig
 
 T = TypeVar("T")
 c10d: Any = dist  # for public names that its typed list lacks

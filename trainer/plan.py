@@ -13,7 +13,8 @@ from mixtures.mixture import MixtureError
 from mixtures.order import OrderError
 from mixtures.plan import make_plan
 from mixtures.render import render
-from trainer.config import Config, ConfigError, ParallelConfig, near
+from trainer.config import ConfigError, near
+from trainer.sections import Config, ParallelConfig
 
 _GIB = 1 << 30
 PUE = 1.1  # energy of the data centre for each unit of the accelerators' (paper, section 6)

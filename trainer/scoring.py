@@ -17,11 +17,11 @@ import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch read
 from torch import Tensor
 
 from tokenizer.model import Tokenizer
-from trainer.config import Config
 from trainer.data import document_starts
 from trainer.generate import Sampling, kept_keys, pick
 from trainer.model import Llama
 from trainer.parallel import World
+from trainer.sections import Config
 
 _ROUNDS = 32  # batches per data rank in one request: a message of some megabytes at most
 _BATCH_ROWS = 256  # most rows of a batch, however short they are

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from trainer.config import RunConfig
+from trainer.sections import RunConfig
 
 STOP_FILE = "STOP"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)

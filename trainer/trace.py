@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from tokenizer.model import Tokenizer
 from tokenizer.shards import Span, documents_between
-from trainer.config import Config
 from trainer.data import DataError, Reader, open_corpus, resume_corpus
 from trainer.plan import plan_batch
+from trainer.sections import Config
 
 
 @dataclass(frozen=True, slots=True)

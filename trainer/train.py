@@ -31,7 +31,7 @@ from trainer.checkpoint import (
     open_checkpoint,
     read_record,
 )
-from trainer.config import Config, TrainerError, changed_maths, to_toml
+from trainer.config import TrainerError, changed_maths, to_toml
 from trainer.data import Corpus, Loader, StepBatch
 from trainer.environment import FLIGHT_RECORDER, repeating
 from trainer.evaluate import evaluate, unigram_nll
@@ -41,6 +41,7 @@ from trainer.metrics import Metrics, Profiler, dump_memory, record_memory
 from trainer.model import Llama
 from trainer.parallel import World, build_model, give_back, limit_waiting
 from trainer.plan import BatchPlan, memory_advice, plan_batch
+from trainer.sections import Config
 from trainer.stop import Stop, listening
 
 EXIT_BAD_STEPS = 3

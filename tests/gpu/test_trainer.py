@@ -14,9 +14,10 @@ from tests.trainer import tiny
 from trainer import optim
 from trainer.attention import AttentionError, choose
 from trainer.bench import bench
-from trainer.config import CHOICES, load
+from trainer.config import load
 from trainer.environment import repeating
 from trainer.parallel import World, build_model
+from trainer.sections import CHOICES
 from trainer.train import Run
 
 pytestmark = [

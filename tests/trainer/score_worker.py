@@ -17,10 +17,10 @@ from tests.trainer import tiny
 from tokenizer.model import Tokenizer
 from trainer import parallel
 from trainer.checkpoint import load_weights
-from trainer.config import Config
 from trainer.generate import Sampling
 from trainer.parallel import World, build_model
 from trainer.scoring import Prompt, Row, asking
+from trainer.sections import Config
 
 CHECKPOINT = "run/ckpt/step-00000008"
 LAYOUTS = {

@@ -12,8 +12,8 @@ from tests.trainer import tiny
 from trainer import compiling
 from trainer.attention import AttentionError
 from trainer.bench import bench
-from trainer.config import Config
 from trainer.parallel import World
+from trainer.sections import Config
 
 
 @pytest.mark.parametrize(("documents", "served"), [("false", "sdpa"), ("true", "sdpa-mask")])

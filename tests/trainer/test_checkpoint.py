@@ -16,8 +16,9 @@ from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 from tests.trainer import tiny
 from trainer import checkpoint
 from trainer.checkpoint import CheckpointError, Checkpoints, read_record
-from trainer.config import CheckpointConfig, TrainerError
+from trainer.config import TrainerError
 from trainer.parallel import World
+from trainer.sections import CheckpointConfig
 from trainer.train import Run
 
 

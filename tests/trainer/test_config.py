@@ -7,19 +7,9 @@ from pathlib import Path
 import pytest
 
 from mixtures import mixture
-from trainer.config import (
-    CONFIGS,
-    Config,
-    ConfigError,
-    ModelConfig,
-    TrainConfig,
-    changed_maths,
-    flatten,
-    from_dict,
-    load,
-    to_toml,
-)
+from trainer.config import CONFIGS, ConfigError, changed_maths, flatten, from_dict, load, to_toml
 from trainer.plan import plan_batch
+from trainer.sections import Config, ModelConfig, TrainConfig
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.toml")))

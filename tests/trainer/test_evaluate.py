@@ -9,10 +9,10 @@ import pytest
 
 from tests.trainer import tiny
 from trainer import evaluate
-from trainer.config import Config
 from trainer.data import Corpus, open_corpus
 from trainer.evaluate import unigram_nll
 from trainer.parallel import World
+from trainer.sections import Config
 from trainer.train import Run
 
 

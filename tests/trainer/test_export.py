@@ -12,7 +12,6 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from tests.trainer import tiny
 from tokenizer.model import Tokenizer
-from trainer.config import ModelConfig
 from trainer.export import (
     ExportError,
     Weights,
@@ -25,6 +24,7 @@ from trainer.export import (
 from trainer.initial import initialize
 from trainer.model import Llama, rotate
 from trainer.parallel import World
+from trainer.sections import ModelConfig
 
 SHAPE = ModelConfig(
     dim=32, layers=2, heads=4, vocab_size=96, context=24, multiple_of=16, rope_theta=500.0

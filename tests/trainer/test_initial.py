@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from trainer import initial
-from trainer.config import ModelConfig, load
+from trainer.config import load
 from trainer.initial import INIT_STD, draw, initialize, key_of
 from trainer.model import Llama
+from trainer.sections import ModelConfig
 
 TINY = ModelConfig(dim=32, layers=2, heads=4, vocab_size=64, context=16, multiple_of=16)
 

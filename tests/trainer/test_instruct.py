@@ -13,7 +13,7 @@ from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
 from trainer import instruct
 from trainer.__main__ import main
-from trainer.config import Config, ConfigError, flatten
+from trainer.config import ConfigError, flatten
 from trainer.data import DataError, Loader, Reader, open_corpus
 from trainer.evaluate import evaluate
 from trainer.export import load_model, open_weights
@@ -21,6 +21,7 @@ from trainer.generate import Sampling, generate
 from trainer.loss import IGNORE
 from trainer.parallel import World
 from trainer.plan import plan_batch
+from trainer.sections import Config
 from trainer.train import Run
 
 COLOURS = {"sky": "blue", "grass": "green", "snow": "white", "coal": "black", "blood": "red"}

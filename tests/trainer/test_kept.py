@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tokenizer.files import sha256_of
-from trainer.config import Config, DataConfig, RunConfig
 from trainer.kept import keep, with_kept
+from trainer.sections import Config, DataConfig, RunConfig
 
 
 def test_a_moved_run_has_its_tokenizer_and_its_mixture(tmp_path: Path) -> None:

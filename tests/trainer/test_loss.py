@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every PyTorch reader knows
 from torch import Tensor
 
-from trainer.config import TrainConfig
 from trainer.loss import IGNORE, next_token_losses
+from trainer.sections import TrainConfig
 
 
 def dense(hidden: Tensor, weight: Tensor, labels: Tensor, z_loss: float) -> Tensor:

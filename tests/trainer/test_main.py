@@ -8,9 +8,10 @@ import pytest
 from tests.trainer import tiny
 from trainer import parallel
 from trainer.__main__ import main
-from trainer.config import Config, flatten, load
+from trainer.config import flatten, load
 from trainer.parallel import World
 from trainer.reference import BEGIN, END, tables
+from trainer.sections import Config
 
 
 def test_print_config_shows_a_file_that_loads_back(

@@ -10,10 +10,11 @@ import torch
 
 from tests.trainer import tiny
 from trainer import metrics
-from trainer.config import Config, ConfigError, load
+from trainer.config import ConfigError, load
 from trainer.metrics import Metrics
 from trainer.parallel import World
 from trainer.plan import co2_kg, energy_wh, find_hardware, plan_batch
+from trainer.sections import Config
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.config import ModelConfig, load
+from trainer.config import load
 from trainer.initial import initialize
 from trainer.model import Llama, RMSNorm, rotate
 from trainer.parallel import World, build_model
+from trainer.sections import ModelConfig
 
 TINY = ModelConfig(dim=32, layers=2, heads=4, vocab_size=64, context=16, multiple_of=16)
 

@@ -5,10 +5,10 @@ import itertools
 import pytest
 import torch
 
-from trainer.config import ModelConfig, OptimConfig
 from trainer.initial import initialize
 from trainer.model import Llama
 from trainer.optim import build_optimizer, clip_gradients, learning_rate, set_learning_rate
+from trainer.sections import ModelConfig, OptimConfig
 
 PAPER = OptimConfig(lr=3e-4, warmup_steps=2000, final_lr_fraction=0.1)
 

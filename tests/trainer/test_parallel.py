@@ -30,9 +30,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.trainer import tiny
 from tests.trainer.worker import LAYOUTS, RECOMPUTED
 from trainer import parallel
-from trainer.config import CHOICES, ConfigError, ParallelConfig
+from trainer.config import ConfigError
 from trainer.parallel import World, arrange
 from trainer.plan import shards
+from trainer.sections import CHOICES, ParallelConfig
 from trainer.train import Run
 
 REPOSITORY = Path(__file__).parent.parent.parent

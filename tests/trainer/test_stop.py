@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.trainer import tiny
-from trainer.config import RunConfig
 from trainer.parallel import World
+from trainer.sections import RunConfig
 from trainer.stop import Stop, listening
 from trainer.train import Run
 

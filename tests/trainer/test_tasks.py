@@ -13,9 +13,10 @@ from tokenizer.model import Tokenizer
 from trainer import parallel
 from trainer.__main__ import main
 from trainer.checkpoint import load_weights
-from trainer.config import Config, ConfigError
+from trainer.config import ConfigError
 from trainer.parallel import World, build_model
 from trainer.scoring import asking
+from trainer.sections import Config, ModelConfig
 from trainer.train import Run
 
 CHOICES = ["os", "def main(", " return x", "self"]
@@ -300,7 +301,6 @@ def test_tasks_of_one_line_are_averaged_by_documents(
 def test_the_papers_column_is_that_of_the_size() -> None:
     """The 7B of another vocabulary has the 7B's column; a small model has none."""
     needs_harness()
-    from trainer.config import ModelConfig  # noqa: PLC0415 - beside its use
     from trainer.harness import Score, render, size_of  # noqa: PLC0415 - optional
 
     assert size_of(ModelConfig()) == size_of(ModelConfig(vocab_size=32_768)) == "7B"

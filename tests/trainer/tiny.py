@@ -18,8 +18,9 @@ from tokenizer.manifest import Manifest, shard_name, total, write_manifest
 from tokenizer.model import Tokenizer
 from tokenizer.shards import encode_shard, tokenize_document
 from tokenizer.train import TrainSettings
-from trainer.config import Config, load
+from trainer.config import load
 from trainer.parallel import World
+from trainer.sections import Config
 from trainer.stop import listening
 from trainer.train import Run
 

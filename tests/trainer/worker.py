@@ -19,8 +19,8 @@ from torch.distributed.checkpoint.filesystem import FileSystemWriter
 
 from tests.trainer import tiny
 from trainer import checkpoint, parallel
-from trainer.config import Config
 from trainer.parallel import World
+from trainer.sections import Config
 from trainer.train import Run
 
 Z_LOSS = "train.z_loss=0.01"
