@@ -3,9 +3,8 @@
 Compiled blocks are faster on most accelerators, and hold less, since norms, rotation and SwiGLU are
 fused. Whether they are on the one at hand is measured and not guessed: ``python -m trainer bench``
 times both, and writes down which was faster for this device, this release of PyTorch and this shape
-of a block.
-``parallel.compile = "auto"`` does what is written there. Where nothing is, blocks run eager, and
-the run says so. A run that goes on does what it began with.
+of a block. ``parallel.compile = "auto"`` does what is written there. Where nothing is, blocks run
+eager, and the run says so. A run that goes on does what it began with.
 """
 
 import json
@@ -17,6 +16,7 @@ from typing import Any
 
 import torch
 
+from tokenizer.files import write_atomically
 from trainer.parallel import World
 from trainer.plan import EAGER_ACTIVATIONS
 from trainer.sections import Config
@@ -74,10 +74,8 @@ def remember(config: Config, world: World, rates: Mapping[str, float]) -> Path:
     """Write down tokens/s per device, ``eager`` and ``compiled``; give the file."""
     path = _path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     content = {**_read(), signature(config, world): dict(rates)}
-    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
     return path
 
 

@@ -17,6 +17,8 @@ from typing import Any, Literal
 import torch
 from torch.profiler import profile
 
+from tokenizer.files import write_atomically
+from trainer.compiling import device_name
 from trainer.config import ConfigError
 from trainer.parallel import World
 from trainer.plan import PUE, BatchPlan, co2_kg, energy_wh, find_hardware
@@ -35,8 +37,7 @@ class Metrics:
     def __init__(self, directory: Path, config: Config, plan: BatchPlan, world: World) -> None:
         self._path = directory / "metrics.jsonl" if world.rank == 0 else None
         self._config, self._plan, self._world = config, plan, world
-        cuda = world.device.type == "cuda"
-        self._hardware = find_hardware(torch.cuda.get_device_name(world.device)) if cuda else None
+        self._hardware = find_hardware(device_name(world.device))
         self._meter = _energy_meter(world)
         self._before = dict.fromkeys(("gpu_hours", "energy_measured_wh"), 0.0)  # of earlier starts
         self._mirrors = _open_mirrors(directory, config) if world.rank == 0 else []
@@ -64,10 +65,8 @@ class Metrics:
         whole = {line: json.loads(line) for line in lines if line.endswith("\n")}
         for name in self._before:  # also what was spent on steps that are done again
             self._before[name] = max([row.get(name) or 0.0 for row in whole.values()], default=0.0)
-        temporary = self._path.with_suffix(".tmp")
         kept = [line for line, row in whole.items() if row["step"] <= step]
-        temporary.write_text("".join(kept), encoding="utf-8")
-        temporary.replace(self._path)
+        write_atomically(self._path, "".join(kept).encode())
         return any(row["step"] == step and "eval" in row for row in whole.values())
 
     def step(self, row: Mapping[str, Any]) -> None:
