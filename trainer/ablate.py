@@ -45,8 +45,7 @@ from trainer.data import open_source
 from trainer.evaluate import heldout_nll
 from trainer.parallel import World
 from trainer.sections import Config
-from trainer.stop import listening
-from trainer.train import Run
+from trainer.train import Run, training
 
 _SOURCE = "texts"  # the one source of an arm that is made of runs
 _SCORES, _TABLE, _RECORD = "scores.json", "table.md", "ablation.json"
@@ -187,7 +186,7 @@ def _train(spec: Spec, arm: str, seed: int, world: World) -> Result | None:
         if record.pop("made_of") != made_of:
             raise ConfigError(f"{done}: of another specification: give another out, or delete it")
         return Result(**record)
-    with listening() as heard:
+    with training(config, world) as heard:
         run = Run(config, world)
         code = run.train(heard)
     if code or run.state.step < run.plan.steps:

@@ -58,11 +58,21 @@ def run(config: Config, world: World) -> int:
     Gives the exit code: 0, or 3 after too many steps in a row that made no update. Raises
     TrainerError for what the user can put right.
     """
+    with training(config, world) as heard:
+        return Run(config, world).train(heard)
+
+
+@contextlib.contextmanager
+def training(config: Config, world: World) -> Iterator[list[int]]:
+    """Set this process up for a `Run`, and put it back after; give the signals that come in.
+
+    Raises TrainerError, with the memory plan, if an accelerator runs out of memory.
+    """
     with listening() as heard, repeating(config.run.deterministic):
         gc.disable()  # ranks that collect at different times wait for one another
         record_memory(world)
         try:
-            return Run(config, world).train(heard)
+            yield heard
         except torch.OutOfMemoryError as error:
             where = dump_memory(Path(config.run.dir), world)
             raise TrainerError(f"{error} {memory_advice(config, world.size)}{where}") from error

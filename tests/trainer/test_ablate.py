@@ -4,10 +4,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from mixtures import mixture
 from tests.trainer import tiny
@@ -18,6 +20,7 @@ from trainer import ablate, parallel
 from trainer.__main__ import main
 from trainer.config import ConfigError, flatten
 from trainer.parallel import World
+from trainer.train import Run
 
 Row = tuple[str, str, str, str]  # id, text, language, stage of a reject
 
@@ -106,6 +109,24 @@ def test_arms_are_compared_on_the_same_text(
     # Scores of another model are not taken for these.
     assert main(["ablate", str(spec), "optim.lr=0.02"]) == 1
     assert "of another specification: give another out" in capsys.readouterr().err
+
+
+def test_an_arm_trains_as_any_run(
+    spec: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the kernels that run.deterministic asks for, in each of its 20 steps."""
+    seen = []
+    gradients = Run.gradients
+
+    def spy(*arguments: Any) -> Any:
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return gradients(*arguments)
+
+    monkeypatch.setattr(Run, "gradients", spy)
+    read = ablate.read_spec(str(spec), ["run.deterministic=true"])
+    ablate._write_data(read)
+    assert ablate._train(read, "kept", 3, world)
+    assert seen == [True] * 20
 
 
 def test_arms_differ_in_data_alone(spec: Path) -> None:
