@@ -198,7 +198,8 @@ def _train(spec: Spec, arm: str, seed: int, world: World) -> Result | None:
         nats, _ = heldout_nll(run.model, source, run.corpus, world, config)
         scores[f"{name} bits/byte"] = nats / math.log(2) / source.heldout_text_bytes
     if run.tasks:
-        for task, figures in run.tasks.run(run.model)[0]["tasks"].items():
+        row = run.task_scores or run.tasks.run(run.model)[0]  # the last step evaluates them
+        for task, figures in row["tasks"].items():
             scores |= {f"{task} {m}": v for m, v in figures.items() if not m.endswith("_stderr")}
     manifests = [read_manifest(Path(config.data.shards) / name) for name in run.corpus.sources]
     unique = [manifest.splits["train"] for manifest in manifests]

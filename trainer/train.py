@@ -101,6 +101,7 @@ class Run:
         self.loader = Loader(self.corpus, self.plan, world.data_rank, config.data)
         self._unigram: dict[str, float] | None = None
         self.tasks = None
+        self.task_scores: dict[str, Any] | None = None  # of the newest evaluation here
         if config.eval.tasks:  # loaded now, so that a wrong name is told before the first step
             from trainer.harness import Evaluation  # noqa: PLC0415 - the harness is optional
 
@@ -202,9 +203,9 @@ class Run:
             self._evaluate()
         if self.tasks and _due(step, config.eval.tasks_every, last):
             with self.metrics.timed("eval"):
-                row, text = self.tasks.run(self.model)
+                self.task_scores, text = self.tasks.run(self.model)
             give_back(self.model)
-            self.metrics.write({"step": step, **row})
+            self.metrics.write({"step": step, **self.task_scores})
             self.metrics.say(f"tasks at step {step:,}:\n{text}")
         if step % _COLLECT_GARBAGE_STEPS == 0:
             gc.collect()

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -127,6 +129,31 @@ def test_an_arm_trains_as_any_run(
     ablate._write_data(read)
     assert ablate._train(read, "kept", 3, world)
     assert seen == [True] * 20
+
+
+def test_tasks_are_run_once_per_model(
+    spec: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the last step; again only if the scores are wanted of a model that was trained before."""
+    found = []
+
+    class Evaluation:
+        def __init__(self, *_: object) -> None: ...
+
+        def run(self, _: object) -> tuple[dict[str, Any], str]:
+            found.append({"tasks": {"piqa@0": {"acc": len(found), "acc_stderr": 1}}})
+            return found[-1], "text"
+
+    monkeypatch.setitem(sys.modules, "trainer.harness", SimpleNamespace(Evaluation=Evaluation))
+    read = ablate.read_spec(str(spec), ["eval.tasks=piqa"])
+    ablate._write_data(read)
+    for expected in (0, 1):
+        result = ablate._train(read, "kept", 3, world)
+        assert result is not None
+        assert result.scores["piqa@0 acc"] == expected
+        assert "piqa@0 acc_stderr" not in result.scores
+        assert len(found) == expected + 1
+        (spec.parent / "out/runs/kept-3/scores.json").unlink()
 
 
 def test_arms_differ_in_data_alone(spec: Path) -> None:
