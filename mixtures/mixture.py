@@ -74,6 +74,17 @@ def find(name: str | Path) -> Path:
     return bundled if named and not path.exists() else path
 
 
+def of_one_source(name: str) -> str:
+    """Write the file of a mixture that reads one source, as often as the length of the run wants.
+
+    The source may have any name.
+    """
+    return (
+        f'tokens = 1\non_exhausted = "repeat"\nextra_sources = ["{name}"]\n'
+        f"[sources]\n{name} = {{weight = 1}}\n"
+    )
+
+
 def load(path: str | Path) -> Mixture:
     """Read and check a mixture file, or one that comes with the package by its name (``llama1``).
 

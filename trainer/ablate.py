@@ -234,8 +234,7 @@ def _write_data(spec: Spec) -> None:
         if arm.runs:
             # A run wants a held-out split; arms are compared on other texts, so one will do.
             tokenize_runs(out / "tokens" / name / _SOURCE, arm.runs, tokenizer, 0.0)
-            text = f'tokens = 1\non_exhausted = "repeat"\nextra_sources = ["{_SOURCE}"]\n'
-            text += f"[sources]\n{_SOURCE} = {{weight = 1}}\n"
+            text = mixture_files.of_one_source(_SOURCE)
         else:
             text = mixture_files.find(arm.mixture).read_text(encoding="utf-8")
             text = re.sub(r"(?m)^seed\s*=.*\n", "", text, count=1)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from mixtures.mixture import of_one_source
 from tokenizer.instructions import write_instructions
 from tokenizer.model import Tokenizer
 from trainer.checkpoint import open_checkpoint
@@ -19,14 +20,6 @@ from trainer.sections import Config
 
 SOURCE = "instructions"
 _WARMUP = 0.03  # of the steps
-_MIXTURE = f"""\
-# Written by 'python -m trainer instruct'.
-tokens = 1  # the run's length is train.total_tokens
-on_exhausted = "repeat"
-extra_sources = ["{SOURCE}"]
-[sources]
-{SOURCE} = {{weight = 1}}
-"""
 
 
 def configure(target: str, out: str, overrides: Sequence[str]) -> Config:
@@ -65,7 +58,7 @@ def write_shards(config: Config, data: str, world: World) -> tuple[int, str]:
         tokenizer = Tokenizer(config.data.tokenizer)
         try:
             said = write_instructions(data, shards / SOURCE, tokenizer, config.model.context)
-            out.write_text(_MIXTURE, encoding="utf-8")
+            out.write_text(of_one_source(SOURCE), encoding="utf-8")
         except (ValueError, OSError) as error:
             problem = str(error)
     said, problem = world.agree((said, problem))
