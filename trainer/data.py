@@ -363,18 +363,21 @@ def _check_tokenizer(manifest: Manifest, config: Config) -> None:
 def open_source(directory: Path, manifest: Manifest, context: int) -> Source:
     """List a source's shards; a size that is not the manifest's is an error.
 
-    Beside a shard of instructions lies what of it is learned (`tokenizer.instructions`), and its
+    Beside each shard of instructions lies what of it is learned (`tokenizer.instructions`), and its
     windows are made for one context.
     """
     splits: dict[str, list[Shard]] = {"train": [], "heldout": []}
+    packed = {file.name: file for file in directory.glob(f"*.{LEARNED}-*")}
     for info in manifest.shards:
         path, expected = directory / info.file_name("bin"), info.files["bin"]
         size = path.stat().st_size if path.exists() else 0
         if size != expected.bytes:
             raise DataError(f"{path}: {size} bytes are there, its manifest says {expected.bytes}")
-        learned = next(iter(directory.glob(f"{info.name}.{LEARNED}-*")), None)
-        if learned and learned.name != f"{info.name}.{LEARNED}-{context}":
-            raise DataError(f"{learned}: packed for another model.context than {context}")
+        learned = packed.get(f"{info.name}.{LEARNED}-{context}")
+        if packed and learned is None:
+            raise DataError(
+                f"{directory / min(packed)}: packed for another model.context than {context}"
+            )
         if learned and learned.stat().st_size != info.tokens:
             raise DataError(
                 f"{learned}: not a byte for each of {info.tokens} tokens: pack it again"

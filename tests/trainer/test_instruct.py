@@ -232,6 +232,20 @@ def test_what_does_not_fit_is_counted(base: Path, tmp_path: Path) -> None:
     assert left_out == "1 longer than the context, 1 that are there twice"
 
 
+def test_examples_can_be_packed_again_for_another_context(
+    base: Path, tmp_path: Path, world: World
+) -> None:
+    """Into the same folder, where the file of the first context still lies."""
+    write_examples(tmp_path / "data.jsonl", 40)
+    out, data = tmp_path / "tuned", tmp_path / "data.jsonl"
+    for context in (96, CONTEXT, 96):
+        config = configured(base, out, data, world, f"model.context={context}")
+        source = open_corpus(config, 1).sources["instructions"]
+        for shard in (*source.train, *source.heldout):
+            assert shard.learned is not None
+            assert shard.learned.name.endswith(f".learned-{context}")
+
+
 def test_a_tuning_is_of_the_model_that_it_begins_with(
     base: Path, tmp_path: Path, world: World
 ) -> None:
