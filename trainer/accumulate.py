@@ -29,10 +29,10 @@ def accumulate(
     Args:
         model: sharded; its gradients are added to.
         microbatches: tokens and labels, (B, T) int64 each, on the host or the device.
-        labels: that are learned from in the step, over all ranks.
+        labels: how many labels the step learns from, over all ranks.
         config: when gradients are reduced and whether parameters are sharded again.
         world: the ranks.
-        mask_bos: the id that begins a document, if attention is kept to documents.
+        mask_bos: the id that begins a document, if attention stays inside documents.
     """
     assert isinstance(model, FSDPModule)
     nll = torch.zeros((), device=world.device)

@@ -57,11 +57,11 @@ class Choice(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class _Kernel:
     name: str
-    make: Callable[[ModuleType, bool], Attend]  # of its library, to repeat its bits or not
+    make: Callable[[ModuleType, bool], Attend]  # from its library, and whether to repeat its bits
     library: str = "torch"
-    capability: range = range(100)  # major compute capabilities; a kernel that names any wants
-    plain: bool = True  # 16 bits. Serves attention without documents,
-    documents: bool = True  # and with them
+    capability: range = range(100)  # major; a kernel that names some takes 16 bits only
+    plain: bool = True  # serves attention without documents
+    documents: bool = True  # serves attention inside documents
     device: str = "cuda"  # "": any
     traceable: bool = True  # see `Choice`
     repeats: bool = True  # it can repeat its own bits in backward

@@ -132,7 +132,7 @@ def _measure(config: Config, world: World, steps: int, microbatches: int) -> tup
 
 @torch.no_grad()
 def _fill(model: nn.Module) -> None:
-    """Draw weights fast: not a training's, but no constants, with which devices draw less power."""
+    """Draw weights fast. Constants would let a device draw less power, and run faster."""
     for parameter in model.parameters():
         local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
         local.normal_(std=0.02) if parameter.ndim > 1 else local.fill_(1.0)

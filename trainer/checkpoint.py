@@ -59,10 +59,10 @@ class TrainState:
     sequences: int = 0  # read or passed over: the loader's state
     tokens: int = 0  # labels trained on
     skipped: int = 0  # steps without an update
-    bad_in_a_row: int = 0  # of them, those since the last good step
+    bad_in_a_row: int = 0  # steps without an update since the last that made one
     loss_ema: float | None = None
-    recent_losses: list[float] = field(default_factory=list)  # of the last good steps,
-    recent_norms: list[float] = field(default_factory=list)  # from which a spike stands out
+    recent_losses: list[float] = field(default_factory=list)  # of the last good steps
+    recent_norms: list[float] = field(default_factory=list)  # of the same steps
     source_sequences: dict[str, int] = field(default_factory=dict)  # trained on, by source
 
     @property
@@ -122,7 +122,7 @@ class Checkpoints:
         return state
 
     def abandon_after(self, path: Path) -> None:
-        """Put the checkpoints after one aside: those of a run that is not gone on with."""
+        """Put aside the checkpoints after one that the run goes back to."""
         if self._world.rank == 0:
             for later in [other for other in _whole(self.root) if other > path]:
                 later.rename(later.with_suffix(".abandoned"))

@@ -16,15 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.checkpoint import load_weights
-from trainer.data import (
-    Corpus,
-    DataError,
-    Reader,
-    Shard,
-    Source,
-    model_inputs,
-    open_corpus,
-)
+from trainer.data import Corpus, DataError, Reader, Shard, Source, model_inputs, open_corpus
 from trainer.loss import IGNORE
 from trainer.model import Llama
 from trainer.parallel import World, build_model
@@ -44,10 +36,10 @@ def evaluate(
 ) -> tuple[dict[str, Any], str]:
     """Score the held-out split of every source; all ranks call it and all get the result.
 
-    It is a row of metrics.jsonl and a line to read. By source and weighted: nats a token, beside
-    them `unigram_nll`; bits a byte of UTF-8, which compare between tokenizers. ``unigram`` is what
-    `unigram_nll` gave for this corpus, which never changes; without, it is computed. The model is
-    left in training mode. Raises DataError if a shard cannot be read.
+    It is a row of metrics.jsonl and a line to read. By source and weighted: nats per token, beside
+    them `unigram_nll`; bits per byte of UTF-8, which compare between tokenizers. ``unigram`` is
+    what `unigram_nll` gave for this corpus, which never changes; without, it is computed. The model
+    is left in training mode. Raises DataError if a shard cannot be read.
     """
     unigram = unigram or unigram_nll(corpus, world)
     scores: dict[str, dict[str, float]] = {}
@@ -81,11 +73,8 @@ def heldout_nll(
     Only the corpus' way of reading shards counts here, the source may be none of it. The model is
     left in training mode.
     """
-    reader, context, micro_batch = (
-        Reader(corpus),
-        config.model.context,
-        config.train.micro_batch,
-    )
+    reader = Reader(corpus)
+    context, micro_batch = config.model.context, config.train.micro_batch
     nll, tokens = torch.zeros((), dtype=torch.float64, device=world.device), 0
     model.eval()
     for windows in _batches(source.heldout, context, micro_batch, world):
@@ -106,7 +95,7 @@ def heldout_nll(
 
 
 def unigram_nll(corpus: Corpus, world: World) -> dict[str, float]:
-    """Give the nats a held-out token that token frequencies alone cost, by source.
+    """Give the nats per held-out token that token frequencies alone cost, by source.
 
     Frequencies are the mixture's: those of each source's train tokens, by its weight. Each token is
     counted once more than it occurs, so that none is impossible. Scored are the tokens that

@@ -74,8 +74,8 @@ class Score:
     metric: str
     value: float
     error: float | None  # standard error of the mean over documents; None: not known
-    table: int | None  # of the paper,
-    paper: float | None  # and its figure for a model of this size
+    table: int | None  # the table of the paper
+    paper: float | None  # the paper's figure for a model of this size
 
 
 class Evaluation:

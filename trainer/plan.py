@@ -18,20 +18,20 @@ from trainer.sections import Config, ParallelConfig
 
 _GIB = 1 << 30
 PUE = 1.1  # energy of the data centre for each unit of the accelerators' (paper, section 6)
+CO2_KG_PER_KWH = 0.385  # of the grid: the average of the US (paper, section 6)
 EAGER_ACTIVATIONS = 1.4  # of what compiled blocks hold (docs/rules/trainer.md 4)
 USABLE = 0.9  # of a device's memory: the rest goes to the driver, NCCL and fragments
 _KNOBS = (
     "lower train.micro_batch, set parallel.recompute=selective or full, or shard over more ranks "
     "(parallel.replicate=1, parallel.reshard_after_forward=true)"
 )
-CO2_KG_PER_KWH = 0.385  # of the grid: the average of the US (paper, section 6)
 
 
 class Hardware(NamedTuple):
     """A line of ``hardware.toml``."""
 
     name: str
-    peak_flops: float  # a second, dense bfloat16
+    peak_flops: float  # per second, dense bfloat16
     watts: float  # nameplate
     gib: float  # of memory
 
@@ -46,7 +46,7 @@ class BatchPlan:
 
     data_ranks: int
     micro_batch: int  # sequences
-    accumulation: int  # microbatches a rank runs in a step
+    accumulation: int  # microbatches per rank and step
     batch_sequences: int  # sequences of a step, over all ranks
     steps: int
     context: int  # tokens

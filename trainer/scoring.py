@@ -25,9 +25,7 @@ from trainer.sections import Config
 
 _ROUNDS = 32  # batches per data rank in one request: a message of some megabytes at most
 _BATCH_ROWS = 256  # most rows of a batch, however short they are
-_WAIT = timedelta(
-    days=2
-)  # what rank 0 may take between requests: some tasks run programs for hours
+_WAIT = timedelta(days=2)  # rank 0's, between requests: some tasks run programs for hours
 _NO_ID = -1  # no token is this one, so that documents begin at rows only
 
 

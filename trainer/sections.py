@@ -18,7 +18,7 @@ class Key(NamedTuple):
     unit: str = ""
     positive: bool = False  # a number that is more than 0; all others may be 0
     choices: tuple[str, ...] = ()  # the words that it may be; none: any
-    maths: bool = False  # a resumed run may not change it: that moves more than rounding
+    maths: bool = False  # a resumed run may not change it: its result would be another
 
 
 def key(
@@ -50,10 +50,10 @@ class RunConfig:
         "and a name as `step-00001000` goes back to that one",
     )
     allow_change: tuple[str, ...] = key((), "keys that may differ from the checkpoint's")
-    max_hours: float = key(0.0, "save and stop after so long; 0: no limit", "hours")
-    margin_minutes: float = key(10.0, "save and stop so long before a SLURM job ends", "minutes")
+    max_hours: float = key(0.0, "save and stop after this time; 0: no limit", "hours")
+    margin_minutes: float = key(10.0, "save and stop this time before a SLURM job ends", "minutes")
     max_bad_steps: int = key(
-        3, "end with code 3 after so many steps in a row without an update", positive=True
+        3, "end with code 3 after this many steps in a row without an update", positive=True
     )
     on_spike: str = key(
         "warn",
@@ -61,9 +61,9 @@ class RunConfig:
         choices=("warn", "skip"),
     )
     spike_sigmas: float = key(
-        6.0, "a spike is so far above the mean of the window", "deviations", positive=True
+        6.0, "how far above the mean of the window a spike is", "deviations", positive=True
     )
-    spike_window: int = key(128, "length of that window", "good steps", positive=True)
+    spike_window: int = key(128, "length of the window before a step", "good steps", positive=True)
     deterministic: bool = key(
         False,
         "take kernels that repeat their own bits on a GPU, which are slower; a kernel that "
@@ -133,7 +133,7 @@ class DataConfig:
     doc_mask: bool = key(
         False, "attention stays inside documents; the paper does not mention it", maths=True
     )
-    prefetch: int = key(3, "read ahead so far", "steps")
+    prefetch: int = key(3, "how far the loader reads ahead", "steps")
     verify: bool = key(False, "hash every shard before the first step")
     on_bad_shard: str = key(
         "raise",
@@ -159,11 +159,15 @@ class TrainConfig:
         positive=True,
         maths=True,
     )
-    micro_batch: int = key(4, "what a rank runs at once", "sequences", positive=True)
+    micro_batch: int = key(
+        4, "size of the batch that a rank runs at once", "sequences", positive=True
+    )
     seed: int = key(
         0, "of the initial weights; the order of the data has its own, in the mixture", maths=True
     )
-    loss_chunk: int = key(2048, "logits exist for so many tokens at once", "tokens", positive=True)
+    loss_chunk: int = key(
+        2048, "the logits of this many tokens exist at once", "tokens", positive=True
+    )
     z_loss: float = key(0.0, "weight of the mean squared log-partition; PaLM's is 1e-4", maths=True)
 
 
@@ -179,7 +183,9 @@ class OptimConfig:
     clip: float = key(1.0, "largest gradient norm; 0 never clips", maths=True)
     warmup_steps: int = key(2000, "linear rise of the learning rate", "steps", maths=True)
     final_lr_fraction: float = key(
-        0.1, "where half a cosine leads to, as a share of `lr`", maths=True
+        0.1,
+        "the rate after the last step, where half a cosine ends, as a share of `lr`",
+        maths=True,
     )
 
 
@@ -196,7 +202,7 @@ class ParallelConfig:
     )
     param_dtype: str = key(
         "bfloat16",
-        "of the matrix products; stored parameters are float32 in both",
+        "type of the matrix products; stored parameters are float32 with either",
         choices=("bfloat16", "float32"),
         maths=True,
     )
@@ -220,7 +226,7 @@ class ParallelConfig:
     )
     prefetch_blocks: int = key(
         0,
-        "gather the parameters of so many blocks before the host asks for them, beyond the one "
+        "gather the parameters of this many blocks before the host asks for them, beyond the one "
         "that FSDP gathers by itself; for steps that the host holds up",
         "blocks",
     )
@@ -232,7 +238,9 @@ class ParallelConfig:
     first_timeout_minutes: float = key(
         30.0, "longest wait in a collective until the first step is done", "minutes", positive=True
     )
-    timeout_minutes: float = key(10.0, "and after it", "minutes", positive=True)
+    timeout_minutes: float = key(
+        10.0, "longest wait in a collective after the first step", "minutes", positive=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,22 +258,26 @@ class AttentionConfig:
 class EvalConfig:
     """Held-out loss, and tasks (docs/evaluation.md)."""
 
-    every: int = key(1000, "score the held-out documents; 0: at the end only", "steps")
+    every: int = key(
+        1000, "how often the held-out documents are scored; 0: at the end only", "steps"
+    )
     tasks: tuple[str, ...] = key(
         (), "tasks of lm-evaluation-harness, or groups of `trainer/tasks.toml`"
     )
-    tasks_every: int = key(0, "run them so often; 0: at the end only", "steps")
+    tasks_every: int = key(0, "how often the tasks are run; 0: at the end only", "steps")
     tasks_folder: str = key("", "folder of more tasks, in the harness' YAML")
-    tasks_limit: int = key(0, "score so much of each task; 0: all", "documents")
+    tasks_limit: int = key(0, "how much of each task is scored; 0: all", "documents")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointConfig:
     """Checkpoints."""
 
-    every: int = key(1000, "save so often; 0: at the end only", "steps")
-    keep: int = key(3, "the newest so many are kept", "checkpoints", positive=True)
-    keep_every: int = key(0, "and each whose step is a multiple of this; 0: none", "steps")
+    every: int = key(1000, "how often a checkpoint is saved; 0: at the end only", "steps")
+    keep: int = key(3, "how many of the newest are kept", "checkpoints", positive=True)
+    keep_every: int = key(
+        0, "those whose step is a multiple of this are kept too; 0: none", "steps"
+    )
     asynchronous: bool = key(
         False, "write while training goes on; takes host memory for this rank's shards"
     )
@@ -280,7 +292,7 @@ class CheckpointConfig:
 class MetricsConfig:
     """Progress lines and ``metrics.jsonl``."""
 
-    every: int = key(10, "write and show so often", "steps", positive=True)
+    every: int = key(10, "how often they are written and shown", "steps", positive=True)
     tensorboard: bool = key(False, "mirror the metrics in `tensorboard` of the run directory")
     wandb: str = key("", "project at Weights & Biases that mirrors them; empty: none")
 

@@ -116,7 +116,7 @@ class Run:
         self.metrics.say(
             f"{config.model.parameters:,} parameters on {world.size} x {world.device.type}, "
             f"{self.plan.steps:,} steps of {config.train.batch_tokens:,} "
-            f"tokens, {self.plan.accumulation} x {self.plan.micro_batch} sequences a rank; "
+            f"tokens, {self.plan.accumulation} x {self.plan.micro_batch} sequences per rank; "
             + (f"going on from {found.name}" if found else "from the beginning")
         )
         why = f" ({attention.passed_over})" if attention.passed_over else ""
