@@ -122,11 +122,21 @@ class Checkpoints:
         return state
 
     def abandon_after(self, path: Path) -> None:
-        """Put aside the checkpoints after one that the run goes back to."""
+        """Put aside the checkpoints after one that the run goes back to.
+
+        Raises CheckpointError on all ranks if one of that step was put aside before: the same
+        command, given again to go on, would go back again.
+        """
+        aside = {p: p.with_suffix(".abandoned") for p in _whole(self.root) if p > path}
+        if taken := self._world.agree([target for target in aside.values() if target.exists()]):
+            raise CheckpointError(
+                f"run.resume={path.name} went back before, and {taken[0]} is from then: go on with "
+                "run.resume=auto, or delete it to go back again"
+            )
         if self._world.rank == 0:
-            for later in [other for other in _whole(self.root) if other > path]:
-                later.rename(later.with_suffix(".abandoned"))
-                print(f"{later} is put aside as {later.name}.abandoned")
+            for later, target in aside.items():
+                later.rename(target)
+                print(f"{later} is put aside as {target.name}")
 
     def before(self, path: Path, resume: str, error: UnreadableError) -> Path:
         """Find the checkpoint to fall back to from one that cannot be read, and say so.

@@ -64,6 +64,8 @@ def test_going_back_to_a_named_checkpoint(corpus: list[str], world: World, tmp_p
         *("step-00000004", "step-00000004.abandoned"),
     ]
     assert [row["step"] for row in tiny.rows(tmp_path / "run")] == [1, 2, 3, 4]
+    with pytest.raises(CheckpointError, match=r"went back before, .* go on with run\.resume=auto"):
+        Run(back, world)
     with pytest.raises(CheckpointError, match=r"step-00000009 is no whole checkpoint; there are"):
         Run(tiny.small([*corpus, "run.resume=step-00000009"]), world)
     with pytest.raises(CheckpointError, match=r"has checkpoints: give run\.dir another"):
