@@ -118,14 +118,14 @@ def ablate(spec: Spec, world: World) -> str:
     What is done is kept: the same command goes on. Raises TrainerError for what the user can put
     right, and ConfigError for texts that cannot be read.
     """
-    problem = ""
-    if world.rank == 0:
+
+    def write() -> None:
         try:
             _write_data(spec)
         except (ValueError, OSError) as error:
-            problem = str(error)
-    if problem := world.agree(problem):
-        raise ConfigError(problem)
+            raise ConfigError(str(error)) from error
+
+    world.once(write)
     results: dict[str, list[Result]] = {}
     for arm in spec.arms:
         for seed in spec.seeds:

@@ -95,10 +95,7 @@ class Checkpoints:
         refuses to start over one; a name takes that one. Raises CheckpointError if there is none of
         that name.
         """
-        answer = self._world.agree(self._find(resume) if self._world.rank == 0 else None)
-        if isinstance(answer, str):
-            raise CheckpointError(answer)
-        return answer
+        return self._world.once(lambda: self._find(resume))
 
     def load(self, path: Path, model: Llama, optimizer: Optimizer) -> TrainState:
         """Load weights and moments into a sharded model, on any number of ranks.
@@ -243,16 +240,18 @@ class Checkpoints:
             if not every or _step(path) % every:
                 _delete(path)
 
-    def _find(self, resume: str) -> Path | str | None:
-        """Do what ``find`` does, on rank 0; an error is a text."""
+    def _find(self, resume: str) -> Path | None:
+        """Do what ``find`` does, on rank 0."""
         self._clean()
         whole, path = _whole(self.root), self.root / resume
         if resume == "never" and whole:
-            return f"{self.root} has checkpoints: give run.dir another directory, or resume"
+            raise CheckpointError(
+                f"{self.root} has checkpoints: give run.dir another directory, or resume"
+            )
         if resume not in ("auto", "never"):
             if path not in whole:
                 names = ", ".join(p.name for p in whole) or "none"
-                return f"{path} is no whole checkpoint; there are: {names}"
+                raise CheckpointError(f"{path} is no whole checkpoint; there are: {names}")
             return path
         return _newest(self.root)
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.checkpoint import load_weights
-from trainer.data import Corpus, DataError, Reader, Shard, Source, model_inputs, open_corpus
+from trainer.data import Corpus, Reader, Shard, Source, model_inputs, open_corpus
 from trainer.loss import IGNORE
 from trainer.model import Llama
 from trainer.parallel import World, build_model
@@ -102,16 +102,7 @@ def unigram_nll(corpus: Corpus, world: World) -> dict[str, float]:
     ``evaluate`` scores, all but a shard's first. Rank 0 reads them and tells the others. Raises
     DataError on all ranks if a shard cannot be read.
     """
-    answer: dict[str, float] | str = {}
-    if world.rank == 0:
-        try:
-            answer = _unigram_nll(corpus)
-        except DataError as error:
-            answer = str(error)
-    answer = world.agree(answer)
-    if isinstance(answer, str):
-        raise DataError(answer)
-    return answer
+    return world.once(lambda: _unigram_nll(corpus))
 
 
 def _unigram_nll(corpus: Corpus) -> dict[str, float]:

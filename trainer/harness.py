@@ -88,17 +88,14 @@ class Evaluation:
         self._config, self._world = config, world
         self._tokenizer = Tokenizer(config.data.tokenizer)
         self._lines: list[tuple[Line, Any]] = []
-        problem = ""
-        if world.rank == 0:
-            logging.getLogger("lm_eval").setLevel(logging.ERROR)
-            random.seed(DEFAULT_RANDOM_SEED)  # some tasks shuffle with it while they are loaded
-            np.random.seed(DEFAULT_OTHER_SEED)  # noqa: NPY002 - the generator that they use
-            try:
-                self._lines = list(_load(config.eval.tasks, config.eval.tasks_folder))
-            except ConfigError as error:
-                problem = str(error)
-        if problem := world.agree(problem):
-            raise ConfigError(problem)
+        world.once(self._load_lines)
+
+    def _load_lines(self) -> None:
+        """Load the tasks, on rank 0."""
+        logging.getLogger("lm_eval").setLevel(logging.ERROR)
+        random.seed(DEFAULT_RANDOM_SEED)  # some tasks shuffle with it while they are loaded
+        np.random.seed(DEFAULT_OTHER_SEED)  # noqa: NPY002 - the generator that they use
+        self._lines += _load(self._config.eval.tasks, self._config.eval.tasks_folder)
 
     def run(self, model: Llama) -> tuple[dict[str, Any], str]:
         """Evaluate a model; all ranks call it and all get a row of metrics, and a table to read."""

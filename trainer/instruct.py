@@ -52,16 +52,15 @@ def write_shards(config: Config, data: str, world: World) -> tuple[int, str]:
 
     Raises DataError on all ranks for examples that cannot be taken.
     """
-    said, problem = (0, ""), ""
-    if world.rank == 0:
-        shards, out = Path(config.data.shards), Path(config.data.mixture)
-        tokenizer = Tokenizer(config.data.tokenizer)
-        try:
-            said = write_instructions(data, shards / SOURCE, tokenizer, config.model.context)
-            out.write_text(of_one_source(SOURCE), encoding="utf-8")
-        except (ValueError, OSError) as error:
-            problem = str(error)
-    said, problem = world.agree((said, problem))
-    if problem:
-        raise DataError(problem)
+    return world.once(lambda: _write_shards(config, data))
+
+
+def _write_shards(config: Config, data: str) -> tuple[int, str]:
+    """Do what ``write_shards`` does, on one rank."""
+    shards, tokenizer = Path(config.data.shards), Tokenizer(config.data.tokenizer)
+    try:
+        said = write_instructions(data, shards / SOURCE, tokenizer, config.model.context)
+        Path(config.data.mixture).write_text(of_one_source(SOURCE), encoding="utf-8")
+    except (ValueError, OSError) as error:
+        raise DataError(str(error)) from error
     return said

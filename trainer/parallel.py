@@ -10,11 +10,11 @@ import importlib
 import os
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -26,6 +26,7 @@ from torch.distributed.tensor import Replicate, Shard
 from torch.distributed.tensor import parallel as tp
 from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 
+from tokenizer.errors import UserError
 from trainer import environment
 from trainer.attention import Choice, choose
 from trainer.config import ConfigError
@@ -74,6 +75,20 @@ class World:
         box = [value]
         dist.broadcast_object_list(box, src=0)
         return box[0]
+
+    def once(self, compute: Callable[[], T]) -> T:
+        """Compute something on rank 0; every rank gets the result, or raises its UserError."""
+        result: T | None = None
+        problem: UserError | None = None
+        if self.rank == 0:
+            try:
+                result = compute()
+            except UserError as error:
+                problem = error
+        result, problem = self.agree((result, problem))
+        if problem:
+            raise problem
+        return cast("T", result)
 
 
 def start(config: ParallelConfig | None = None) -> World:

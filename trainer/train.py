@@ -87,7 +87,7 @@ class Run:
         self.world = world
         self.plan = plan_batch(config, world.data_ranks)
         self.directory = Path(config.run.dir)
-        _make_directory(self.directory, world)
+        world.once(lambda: _make_directory(self.directory, world.device))
         self.checkpoints = Checkpoints(self.directory / "ckpt", world, config.checkpoint)
         found = self.checkpoints.find(config.run.resume)
         saved = read_record(found)["config"] if found else None
@@ -339,20 +339,19 @@ class Run:
             self.metrics.say(f"warning: {error}; training goes on")
 
 
-def _make_directory(directory: Path, world: World) -> None:
-    """Make the run's directory before anything that takes long; all ranks raise if it cannot be."""
-    message = ""
-    if world.rank == 0:
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            if world.device.type == "cuda":
-                (directory / FLIGHT_RECORDER).mkdir(exist_ok=True)
-            with tempfile.TemporaryFile(dir=directory):
-                pass  # it can be written to
-        except OSError as error:
-            message = f"run.dir = {directory}: cannot be written to: {error.strerror}"
-    if message := world.agree(message):
-        raise TrainerError(f"{message}; set run.dir to a directory of yours")
+def _make_directory(directory: Path, device: torch.device) -> None:
+    """Make the run's directory before anything that takes long; TrainerError if it cannot be."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if device.type == "cuda":
+            (directory / FLIGHT_RECORDER).mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass  # it can be written to
+    except OSError as error:
+        raise TrainerError(
+            f"run.dir = {directory}: cannot be written to: {error.strerror}; set run.dir to a "
+            "directory of yours"
+        ) from error
 
 
 def _fill(model: Llama, config: Config) -> None:
