@@ -69,9 +69,7 @@ BYTES_PER_TOKEN: Mapping[str, float] = {
 _TOLERANCE = 0.3  # of the bytes per token
 
 
-def warnings_of(
-    name: str, ledger: Ledger, failed_files: int, tokens: Manifest | None
-) -> list[str]:
+def warnings_of(name: str, ledger: Ledger, failed_files: int, tokens: Manifest | None) -> list[str]:
     """Return what is unusual in a run of a source, one sentence each."""
     found = [f"{_counted(failed_files, 'input file')} could not be read"] if failed_files else []
     found += _own(name, ledger)
