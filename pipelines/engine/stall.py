@@ -5,7 +5,7 @@ so for a Python worker that was killed before it had connected. Nothing fails th
 said. What the run directory holds shows it: no unit is finished any more.
 """
 
-import _thread
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +21,9 @@ _LOOKS = 10  # in that time
 
 class StallWatch:
     """Looks for finished units while a block lasts.
+
+    It ends the block by SIGTERM, which the block has to take as Ctrl-C; if nothing handles SIGTERM,
+    it only tells. SIGINT itself is ignored by what a script starts in the background.
 
     Args:
         schedule: the steps, whose directories are read.
@@ -40,7 +43,7 @@ class StallWatch:
         self._steps = [step for step in schedule.steps if isinstance(step, UnitStep) and step.units]
         self._workspace = schedule.workspace
         self._say = say
-        self._end = end_after * 60
+        self._end = end_after * 60 if callable(signal.getsignal(signal.SIGTERM)) else 0.0
         self._quiet = min(quiet * 60, self._end or quiet * 60)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="stall", daemon=True)
@@ -66,7 +69,7 @@ class StallWatch:
             told = told and seconds >= self._quiet
             if self._end and seconds >= self._end:
                 self.ended = True
-                _thread.interrupt_main()
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
                 return
             if seconds >= self._quiet and not told:
                 told = True

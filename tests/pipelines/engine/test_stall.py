@@ -3,6 +3,7 @@
 Seconds are short here; nothing is held against a clock but that something happens at all.
 """
 
+import signal
 import socket
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from pipelines.engine import cluster
 from pipelines.engine.cluster import check_job_server
 from pipelines.engine.errors import RunError
+from pipelines.engine.launch import terminated_like_interrupted
 from pipelines.engine.runs import Run
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.stall import StallWatch
@@ -46,11 +48,20 @@ def test_a_job_without_progress_is_told_once(tmp_path: Path) -> None:
 
 
 def test_a_job_is_ended_if_that_was_asked_for(tmp_path: Path) -> None:
-    """As by Ctrl-C, and the watch says why."""
-    with StallWatch(_schedule(tmp_path), print, end_after=SHORT) as watch:
-        with pytest.raises(KeyboardInterrupt):
+    """As by Ctrl-C, also in the background, where that is ignored; the watch says why."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    began = time.monotonic()
+    try:
+        with (
+            terminated_like_interrupted(),
+            StallWatch(_schedule(tmp_path), print, end_after=SHORT) as watch,
+            pytest.raises(KeyboardInterrupt),
+        ):
             time.sleep(LONG_SECONDS)
-        assert watch.ended
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - began < LONG_SECONDS  # a wait is ended, too
+    assert watch.ended
     assert "--max-stall" in watch.why()
     assert "\n" not in watch.why()
 
