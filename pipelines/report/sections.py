@@ -253,25 +253,12 @@ def _charts(
     def plain(name: str) -> str:
         return name.removeprefix(f"{source}.").replace("_", " ")
 
-    charts = [
-        bars(
-            f"{source}: documents after each stage",
-            [
-                Bar(
-                    plain(stage.name),
-                    stage.documents_out,
-                    f"{stage.documents_out:,}"
-                    + (
-                        f" (\N{MINUS SIGN}{lost:,})"
-                        if (lost := sum(stage.rejected.values()))
-                        else ""
-                    ),
-                    lost,
-                )
-                for stage in stages
-            ],
-        )
-    ]
+    funnel = []
+    for stage in stages:
+        lost, left = sum(stage.rejected.values()), stage.documents_out
+        told = f"{left:,} (\N{MINUS SIGN}{lost:,})" if lost else f"{left:,}"
+        funnel.append(Bar(plain(stage.name), left, told, lost))
+    charts = [bars(f"{source}: documents after each stage", funnel)]
     if rules:
         rows = [
             Bar(f"{plain(r.stage)}: {r.reason.replace('_', ' ')}", r.documents, f"{r.documents:,}")
