@@ -6,11 +6,9 @@ the vocabulary, each document in the shard, order and split that its id asks for
 """
 
 import hashlib
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -30,9 +28,8 @@ from tokenizer.megatron import decode_index
 from tokenizer.missing import missing_documents
 from tokenizer.model import Tokenizer
 from tokenizer.runs import FinishedRun
-from tokenizer.shards import DOCS_SCHEMA, heldout_threshold, placement
-
-CHUNK_TOKENS: Final = 1 << 24  # read at a time
+from tokenizer.scan import TokenScan, scan_tokens
+from tokenizer.shards import DOCS_SCHEMA, heldout_threshold, placement_hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +72,12 @@ def verify(
     }
     readable = True
     for shard in manifest.shards:
-        found = list(_check_files(directory, shard, owners))
+        files = _ShardBytes(directory, manifest, shard)
+        found = list(files.differences(owners))
         yield from found
         readable = readable and not found
         if not found:  # the bytes are those that were written: were they right?
-            yield from _check_shard(directory, manifest, shard)
+            yield from files.contradictions()
     if runs and readable:
         tables = (directory / shard.file_name("docs.parquet") for shard in manifest.shards)
         for where, message in missing_documents(tables, manifest, runs):
@@ -103,44 +101,77 @@ def _check_listing(directory: Path, manifest: Manifest) -> Iterator[Problem]:
                 yield Problem(path.name, "is not in the manifest")
 
 
-def _check_files(directory: Path, shard: ShardInfo, owners: Mapping[str, str]) -> Iterator[Problem]:
-    for kind in FILE_KINDS:
-        name, expected = shard.file_name(kind), shard.files[kind]
+class _ShardBytes:
+    """The three files of a shard, each read once."""
+
+    def __init__(self, directory: Path, manifest: Manifest, shard: ShardInfo) -> None:
+        self.manifest, self.shard = manifest, shard
+        self.hashes: dict[str, tuple[str, int]] = {}  # SHA-256 and bytes of each kind
+        self.errors: dict[str, OSError] = {}  # of the kinds that cannot be read
+        self.content: dict[str, bytes] = {}
+        self.lengths = np.empty(0, np.int64)  # ids of each document, as the index says
+        self.index_problem = ""
+        self.scan: TokenScan | None = None
+        for kind in ("idx", "docs.parquet"):
+            self._read(kind, directory / shard.file_name(kind))
         try:
-            with (directory / name).open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-                size = file.tell()
+            self.lengths = _lengths(self.content.get("idx", b""), manifest, shard)
+        except ValueError as error:
+            self.index_problem = str(error)
+        try:
+            self.scan = scan_tokens(
+                directory / shard.file_name("bin"),
+                np.dtype(manifest.dtype).newbyteorder("<"),
+                self.lengths,
+                {special_id for _, special_id in _boundaries(manifest)},
+            )
         except OSError as error:
-            yield Problem(name, f"cannot be read ({error.strerror})")
-            continue
-        if sha256 == expected.sha256:
-            continue
-        if sha256 in owners:
-            yield Problem(name, f"holds what belongs in {owners[sha256]}")
-        elif size != expected.bytes:
-            yield Problem(name, f"{size} bytes instead of {expected.bytes}")
+            self.errors["bin"] = error
         else:
-            yield Problem(name, f"SHA-256 is {sha256} instead of {expected.sha256}")
+            self.hashes["bin"] = (self.scan.sha256, self.scan.bytes)
+
+    def _read(self, kind: str, path: Path) -> None:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            self.errors[kind] = error
+        else:
+            self.content[kind] = content
+            self.hashes[kind] = (hashlib.sha256(content).hexdigest(), len(content))
+
+    def differences(self, owners: Mapping[str, str]) -> Iterator[Problem]:
+        """Compare the bytes with the manifest; ``owners`` has the name of the file of a SHA-256."""
+        for kind in FILE_KINDS:
+            name, expected = self.shard.file_name(kind), self.shard.files[kind]
+            if error := self.errors.get(kind):
+                yield Problem(name, f"cannot be read ({error.strerror})")
+                continue
+            sha256, size = self.hashes[kind]
+            if sha256 != expected.sha256 and sha256 in owners:
+                yield Problem(name, f"holds what belongs in {owners[sha256]}")
+            elif size != expected.bytes:
+                yield Problem(name, f"{size} bytes instead of {expected.bytes}")
+            elif sha256 != expected.sha256:
+                yield Problem(name, f"SHA-256 is {sha256} instead of {expected.sha256}")
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Check what the files say, once their bytes are known to be those written."""
+        assert self.scan
+        if self.index_problem:
+            yield Problem(self.shard.file_name("idx"), self.index_problem)
+            return
+        provenance = _provenance_problems(
+            self.content["docs.parquet"], self.lengths, self.manifest, self.shard
+        )
+        for message in provenance:
+            yield Problem(self.shard.file_name("docs.parquet"), message)
+        for message in _token_problems(self.scan, self.lengths, self.manifest):
+            yield Problem(self.shard.file_name("bin"), message)
 
 
-def _check_shard(directory: Path, manifest: Manifest, shard: ShardInfo) -> Iterator[Problem]:
-    """Check what the files of a shard say, once their bytes are known to be those written."""
-    paths = {kind: directory / shard.file_name(kind) for kind in FILE_KINDS}
-    try:
-        lengths = _read_lengths(paths["idx"], manifest, shard)
-    except ValueError as error:
-        yield Problem(paths["idx"].name, str(error))
-        return
-    for message in _provenance_problems(paths["docs.parquet"], lengths, manifest, shard):
-        yield Problem(paths["docs.parquet"].name, message)
-    tokens = np.memmap(paths["bin"], np.dtype(manifest.dtype).newbyteorder("<"), "r")
-    for message in _token_problems(tokens, lengths, manifest):
-        yield Problem(paths["bin"].name, message)
-
-
-def _read_lengths(path: Path, manifest: Manifest, shard: ShardInfo) -> NDArray[np.int64]:
+def _lengths(content: bytes, manifest: Manifest, shard: ShardInfo) -> NDArray[np.int64]:
     """Tokens of each document, from an index that agrees with the manifest, or ValueError."""
-    index = decode_index(path.read_bytes())
+    index = decode_index(content)
     item_bytes = np.dtype(manifest.dtype).itemsize
     if index.item_bytes != item_bytes:
         raise ValueError(f"{index.item_bytes} bytes a token instead of {item_bytes}")
@@ -154,10 +185,10 @@ def _read_lengths(path: Path, manifest: Manifest, shard: ShardInfo) -> NDArray[n
 
 
 def _provenance_problems(
-    path: Path, lengths: NDArray[np.int64], manifest: Manifest, shard: ShardInfo
+    content: bytes, lengths: NDArray[np.int64], manifest: Manifest, shard: ShardInfo
 ) -> Iterator[str]:
     try:
-        table = pq.ParquetFile(path).read()
+        table = pq.ParquetFile(pa.BufferReader(content)).read()
     except (OSError, pa.ArrowInvalid) as error:
         yield f"cannot be read ({error})"
         return
@@ -175,55 +206,53 @@ def _provenance_problems(
 
 
 def _placement_problems(ids: list[str], manifest: Manifest, shard: ShardInfo) -> Iterator[str]:
-    """One message a shard and kind of problem: a wrong seed would give one a document."""
-    threshold = heldout_threshold(manifest.heldout_fraction)
-    index, of, held_out = shard.index, shard.of, shard.split == "heldout"
-    elsewhere = []
-    keys = []
-    for document_id in ids:
-        place = placement(manifest.seed, document_id, of)
-        if place.shard != index or (place.heldout_rank < threshold) != held_out:
-            elsewhere.append(document_id)
-        keys.append((place.order, document_id))
-    if elsewhere:
-        yield f"{len(elsewhere)} documents belong elsewhere, the first is {elsewhere[0]!r}"
-    for before, after in itertools.pairwise(keys):
-        if before == after:
-            yield f"document {after[1]!r} is there twice"
+    """One message per shard and kind of problem: a wrong seed would give one per document."""
+    hashes = placement_hashes(manifest.seed, ids)
+    threshold, held_out = heldout_threshold(manifest.heldout_fraction), shard.split == "heldout"
+    elsewhere = np.flatnonzero(
+        (hashes[:, 0] % shard.of != shard.index) | ((hashes[:, 2] < threshold) != held_out)
+    )
+    if len(elsewhere):
+        yield f"{len(elsewhere)} documents belong elsewhere, the first is {ids[elsewhere[0]]!r}"
+    order = hashes[:, 1]
+    for before in np.flatnonzero(order[:-1] >= order[1:]).tolist():
+        after = before + 1
+        if ids[before] == ids[after]:
+            yield f"document {ids[after]!r} is there twice"
             return
-        if before > after:
-            yield f"document {after[1]!r} is out of order"
+        if order[before] > order[after] or ids[before] > ids[after]:
+            yield f"document {ids[after]!r} is out of order"
             return
+
+
+def _boundaries(manifest: Manifest) -> list[tuple[str, int]]:
+    """What documents begin and end with, if the manifest says so: the claim and the id."""
+    claims = []
+    if manifest.add_bos:
+        claims.append(("begin with bos", manifest.bos_id))
+    if manifest.add_eos:
+        claims.append(("end with eos", manifest.eos_id))
+    return claims
 
 
 def _token_problems(
-    tokens: NDArray[np.unsignedinteger[Any]], lengths: NDArray[np.int64], manifest: Manifest
+    scan: TokenScan, lengths: NDArray[np.int64], manifest: Manifest
 ) -> Iterator[str]:
-    highest = 0
-    for begin in range(0, len(tokens), CHUNK_TOKENS):
-        highest = max(highest, int(tokens[begin : begin + CHUNK_TOKENS].max()))
-    if highest >= manifest.vocab_size:
-        yield f"id {highest} in a vocabulary of {manifest.vocab_size}"
+    if scan.highest >= manifest.vocab_size:
+        yield f"id {scan.highest} in a vocabulary of {manifest.vocab_size}"
     ends = np.cumsum(lengths)
-    boundaries = []
-    if manifest.add_bos:
-        boundaries.append(("begin with bos", manifest.bos_id, ends - lengths))
-    if manifest.add_eos:
-        boundaries.append(("end with eos", manifest.eos_id, ends - 1))
-    right: dict[int, set[int]] = {}
-    for claim, special_id, positions in boundaries:
-        correct = tokens[positions] == special_id
+    right: dict[int, NDArray[np.int64]] = {}
+    for claim, special_id in _boundaries(manifest):
+        ids, positions = (scan.first, ends - lengths) if "begin" in claim else (scan.last, ends - 1)
+        correct = ids == special_id
         wrong = np.flatnonzero(~correct)
         if len(wrong):
             first = int(wrong[0])
             yield f"{len(wrong)} documents do not {claim} {special_id}, the first is number {first}"
-        right.setdefault(special_id, set()).update(positions[correct].tolist())
-    for special_id, found in right.items():
-        inside = _count(tokens, special_id) - len(found)
+        found = positions[correct]
+        # Where both claims are of one id, a document of one token is counted once.
+        right[special_id] = np.union1d(right[special_id], found) if special_id in right else found
+    for special_id, boundaries in right.items():
+        inside = scan.counts[special_id] - len(boundaries)
         if inside:
             yield f"id {special_id} stands {inside} times inside documents"
-
-
-def _count(tokens: NDArray[np.unsignedinteger[Any]], token: int) -> int:
-    chunks = (tokens[i : i + CHUNK_TOKENS] for i in range(0, len(tokens), CHUNK_TOKENS))
-    return sum(int(np.count_nonzero(chunk == token)) for chunk in chunks)

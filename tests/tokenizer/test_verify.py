@@ -240,6 +240,50 @@ def test_documents_of_the_other_split(directory: Path) -> None:
     assert f"heldout-00000-of-00001.docs.parquet: {count} documents belong elsewhere" in problem
 
 
+def test_all_documents_are_held_out(directory: Path) -> None:
+    """With a fraction of 1 the threshold is 2^64, which no 64-bit number holds."""
+    manifest = read_manifest(directory)
+    write_manifest(directory, dataclasses.replace(manifest, heldout_fraction=1.0))
+    found = problems(directory)
+    assert [problem.split(":")[0] for problem in found] == [
+        f"shard-{number:05d}-of-{SHARDS:05d}.docs.parquet" for number in range(SHARDS)
+    ]
+
+
+def test_a_document_twice_in_its_place(directory: Path, documents: list[TokenizedDocument]) -> None:
+    """It has one order, so only its id tells."""
+    name = "shard-00001-of-00002"
+    group = place(documents)[name]
+    other = dataclasses.replace(group[0], id="other")
+    shard = write_shard(directory, name, [group[0], other, *group[1:]])
+    path = directory / f"{name}.docs.parquet"
+    table = pq.read_table(path)
+    ids = pa.array([group[0].id, *(document.id for document in group)])
+    pq.write_table(table.set_column(0, table.schema.field("id"), ids), path)
+    content = path.read_bytes()
+    file = FileInfo(len(content), hashlib.sha256(content).hexdigest())
+    shard = dataclasses.replace(shard, files={**shard.files, "docs.parquet": file})
+    manifest = read_manifest(directory)
+    shards = tuple(shard if other.name == name else other for other in manifest.shards)
+    splits = {
+        split: total(shard for shard in shards if shard.split == split)
+        for split in ("train", "heldout")
+    }
+    write_manifest(directory, dataclasses.replace(manifest, shards=shards, splits=splits))
+    assert problems(directory) == [f"{path.name}: document {group[0].id!r} is there twice"]
+
+
+def test_a_wrong_size_with_the_right_hash(directory: Path) -> None:
+    """The manifest says both, and a reader plans by the size."""
+    manifest = read_manifest(directory)
+    first, *others = manifest.shards
+    size = first.files["idx"].bytes
+    files = {**first.files, "idx": dataclasses.replace(first.files["idx"], bytes=size + 4)}
+    changed = (dataclasses.replace(first, files=files), *others)
+    write_manifest(directory, dataclasses.replace(manifest, shards=changed))
+    assert problems(directory) == [f"{first.name}.idx: {size} bytes instead of {size + 4}"]
+
+
 @pytest.mark.parametrize(
     ("column", "message"),
     [
