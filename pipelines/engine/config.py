@@ -23,7 +23,7 @@ def to_bytes(value: Any) -> bytes:
 # Packages that decode, cut, score or write text, so that another version may give other bytes.
 BYTES_DEPEND_ON = (
     *("fastavro", "fasttext-wheel", "fastwarc", "kenlm", "mwparserfromhell", "numpy", "pyarrow"),
-    *("resiliparse", "sentencepiece", "tldextract", "trafilatura"),
+    *("resiliparse", "sentencepiece", "tldextract", "trafilatura", "ufal-kenlm"),
 )
 
 

@@ -12,7 +12,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -160,18 +159,13 @@ def _open_work(
 ) -> ModelFiles:
     """Return the folder of unfinished work, emptied if it was made with other options."""
     folder = _work(target)
-    wanted = to_bytes({"config": identity, "versions": _versions()})
+    wanted = to_bytes({"config": identity, "versions": versions()})
     config = folder / "config.json"
     if folder.exists() and not (config.exists() and config.read_bytes() == wanted):
         say(f"{target.lang}: {folder} was made with other options; it is removed")
         shutil.rmtree(folder)
     write_bytes(str(config), wanted)
     return ModelFiles(folder, target.lang)
-
-
-def _versions() -> dict[str, str]:
-    names = ("sentencepiece", "kenlm")
-    return {**versions(), **{name: metadata.version(name) for name in names}}
 
 
 def _train(
@@ -220,7 +214,7 @@ def _train(
         "ngrams": ngrams,
         "sha256": {path.name: sha256_of(path) for path in (work.pieces, work.ngrams)},
         "bytes": {path.name: path.stat().st_size for path in (work.pieces, work.ngrams)},
-        "versions": _versions(),
+        "versions": versions(),
     }
     write_card(work.card, card)
 

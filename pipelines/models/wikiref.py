@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -166,7 +165,7 @@ def wikiref(config: WikirefConfig, out: str, say: Callable[[str], None] = print)
             "evaluation": measured,
             "sha256": sha256_of(trained),
             "bytes": trained.stat().st_size,
-            "versions": {**versions(), "fasttext-wheel": metadata.version("fasttext-wheel")},
+            "versions": versions(),
         }
         shutil.move(trained, model)
     write_bytes(str(model.with_name(f"{model.name}.md")), render(content).encode())
