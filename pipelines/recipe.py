@@ -12,6 +12,7 @@
 
     [tokenizer]                 # settings of SentencePiece and of its training sample
     vocab_size = 4096
+    mixture = "llama1"
 
     [tokens]
     seed = 0
@@ -21,6 +22,7 @@ are skipped, so running the same command again resumes.
 """
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from mixtures.mixture import MixtureError, load
 from pipelines.catalog import MODELS, SOURCE_BY_NAME, ModelStep
 from pipelines.engine.config import to_bytes
 from pipelines.engine.costs import Laps
@@ -53,7 +56,16 @@ class SampleSettings:
     weights: Mapping[str, float] | None = setting(
         None, help="share of each source in these bytes; by default as the documents come"
     )
+    mixture: str = setting("", help="mixture by file or name, whose shares are these weights")
     random_seed: int = setting(0, at_least=0, help="chooses the sample")
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of `tokenizer.train.train` once the weights are resolved."""
+        return {
+            "sample_bytes": self.sample_bytes,
+            "weights": self.weights,
+            "random_seed": self.random_seed,
+        }
 
 
 @dataclass(frozen=True)
@@ -122,9 +134,48 @@ def read(path: str, *, data: str, out: str) -> Recipe:
             if name in content
         ],
         tokenizer=from_table(TrainSettings, table, f"{path}: tokenizer"),
-        sample=from_table(SampleSettings, sample, f"{path}: tokenizer"),
+        sample=_with_weights(
+            from_table(SampleSettings, sample, f"{path}: tokenizer"),
+            [source.name for source in sources],
+            f"{path}: tokenizer",
+        ),
         tokens=tokens,
     )
+
+
+def _with_weights(sample: SampleSettings, sources: Sequence[str], where: str) -> SampleSettings:
+    """Take the weights of the sample from its mixture, and check those that the recipe gives."""
+    weights = _shares(sample, sources, where) if sample.mixture else sample.weights
+    if weights is None:
+        return sample
+    for name, weight in weights.items():
+        if name not in sources:
+            raise RunError(f"{where}: weights: no source {name!r} here{nearest(name, sources)}")
+        if not 0 <= weight < math.inf:
+            raise RunError(f"{where}: weights: {name} is {weight}, expected a number from 0 up")
+    if missing := [name for name in sources if name not in weights]:
+        of = sample.mixture or "weights"
+        raise RunError(f"{where}: {of} has no share of {missing[0]}; 0 leaves a source out")
+    if not any(weights.values()):
+        raise RunError(f"{where}: every source has the weight 0, so nothing is left to sample")
+    return dataclasses.replace(sample, weights=weights)
+
+
+def _shares(sample: SampleSettings, sources: Sequence[str], where: str) -> dict[str, float]:
+    """Return the shares that the sample's mixture has of these sources, of which any may lack."""
+    if sample.weights is not None:
+        raise RunError(f"{where}: it has a mixture and weights; take one out")
+    try:
+        mixture = load(sample.mixture)
+    except MixtureError as error:
+        raise RunError(f"{where}: mixture: {error}") from error
+    if mixture.kind == "epochs":
+        raise RunError(
+            f"{where}: {sample.mixture} gives epochs, which are no shares of a sample; give "
+            "weights = {SOURCE = SHARE} instead"
+        )
+    shares = {source.name: float(source.amount) for source in mixture.sources}
+    return {name: share for name, share in shares.items() if name in sources}
 
 
 def _settings(
@@ -220,7 +271,7 @@ def train_tokenizer(recipe: Recipe, out: str, say: Callable[[str], None]) -> str
     wanted = to_bytes(
         {
             "settings": dataclasses.asdict(recipe.tokenizer),
-            "sample": dataclasses.asdict(recipe.sample),
+            "sample": recipe.sample.arguments(),
             "runs": [storage.read_bytes(storage.join(run, "COMPLETED")).decode() for run in runs],
         }
     )
@@ -232,7 +283,7 @@ def train_tokenizer(recipe: Recipe, out: str, say: Callable[[str], None]) -> str
             "depend on it. Name another --out, or remove that folder and the tokens/ beside it."
         )
     say(f"{recipe.name}: tokenizer of {recipe.tokenizer.vocab_size:,} pieces")
-    trained = train(Corpus(runs), recipe.tokenizer, **dataclasses.asdict(recipe.sample))
+    trained = train(Corpus(runs), recipe.tokenizer, **recipe.sample.arguments())
     storage.make_directory(folder)
     trained.write(Path(folder) / "tokenizer")
     storage.write_bytes(record, wanted)

@@ -9,6 +9,8 @@ import pytest
 
 from pipelines.__main__ import main
 from pipelines.engine.documents import read_rows
+from pipelines.engine.errors import RunError
+from pipelines.recipe import read
 from pipelines.samples.github import write_github_export
 from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
@@ -116,6 +118,37 @@ def test_tokens_of_an_incomplete_run_are_refused(
     assert "is not complete. Finish it first" in capsys.readouterr().err
 
 
+def sampled(line: str) -> str:
+    """Return a recipe of one source with this line about the tokenizer."""
+    return f"[sources.github]\ninput = 'x'\n[tokenizer]\n{line}"
+
+
+def test_the_sample_has_the_shares_of_a_mixture(tmp_path: Path) -> None:
+    """Of its sources that the recipe builds; the recipe of the paper has those of Table 1."""
+    weights = read("llama1", data="in", out="out").sample.weights
+    assert weights
+    assert weights["commoncrawl"] == 0.67
+    assert sum(weights.values()) == pytest.approx(1)
+    (tmp_path / "one.toml").write_text(sampled("mixture = 'llama1'"), "utf-8")
+    assert read(str(tmp_path / "one.toml"), data="", out="").sample.weights == {"github": 0.045}
+
+
+@pytest.mark.parametrize(
+    ("mixture", "message"),
+    [
+        ("[sources]\ngithub = {epochs = 2}", "gives epochs, which are no shares of a sample"),
+        ("tokens = 1\n[sources]\nbooks = {weight = 1}", "has no share of github"),
+    ],
+)
+def test_a_mixture_that_says_no_shares(tmp_path: Path, mixture: str, message: str) -> None:
+    """It is refused before anything is built."""
+    path = tmp_path / "mixture.toml"
+    path.write_text(mixture, "utf-8")
+    (tmp_path / "one.toml").write_text(sampled(f"mixture = '{path}'"), "utf-8")
+    with pytest.raises(RunError, match=message):
+        read(str(tmp_path / "one.toml"), data="", out="")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -132,6 +165,12 @@ def test_tokens_of_an_incomplete_run_are_refused(
             "[sources.github]\ninput = 'x'\n[tokenizer]\nsample_bytes = 'lots'",
             'sample_bytes: expected int, found "lots"',
         ),
+        (sampled("weights = {githb = 1}"), "weights: no source 'githb' here. Did you mean 'gi"),
+        (sampled("weights = {github = -1}"), "weights: github is -1"),
+        (sampled("weights = {github = 0}"), "every source has the weight 0"),
+        (sampled("weights = {}"), "weights has no share of github; 0 leaves a source out"),
+        (sampled("mixture = 'llama'"), "tokenizer: mixture: llama: cannot be read"),
+        (sampled("mixture = 'demo'\nweights = {github = 1}"), "it has a mixture and weights"),
         ("[sources.github]\ninput = ['{data}/x']", "needs --data DIR"),
         ("[sources", "not TOML"),
         ("", "no [sources.NAME]"),
