@@ -12,10 +12,10 @@ import pytest
 
 from tests.tokenizer.finished_runs import write_run
 from tokenizer.__main__ import main
+from tokenizer.layout import make_manifest
 from tokenizer.local import make_job, write_shards
 from tokenizer.manifest import (
     FileInfo,
-    Manifest,
     ShardInfo,
     read_manifest,
     shard_name,
@@ -49,28 +49,16 @@ def write_shard(directory: Path, name: str, documents: list[TokenizedDocument]) 
 
 def commit(directory: Path, tokenizer: Tokenizer, shards: list[ShardInfo]) -> None:
     """Write the manifest for the shards of a directory."""
-    write_manifest(
-        directory,
-        Manifest(
-            source="test",
-            tokenizer_sha256=tokenizer.sha256,
-            vocab_size=tokenizer.vocab_size,
-            dtype=tokenizer.dtype.name,
-            bos_id=tokenizer.bos_id,
-            eos_id=tokenizer.eos_id,
-            add_bos=True,
-            add_eos=True,
-            seed=SEED,
-            heldout_fraction=FRACTION,
-            config_sha256="0" * 64,
-            input_sha256="0" * 64,
-            splits={
-                split: total(shard for shard in shards if shard.split == split)
-                for split in ("train", "heldout")
-            },
-            shards=tuple(sorted(shards, key=lambda shard: shard.name)),
-        ),
+    manifest = make_manifest(
+        "test",
+        tokenizer,
+        shards,
+        seed=SEED,
+        heldout_fraction=FRACTION,
+        config_sha256="0" * 64,
+        input_sha256="0" * 64,
     )
+    write_manifest(directory, manifest)
 
 
 def place(documents: list[TokenizedDocument]) -> dict[str, list[TokenizedDocument]]:
