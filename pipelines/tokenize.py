@@ -102,7 +102,7 @@ def tokenize_unit(
 
 
 def _packed(documents: Sequence[TokenizedDocument], layout: Layout) -> pa.Table:
-    keys = group_keys([layout.shard_of(document.id) for document in documents])
+    keys = group_keys(layout.shards_of(document.id for document in documents))
     return pack(documents).add_column(0, "key", pa.array(keys))
 
 

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tokenizer.errors import UserError
 from tokenizer.manifest import SPLITS, Manifest, ShardInfo, shard_name, total
 from tokenizer.model import Tokenizer
@@ -19,7 +22,7 @@ from tokenizer.shards import (
     TokenizedDocument,
     heldout_fraction,
     heldout_threshold,
-    placement,
+    placement_hashes,
     shard_count,
 )
 
@@ -54,12 +57,13 @@ class Layout:
         """The number of shards; those of the training split come first."""
         return self.train_shards + self.heldout_shards
 
-    def shard_of(self, document_id: str) -> int:
-        """Return the number of the shard of a document."""
-        place = placement(self.seed, document_id, self.train_shards)
-        if place.heldout_rank >= self.heldout_below:
-            return place.shard
-        return self.train_shards + placement(self.seed, document_id, self.heldout_shards).shard
+    def shards_of(self, ids: Iterable[str]) -> NDArray[np.uint64]:
+        """Return the number of the shard of each document, shape (documents,)."""
+        place, _, rank = placement_hashes(self.seed, ids).T
+        held_out = self.train_shards + place % self.heldout_shards
+        in_train = place % self.train_shards
+        shards: NDArray[np.uint64] = np.where(rank < self.heldout_below, held_out, in_train)
+        return shards
 
     def name_of(self, shard: int) -> str:
         """Return the name of a shard."""

@@ -201,13 +201,11 @@ def _tokenized(path: Path, job: Job) -> Iterator[TokenizedDocument]:
 
 def _sorted(documents: Sequence[TokenizedDocument], layout: Layout) -> pa.Table:
     """Rows of a spill file, in the order of their shards."""
-    placed = sorted(
-        ((layout.shard_of(document.id), document) for document in documents),
-        key=lambda pair: pair[0],
-    )
-    shards = pa.array([shard for shard, _ in placed], pa.uint32())
-    table = pack([document for _, document in placed])
-    return table.add_column(0, SPILL_SCHEMA.field("shard"), shards).combine_chunks()
+    shards = layout.shards_of(document.id for document in documents)
+    order = np.argsort(shards, kind="stable")
+    table = pack([documents[place] for place in order])
+    column = pa.array(shards[order].astype(np.uint32))
+    return table.add_column(0, SPILL_SCHEMA.field("shard"), column).combine_chunks()
 
 
 def _write_shard(work: _Work, shard: int) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -177,7 +178,10 @@ def tokenize_document(
 
 def in_shard_order(documents: Iterable[TokenizedDocument], seed: int) -> list[TokenizedDocument]:
     """Sort the documents of one shard: by the order of their `placement`, then by id."""
-    return sorted(documents, key=lambda d: (placement(seed, d.id, 1).order, d.id))
+    listed = list(documents)
+    orders = placement_hashes(seed, (document.id for document in listed))[:, 1].tolist()
+    rows = [(order, document.id, document) for order, document in zip(orders, listed, strict=True)]
+    return [document for *_, document in sorted(rows, key=itemgetter(0, 1))]
 
 
 def encode_shard(documents: Sequence[TokenizedDocument], dtype: str) -> ShardFiles:

@@ -1,5 +1,6 @@
 """Token shards: placement, bytes and checks (docs/rules/tokens.md 3 and 4.6)."""
 
+import dataclasses
 import hashlib
 import struct
 
@@ -8,9 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tokenizer.layout import Layout
 from tokenizer.megatron import decode_index, encode_index
 from tokenizer.model import Tokenizer
 from tokenizer.shards import (
+    SHARD_CHARACTERS,
     TokenizedDocument,
     encode_shard,
     heldout_fraction,
@@ -143,6 +146,21 @@ def test_documents_spread_evenly() -> None:
     assert abs(counts - 2500).max() < 4 * (10_000 * 0.25 * 0.75) ** 0.5
     heldout = sum(place.heldout_rank < heldout_threshold(0.05) for place in places)
     assert abs(heldout - 500) < 4 * (10_000 * 0.05 * 0.95) ** 0.5
+
+
+def test_a_layout_places_as_single_documents_are_placed() -> None:
+    """All at once: by the first hash within the split that the third decides."""
+    layout = Layout.of(90 * SHARD_CHARACTERS, 5)
+    assert (layout.train_shards, layout.heldout_shards) == (90, 1)
+    layout = dataclasses.replace(layout, heldout_shards=3, heldout_below=2**62)
+    ids = [f"document {number}" for number in range(2000)]
+    expected = []
+    for name in ids:
+        held_out = placement(5, name, 1).heldout_rank < 2**62
+        of = layout.heldout_shards if held_out else layout.train_shards
+        expected.append(placement(5, name, of).shard + (layout.train_shards if held_out else 0))
+    assert layout.shards_of(ids).tolist() == expected
+    assert layout.shards_of([]).tolist() == []
 
 
 def test_shard_order() -> None:
