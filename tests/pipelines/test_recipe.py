@@ -14,6 +14,7 @@ from pipelines.recipe import read
 from pipelines.samples.github import write_github_export
 from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
+from tokenizer.properties import check_properties
 from tokenizer.verify import verify
 
 RECIPE = """
@@ -70,6 +71,12 @@ def test_shards_decode_to_the_documents(built: Path) -> None:
             ids = tokens[row["offset"] : row["offset"] + row["n_tokens"]]
             assert (ids[0], ids[-1]) == (tokenizer.bos_id, tokenizer.eos_id)
             assert tokenizer.decode(ids[1:-1]) == texts[row["id"]]
+
+
+def test_the_tokenizer_is_like_llamas(built: Path) -> None:
+    """All properties hold; 600 pieces need not have one of sixteen spaces."""
+    tokenizer = Tokenizer(built / "out" / "tokenizer" / "tokenizer.model")
+    assert {found.number for found in check_properties(tokenizer) if found.problem} <= {"T7"}
 
 
 def test_shards_verify(built: Path) -> None:

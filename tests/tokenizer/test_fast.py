@@ -240,4 +240,10 @@ def test_ids_of_all_real_documents(real: list[Text], tmp_path: Path, vocab_size:
         if not np.array_equal(tokenizer.encode(text.text), slow.encode(text.text))
     ]
     assert different == []
+    lost = [
+        text.id
+        for text in real
+        if tokenizer.decode(tokenizer.encode(text.text)) != text.text.replace(fast.SPACE, " ")
+    ]
+    assert lost == []
     assert len(real) > 20_000
