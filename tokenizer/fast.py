@@ -7,7 +7,7 @@ and again, and a cache answers for them. SentencePiece runs one queue of merges 
 
 The module exists if there was a C compiler when Corpusmill was installed. It is used only for
 models of which the above is true (LLaMA's settings are), and only if it gives SentencePiece's ids
-of the check texts and of the model's own vocabulary when the model is loaded.
+of the check texts and of the model's own vocabulary before the first text is encoded.
 """
 
 import itertools

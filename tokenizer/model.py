@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,8 +40,6 @@ class Tokenizer:
         dtype: of encoded arrays: uint16 if it holds all ids, else uint32.
         unk_id, bos_id, eos_id, pad_id: -1 where the model has no such piece.
         cuts: whether SentencePiece encodes long texts in parts, see `encode`.
-        why_slow: why SentencePiece encodes, and not the extension module with the same ids
-            (`tokenizer.fast`); empty where the extension does.
     """
 
     def __init__(self, path: str | Path, *, fast: bool = True) -> None:
@@ -67,13 +66,29 @@ class Tokenizer:
         self.pad_id: int = self.processor.pad_id()
         self.cuts = _may_cut(self.spec)
         self._prefix = 1 if self.spec.normalizer["add_dummy_prefix"] else 0
-        self.why_slow = why_not(self.spec) if fast else "it was asked for"
-        self._fast: FastEncode | None = None
-        if not self.why_slow:
-            self._fast = make_encoder(self.spec)
-            if not all(map(self._is_right, check_texts(self.spec))):
-                self.why_slow = "the extension gives other ids on this machine"
-                self._fast = None
+        self._may_be_fast = fast
+
+    @cached_property
+    def _encoder(self) -> tuple[FastEncode | None, str]:
+        """The encoder of the extension module, or why it is not used.
+
+        It is made when the first text is encoded: a process that only plans, decodes or reads the
+        settings of the model does without.
+        """
+        reason = why_not(self.spec) if self._may_be_fast else "it was asked for"
+        if reason:
+            return None, reason
+        encode = make_encoder(self.spec)
+        for text in check_texts(self.spec):
+            expected = self.processor.encode(text, return_type="numpy")
+            if not np.array_equal(np.frombuffer(encode(text, -1, -1), self.dtype), expected):
+                return None, "the extension gives other ids on this machine"
+        return encode, ""
+
+    @property
+    def why_slow(self) -> str:
+        """Why SentencePiece encodes, and not the extension module; empty where the latter does."""
+        return self._encoder[1]
 
     def encode(self, text: str, *, bos: bool = False, eos: bool = False) -> Ids:
         """Encode a whole document.
@@ -96,9 +111,9 @@ class Tokenizer:
         """
         if (bos and self.bos_id < 0) or (eos and self.eos_id < 0):
             raise TokenizerError(f"{self.path}: the model has no {'bos' if bos else 'eos'} piece")
-        if self._fast:
+        if fast := self._encoder[0]:
             try:
-                content = self._fast(text, self.bos_id if bos else -1, self.eos_id if eos else -1)
+                content = fast(text, self.bos_id if bos else -1, self.eos_id if eos else -1)
             except UnicodeEncodeError:
                 raise TokenizerError(_why_not(text)) from None
             return np.frombuffer(content, self.dtype)
@@ -123,12 +138,6 @@ class Tokenizer:
         if eos:
             ids[-1] = self.eos_id
         return ids
-
-    def _is_right(self, text: str) -> bool:
-        """Whether the extension gives SentencePiece's ids of a text."""
-        assert self._fast
-        expected = self.processor.encode(text, return_type="numpy")
-        return np.array_equal(np.frombuffer(self._fast(text, -1, -1), self.dtype), expected)
 
     def decode(self, ids: Sequence[int] | NDArray[np.integer[Any]]) -> str:
         """Text of ``ids``, shape (tokens,).
