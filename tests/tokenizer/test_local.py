@@ -32,9 +32,10 @@ def documents(texts: list[str]) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_shards(documents: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Several shards and several chunks of a few hundred kB of text."""
-    monkeypatch.setattr("tokenizer.shards.SHARD_CHARACTERS", 40_000)
+    characters = sum(len(text) for _, text in documents)  # which differ from Python to Python
+    monkeypatch.setattr("tokenizer.shards.SHARD_CHARACTERS", characters // 5)
     monkeypatch.setattr("tokenizer.local.CHUNK_TOKENS", 5_000)
 
 
