@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import sentencepiece
 
@@ -23,7 +24,9 @@ LANGUAGES = {
 }
 
 
-def train_sentencepiece(path: Path, text: str = TEXT, *, vocab_size: int = 60) -> Path:
+def train_sentencepiece(
+    path: Path, text: str = TEXT, *, vocab_size: int = 60, **options: Any
+) -> Path:
     """Train a unigram model on the lines of a text and return its path."""
     writer = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -33,6 +36,7 @@ def train_sentencepiece(path: Path, text: str = TEXT, *, vocab_size: int = 60) -
         vocab_size=vocab_size,
         hard_vocab_limit=False,
         minloglevel=2,
+        **options,
     )
     path.write_bytes(writer.getvalue())
     return path
