@@ -1,7 +1,8 @@
-/* The Python side of `_unigram.c`: a SentencePiece model that is asked for the pieces of lines.
+/* The Python side of `_unigram.c` and `_ngrams.c`: a SentencePiece model that is asked for the pieces
+   of lines, and with a KenLM model for their probability.
 
-   The interpreter's lock is held while a line is encoded: the cache and the working memory of a
-   model are changed without another lock. */
+   The interpreter's lock is held meanwhile: the cache and the working memory of a model are changed
+   without another lock. */
 
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
@@ -9,6 +10,7 @@
 #endif
 #include <Python.h>
 
+#include "_ngrams.h"
 #include "_unigram.h"
 
 #include <stdlib.h>
@@ -25,6 +27,11 @@ typedef struct {
     int is_built;
     uint8_t *line;
     size_t room; /* bytes of the longest line that fits */
+    Py_buffer file;  /* of the n-grams */
+    Ngrams ngrams;   /* of order 0 when there are none */
+    uint32_t *words; /* of each piece, the number of its word */
+    uint32_t *sentence;
+    size_t sentence_room;
 } Pieces;
 
 static int pieces_init(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -58,6 +65,11 @@ static void pieces_dealloc(PyObject *object)
     Pieces *self = (Pieces *)object;
     PyTypeObject *type = Py_TYPE(object);
     free(self->line);
+    free(self->words);
+    free(self->sentence);
+    if (self->file.obj) {
+        PyBuffer_Release(&self->file);
+    }
     unigram_free(&self->unigram);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(object);
@@ -146,7 +158,129 @@ static PyObject *pieces_encode(PyObject *object, PyObject *args)
     return result;
 }
 
+/* Whether KenLM would take a piece for one word; it ends words at blanks, and lines at a zero. */
+static int is_word(const uint8_t *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] <= ' ') {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static const char *take_ngrams(Pieces *self)
+{
+    const Unigram *model = &self->unigram;
+    Ngrams ngrams;
+    const char *refusal = ngrams_read(&ngrams, self->file.buf, (size_t)self->file.len);
+    if (refusal) {
+        return refusal;
+    }
+    self->words = malloc(model->count * sizeof *self->words);
+    if (!self->words) {
+        return "";
+    }
+    for (size_t i = 0; i < model->count; i++) {
+        if (!is_word(model->pieces[i].text, model->pieces[i].bytes)) {
+            return "a piece has a blank";
+        }
+        self->words[i] = ngrams_word(&ngrams, model->pieces[i].text, model->pieces[i].bytes);
+    }
+    self->ngrams = ngrams;
+    return NULL;
+}
+
+static PyObject *pieces_take_ngrams(PyObject *object, PyObject *args)
+{
+    Pieces *self = (Pieces *)object;
+    if (self->file.obj || !self->is_built) {
+        PyErr_SetString(PyExc_ValueError, "n-grams are taken once, behind a model of pieces");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(args, "y*", &self->file)) {
+        return NULL;
+    }
+    const char *refusal = take_ngrams(self);
+    if (refusal) {
+        free(self->words);
+        self->words = NULL;
+        PyBuffer_Release(&self->file);
+        if (*refusal) {
+            PyErr_SetString(PyExc_ValueError, refusal);
+            return NULL;
+        }
+        return PyErr_NoMemory();
+    }
+    Py_RETURN_NONE;
+}
+
+/* Write the words of a sentence, from its begin to its end. Return their number, 0 where KenLM would
+   see other words, -1 without memory. */
+static Py_ssize_t find_words(Pieces *self)
+{
+    const Unigram *model = &self->unigram;
+    if (!RESERVE(self->sentence, self->sentence_room, model->items_count + 2)) {
+        return -1;
+    }
+    uint32_t *word = self->sentence;
+    *word++ = self->ngrams.begin_word;
+    for (size_t i = 0; i < model->items_count; i++) {
+        const uint32_t item = model->items[i];
+        if (item & UNKNOWN_FLAG) {
+            size_t size;
+            const uint8_t *text = unigram_surface(model, item, &size);
+            if (!is_word(text, size)) {
+                return 0;
+            }
+            *word++ = ngrams_word(&self->ngrams, text, size);
+        } else {
+            *word++ = self->words[item];
+        }
+    }
+    *word++ = self->ngrams.end_word;
+    return word - self->sentence;
+}
+
+static PyObject *pieces_score(PyObject *object, PyObject *args)
+{
+    Pieces *self = (Pieces *)object;
+    Py_buffer line;
+    if (!PyArg_ParseTuple(args, "y*", &line)) {
+        return NULL;
+    }
+    PyObject *result = NULL;
+    if (!self->ngrams.order) {
+        PyErr_SetString(PyExc_ValueError, "no n-grams were taken");
+    } else if (encode(self, &line)) {
+        const Py_ssize_t count = find_words(self);
+        if (count < 0) {
+            PyErr_NoMemory();
+        } else if (!count) {
+            result = Py_NewRef(Py_None);
+        } else {
+            const float score = ngrams_score(&self->ngrams, self->sentence, (size_t)count);
+            result = Py_BuildValue("fn", score, count - 1);
+        }
+        unigram_shrink(&self->unigram, KEPT_BYTES);
+        if (self->sentence_room > KEPT_BYTES) {
+            free(self->sentence);
+            self->sentence = NULL;
+            self->sentence_room = 0;
+        }
+    }
+    PyBuffer_Release(&line);
+    return result;
+}
+
 static PyMethodDef pieces_methods[] = {
+    {"take_ngrams", pieces_take_ngrams, METH_VARARGS,
+     "Take the bytes of a KenLM model, which must stay as they are, for `score`.\n\n"
+     "Raises ValueError for models of other kinds than hash tables."},
+    {"score", pieces_score, METH_VARARGS,
+     "Return the log10 probability of a line and of its end, and its pieces plus 1 for the end, or\n"
+     "None if KenLM would split a piece.\n\n"
+     "Raises OverflowError for a line of more than 64 MiB."},
     {"encode", pieces_encode, METH_VARARGS,
      "Return the pieces of a line in UTF-8, joined by spaces, and their number.\n\n"
      "Raises OverflowError for a line of more than 64 MiB."},
@@ -177,7 +311,7 @@ static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}}
 
 static PyModuleDef module_definition = {
     PyModuleDef_HEAD_INIT, .m_name = "_perplexity",
-    .m_doc = "The pieces of SentencePiece's unigram models, many times faster.",
+    .m_doc = "Pieces and probabilities of lines, as SentencePiece and KenLM give them.",
     .m_slots = module_slots};
 
 PyMODINIT_FUNC PyInit__perplexity(void)

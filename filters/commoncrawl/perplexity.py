@@ -3,8 +3,8 @@
 LLaMA (arXiv:2302.13971v1, section 2.1, "English CommonCrawl"): CCNet "filters low quality content
 with an n-gram language model". The rules are those of CCNet's code (docs/rules/web.md 6): normalise
 the page to one line, encode it with SentencePiece, score the pieces with KenLM. The buckets that
-perplexities are sorted into are in `filters.commoncrawl.cutoffs`; `filters.commoncrawl.pieces`
-encodes as SentencePiece does, faster.
+perplexities are sorted into are in `filters.commoncrawl.cutoffs`. What SentencePiece and KenLM say,
+`filters.commoncrawl.pieces` and `filters.commoncrawl.ngrams` find out faster.
 """
 
 import re
@@ -22,6 +22,7 @@ from filters.characters import (
     lower_and_decompose,
     utf8,
 )
+from filters.commoncrawl.ngrams import Score, load_score
 from filters.commoncrawl.pieces import Encode, load_encoder
 
 # A lone surrogate as Python encodes it; no valid UTF-8 has these bytes.
@@ -54,11 +55,10 @@ class LanguageModel:
         order: longest n-gram of the language model; 5 in CCNet.
     """
 
-    def __init__(self, encode: Encode, pieces: int, ngrams: kenlm.Model) -> None:
-        self._encode = encode
-        self._ngrams = ngrams
-        self.pieces: int = pieces
-        self.order: int = ngrams.order
+    def __init__(self, score: Score, *, pieces: int, order: int) -> None:
+        self._score_line = score
+        self.pieces = pieces
+        self.order = order
 
     def score(self, line: str) -> tuple[float, int]:
         """Score a normalised line as one sentence (docs/rules/web.md 6.3).
@@ -70,14 +70,8 @@ class LanguageModel:
         return self._score(utf8(line))
 
     def _score(self, line: bytes | bytearray) -> tuple[float, int]:
-        """Score a line in UTF-8; a lone surrogate in it counts as U+FFFD.
-
-        Both libraries take and give bytes as they are. Strings would be encoded for each of them,
-        and every piece would be decoded between them.
-        """
-        # Use pieces and not ids: the n-grams may know a character that SentencePiece does not.
-        pieces, count = self._encode(_SURROGATE.sub(_REPLACEMENT, line))
-        return self._ngrams.score(pieces, bos=True, eos=True), count + 1
+        """Score a line in UTF-8; a lone surrogate in it counts as U+FFFD."""
+        return self._score_line(_SURROGATE.sub(_REPLACEMENT, line))
 
     def perplexity(self, text: str, *, per_line: bool = False) -> float | None:
         """Return the perplexity of a page: 10 ** (-log10 probability / length), to 1 decimal.
@@ -140,18 +134,39 @@ def load_language_model(sentencepiece_path: str | Path, ngrams_path: str | Path)
             f"{ngrams_path}: no KenLM model; give the path of a binary one, en.arpa.bin, or of an "
             "ARPA text"
         ) from None
-    return LanguageModel(_encoder(sentencepiece_path, processor), processor.vocab_size(), ngrams)
+    score = _score_function(processor, sentencepiece_path, ngrams, ngrams_path)
+    return LanguageModel(score, pieces=processor.vocab_size(), order=ngrams.order)
 
 
-def _encoder(path: str | Path, processor: sentencepiece.SentencePieceProcessor) -> Encode:
-    """Return the function that encodes lines: the extension's if it can, else SentencePiece's."""
+def _score_function(
+    processor: sentencepiece.SentencePieceProcessor,
+    sentencepiece_path: str | Path,
+    ngrams: kenlm.Model,
+    ngrams_path: str | Path,
+) -> Score:
+    """Return the function that scores lines: the extension's, as far as it can stand in.
+
+    Both libraries take and give bytes as they are. Strings would be encoded for each of them, and
+    every piece would be decoded between them.
+    """
 
     def encode(line: bytes) -> tuple[bytes, int]:
         pieces: list[bytes] = processor.encode(line, out_type=bytes)
         return b" ".join(pieces), len(pieces)
 
+    def score_as(encode: Encode) -> Score:
+        # Use pieces and not ids: the n-grams may know a character that SentencePiece does not.
+        def score(line: bytes) -> tuple[float, int]:
+            pieces, count = encode(line)
+            return ngrams.score(pieces, bos=True, eos=True), count + 1
+
+        return score
+
     vocabulary = processor.id_to_piece(list(range(processor.vocab_size())))
-    return load_encoder(Path(path).read_bytes(), encode, vocabulary) or encode
+    encoder = load_encoder(Path(sentencepiece_path).read_bytes(), encode, vocabulary)
+    if encoder is None:
+        return score_as(encode)
+    return load_score(encoder, ngrams_path, score_as(encode)) or score_as(encoder.encode)
 
 
 def _normalized(text: str) -> bytes | bytearray:

@@ -54,8 +54,29 @@ CHECK_LINES: Final = (
 )
 
 
-def load_encoder(model: bytes, library: Encode, vocabulary: Sequence[str]) -> Encode | None:
-    """Return the extension's function for a model, or None if SentencePiece itself is needed.
+class Encoder:
+    """A model that the extension has loaded, and SentencePiece for what the extension refuses.
+
+    Attributes:
+        pieces: the extension's model.
+        vocabulary: the pieces of the model.
+    """
+
+    def __init__(self, pieces: "Pieces", vocabulary: Sequence[str], library: Encode) -> None:
+        self.pieces = pieces
+        self.vocabulary = vocabulary
+        self._library = library
+
+    def encode(self, line: bytes) -> tuple[bytes, int]:
+        """Return the pieces of a line, joined by spaces, and their number."""
+        try:
+            return self.pieces.encode(line)
+        except OverflowError:  # a line of more than 64 MiB
+            return self._library(line)
+
+
+def load_encoder(model: bytes, library: Encode, vocabulary: Sequence[str]) -> Encoder | None:
+    """Load a model into the extension; return None if SentencePiece itself is needed.
 
     Args:
         model: the bytes of a model that SentencePiece has loaded.
@@ -65,19 +86,12 @@ def load_encoder(model: bytes, library: Encode, vocabulary: Sequence[str]) -> En
     if not AVAILABLE:
         return None
     try:
-        encode = Pieces(model).encode
+        pieces = Pieces(model)
     except ValueError:  # the model is of another kind
         return None
-    if any(encode(line) != library(line) for line in check_lines(vocabulary)):
+    if any(pieces.encode(line) != library(line) for line in check_lines(vocabulary)):
         return None
-
-    def encode_or_ask(line: bytes) -> tuple[bytes, int]:
-        try:
-            return encode(line)
-        except OverflowError:  # a line of more than 64 MiB
-            return library(line)
-
-    return encode_or_ask
+    return Encoder(pieces, vocabulary, library)
 
 
 def check_lines(vocabulary: Sequence[str]) -> Iterator[bytes]:
