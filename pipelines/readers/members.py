@@ -3,14 +3,26 @@
 Web archives are gzip files of many members, one per record. A damaged member loses only its own
 bytes: the search for the gzip magic of the next member begins at the start of the damaged one,
 since the inflation of a damaged member can run far into its successors before it fails.
+
+``isal`` inflates an ordinary member in a third of zlib's time, where it is installed. It checks the
+same checksums. Whatever it does not take for a whole member is inflated again by zlib, so that the
+pieces and the words about damage do not depend on what is installed.
 """
 
 import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pipelines.readers.rows import DETAIL_CHARS, clip
+
+isal_zlib: Any = None
+try:
+    from isal import isal_zlib as _installed
+except ImportError:  # there is no wheel for this machine, and zlib inflates
+    pass
+else:
+    isal_zlib = _installed
 
 GZIP_MAGIC = b"\x1f\x8b\x08"  # and deflate, the only method there is (RFC 1952, 2.3.1)
 READ_BYTES = 1 << 18
@@ -21,6 +33,8 @@ PIECE_BYTES = 1 << 20  # inflated, per piece, at most approximately
 KEPT_BYTES = 4 << 20
 ENDS_INSIDE = "the file ends inside it"
 RESERVED_FLAGS = 0xE0  # must be zero (RFC 1952, 2.3.1.2)
+HEADER_CHECKSUM = 0x02  # the flag of a checksum that zlib looks at, and isal does not
+ORDINARY_BYTES = 1 << 20  # compressed, of the longest member that isal is tried on
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,9 @@ def read_members(head: bytes, stream: BinaryIO) -> Iterator[Piece | Damage]:
             if skipped:  # zeros are padding, as they are for gzip itself
                 yield Damage("garbage", f"not gzip at byte {start}: {clip(repr(skipped))}")
             continue
+        if (piece := _inflate_ordinary(window)) is not None:
+            yield piece
+            continue
         error = yield from _inflate_member(window)
         if error is not None:
             window.go_back(start + 1)
@@ -89,6 +106,31 @@ def read_members(head: bytes, stream: BinaryIO) -> Iterator[Piece | Damage]:
             cut = error == ENDS_INSIDE and not window.more()  # and nothing comes after it
             reason = "truncated_file" if cut else "damaged_gzip"
             yield Damage(reason, f"gzip member at byte {start}: {error}")
+
+
+def _inflate_ordinary(window: "_Window") -> Piece | None:
+    """Return the content of a whole member by isal; return None, and move nowhere, for others."""
+    start = window.at
+    if isal_zlib is None or window.flags() & (RESERVED_FLAGS | HEADER_CHECKSUM):
+        return None
+    inflater = isal_zlib.decompressobj(zlib.MAX_WBITS | 16)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while not inflater.eof and window.at - start < ORDINARY_BYTES and window.more():
+            part = inflater.decompress(window.take(FEED_BYTES), PIECE_BYTES)
+            parts.append(part)
+            size += len(part)
+            if size >= PIECE_BYTES:
+                break
+        is_whole = inflater.eof and size < PIECE_BYTES
+    except isal_zlib.error:
+        is_whole = False
+    if not is_whole:
+        window.go_back(start)
+        return None
+    window.at -= len(inflater.unused_data)
+    return Piece(b"".join(parts), ends_member=True)
 
 
 def _inflate_member(window: "_Window") -> Generator[Piece, None, str | None]:
@@ -165,6 +207,10 @@ class _Window:
         whole = self._have(4)
         start = self._bytes[self.at - self._first :][:4]
         return is_gzip(bytes(start)) and (not whole or not start[3] & RESERVED_FLAGS)
+
+    def flags(self) -> int:
+        """Return the flags of a member that starts here, or all of them if it ends before them."""
+        return self._bytes[self.at - self._first + 3] if self._have(4) else 0xFF
 
     def skip_to_member(self) -> bytes:
         """Go to the place where the next member may start, or to the end.
