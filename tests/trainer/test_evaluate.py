@@ -66,7 +66,7 @@ def test_frequencies_are_counted_once_and_by_one_rank(
     assert training.train() == 0
     assert len(counted) == 4  # train and held-out shards of two sources
     second = dataclasses.replace(world, rank=1)
-    monkeypatch.setattr(World, "agree", lambda _, __: {"books": 1.0})
+    monkeypatch.setattr(World, "agree", lambda _, __: ({"books": 1.0}, None))
     assert unigram_nll(training.corpus, second) == {"books": 1.0}
     assert len(counted) == 4
 
