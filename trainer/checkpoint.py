@@ -9,16 +9,17 @@ host, and written by a thread while training goes on; the ranks commit it at one
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
 from torch.distributed.checkpoint.state_dict import (
     get_model_state_dict,
@@ -27,7 +28,6 @@ from torch.distributed.checkpoint.state_dict import (
     set_state_dict,
 )
 from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.checkpoint.state_dict_saver import async_save, save
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
@@ -36,6 +36,7 @@ from trainer.config import load as load_config
 from trainer.kept import with_kept
 from trainer.model import Llama
 from trainer.parallel import World
+from trainer.saving import RanksError, Tree, save
 from trainer.sections import CheckpointConfig, Config
 
 STATE_FILE = "train_state.json"
@@ -78,9 +79,8 @@ class Checkpoints:
         self.root, self._world, self._config = root, world, config
         self.step = 0  # of the newest checkpoint, whole or still being written
         self._begun: tuple[Path, str, Future[Any] | None] | None = None  # name, record, writer
-        # The writer's collectives must not mix with those of training.
-        self._group = dist.new_group(backend="gloo") if config.asynchronous else None
-        self._stager = _stager(config, world.device)
+        self._tree, self._stager = Tree(), _stager(config, world.device)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._staged: Future[Any] | None = None  # done when training may change the weights
 
     @property
@@ -103,14 +103,16 @@ class Checkpoints:
         Raises UnreadableError on all ranks if the files cannot be read or do not fit the model,
         CheckpointError if a weight is not finite.
         """
-        message = ""
-        try:
+
+        def read() -> TrainState:
             state = TrainState(**read_record(path)["state"])
             _load(path, model, optimizer if state.updates else None)
-        except CheckpointError as error:
-            message = str(error)
-        if self._world.sum([bool(message)])[0]:
-            raise UnreadableError(message or f"{path}: cannot be loaded on another rank")
+            return state
+
+        try:
+            state = self._tree.settle(read, lambda states: states)
+        except RanksError as error:
+            raise UnreadableError(str(error)) from error
         for name, parameter in model.named_parameters():
             local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
             if not torch.isfinite(local).all():
@@ -166,21 +168,16 @@ class Checkpoints:
         if state.updates:
             tensors["model"], tensors["optimizer"] = get_state_dict(model, optimizer)
         path = final.with_suffix(".tmp")
-        writer: Any = None
+        writer = None
         with self._together(final):
-            if self._group:
-                options: dict[str, Any] = {"process_group": self._group}
-                if self._stager and self._world.device.type != "cpu":
+            if self._config.asynchronous:
+                if self._world.device.type != "cpu":
                     torch.accelerator.synchronize()  # its stream does not wait for the update
-                begun = async_save(
-                    tensors, checkpoint_id=path, async_stager=self._stager, **options
-                )
-                if isinstance(begun, Future):
-                    writer = begun
-                else:
-                    writer, self._staged = begun.upload_completion, begun.staging_completion
+                staged = self._stager.stage(tensors)
+                self._staged = staged if isinstance(staged, Future) else None
+                writer = self._writer.submit(_save_staged, staged, path, self._tree)
             else:
-                save(tensors, checkpoint_id=path)
+                save(tensors, path, self._tree)
         self._begun, self.step = (final, content, writer), state.step
 
     def wait_until_staged(self) -> None:
@@ -217,8 +214,8 @@ class Checkpoints:
         message = ""
         try:
             yield
-        except (OSError, CheckpointException) as error:
-            message = _reason(error)
+        except (OSError, RanksError) as error:
+            message = str(error)
         if self._world.sum([bool(message)])[0]:
             if self._world.rank == 0:
                 self._clean()
@@ -270,18 +267,24 @@ def read_record(path: Path) -> dict[str, Any]:
     return record
 
 
-def load_tensors(path: Path, state: dict[str, Any]) -> None:
-    """Fill tensors in place from a checkpoint; raise CheckpointError if it does not fit them."""
+def load_tensors(reader: FileSystemReader, state: dict[str, Any]) -> None:
+    """Fill tensors in place from a checkpoint; raise CheckpointError if it does not fit them.
+
+    Each rank reads what it needs: nothing about it has to be agreed on.
+    """
     try:
-        load(state, checkpoint_id=path)
-    except (CheckpointException, OSError, RuntimeError) as error:
-        raise CheckpointError(f"{path}: cannot be loaded: {_reason(error)}") from error
+        with warnings.catch_warnings():  # it warns of what no_dist asks for
+            warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
+            load(state, storage_reader=reader, no_dist=True)
+    except CheckpointException as error:  # its own text brings tracebacks
+        reasons = "; ".join(str(cause) for cause, _ in error.failures.values())
+        raise CheckpointError(f"{reader.path}: cannot be loaded: {reasons}") from error
 
 
 def load_weights(path: Path, model: Llama) -> None:
     """Load the weights alone into a sharded model; raise CheckpointError if they do not fit it."""
     weights = get_model_state_dict(model)
-    load_tensors(path, {"model": weights})
+    load_tensors(FileSystemReader(path), {"model": weights})
     set_model_state_dict(model, weights)
 
 
@@ -292,20 +295,28 @@ def _load(path: Path, model: Llama, optimizer: Optimizer | None) -> None:
         return
     settings = [{**group} for group in optimizer.param_groups]
     weights, moments = get_state_dict(model, optimizer)
-    load_tensors(path, {"model": weights, "optimizer": moments})
+    load_tensors(FileSystemReader(path), {"model": weights, "optimizer": moments})
     set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
     for group, setting in zip(optimizer.param_groups, settings, strict=True):
         group.update(setting)  # the configuration rules over what was saved
 
 
-def _stager(config: CheckpointConfig, device: torch.device) -> DefaultStager | None:
-    """Make what copies to the host: into page-locked memory, by a thread and a stream of its own.
+def _stager(config: CheckpointConfig, device: torch.device) -> DefaultStager:
+    """Make what copies to the host for an asynchronous save.
 
-    The memory is as large as this rank's shards, and kept. None: a copy that training waits for.
+    On a GPU it copies into page-locked memory, by a thread and a stream of its own, if
+    ``checkpoint.pinned`` says so. The memory is as large as this rank's shards, and kept for the
+    next save. Otherwise training waits for a plain copy.
     """
-    if not (config.asynchronous and config.pinned and device.type == "cuda"):
-        return None
-    return DefaultStager(StagingOptions(use_shared_memory=False))
+    if config.asynchronous and config.pinned and device.type == "cuda":
+        return DefaultStager(StagingOptions(use_shared_memory=False))
+    plain = StagingOptions(False, False, False, False)
+    return DefaultStager(plain)
+
+
+def _save_staged(staged: dict[str, Any] | Future[dict[str, Any]], path: Path, tree: Tree) -> None:
+    """Write a copy as soon as it is whole."""
+    save(staged.result() if isinstance(staged, Future) else staged, path, tree)
 
 
 def open_run(target: str, overrides: Iterable[str]) -> tuple[Config, Path | None]:
@@ -355,13 +366,6 @@ def _newest(root: Path) -> Path | None:
 
 def _step(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
-
-
-def _reason(error: BaseException) -> str:
-    """Put an error in one line; DCP's own brings the tracebacks of all ranks."""
-    if isinstance(error, CheckpointException):
-        return "; ".join(f"rank {rank}: {cause[0]}" for rank, cause in error.failures.items())
-    return str(error)
 
 
 def _write(path: Path, text: str) -> None:

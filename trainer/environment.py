@@ -7,16 +7,16 @@ does as well.
 import contextlib
 import os
 import resource
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
+from trainer.config import TrainerError
 from trainer.sections import Config
 
 FLIGHT_RECORDER = "flight_recorder"  # folder of the run: what each rank was doing at a timeout
-DESCRIPTORS_PER_RANK = 3  # on rank 0, see `connect_lazily`
+_STORE_DESCRIPTORS = 64  # of what serves the store, beside one for each rank
 _SPARE_DESCRIPTORS = 512  # of shards (trainer.data), libraries and the accelerator's driver
 
 
@@ -37,21 +37,24 @@ def prepare(config: Config) -> None:
 
 
 def connect_lazily(ranks: int) -> None:
-    """Let gloo connect the ranks that talk to each other only, and allow what rank 0 needs.
+    """Let gloo connect ranks when they first talk, and see to it that the store can serve them all.
 
-    Without it each of its groups connects every rank with every other: at 2,048 ranks more
-    descriptors than a process usually may have. With it a rank has some 40, but rank 0 still
-    collects the plans of all others when a checkpoint is saved: in the group of the run, in that
-    of asynchronous saves, and each rank is connected with the store. So its limit is raised.
+    Otherwise each of gloo's groups connects every rank with every other: at 2,048 ranks more
+    descriptors than a process usually may have. So a rank has some 30 sockets. One process is still
+    connected with all ranks: that which serves the store by which they find each other. This is
+    rank 0, whose limit is raised, or ``torchrun``, whose limit its ranks inherit. Raises
+    TrainerError on rank 0 if there are more ranks than the limit allows.
     """
     os.environ.setdefault("TORCH_GLOO_LAZY_INIT", "1")
-    wanted = DESCRIPTORS_PER_RANK * ranks + _SPARE_DESCRIPTORS
-    limit = allow_descriptors(wanted)
-    if limit < wanted and os.environ.get("RANK", "0") == "0":
-        print(
-            f"warning: {ranks} ranks need {wanted:,} descriptors on rank 0, which may have "
-            f"{limit:,}: saving may fail; raise the hard limit (ulimit -Hn)",
-            file=sys.stderr,
+    inherited = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    limit, server = allow_descriptors(ranks + _SPARE_DESCRIPTORS), "rank 0"
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        limit, server = inherited, "torchrun"
+    too_few = 0 < limit < ranks + _STORE_DESCRIPTORS  # resource.RLIM_INFINITY is -1
+    if ranks > 1 and too_few and os.environ.get("RANK", "0") == "0":
+        raise TrainerError(
+            f"{ranks:,} ranks are too many for {server}, which is connected with each of them and "
+            f"may have {limit:,} descriptors: run ulimit -n {ranks + _SPARE_DESCRIPTORS} before it"
         )
 
 
@@ -59,11 +62,10 @@ def allow_descriptors(wanted: int) -> int:
     """Raise this process' limit of descriptors to so many, or as near as may be; give the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    if soft < most:
+    if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return max(soft, most)
+        return most
+    return soft
 
 
 @contextlib.contextmanager

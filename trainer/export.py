@@ -8,7 +8,6 @@ Meta's (2i, 2i + 1) (docs/rules/trainer.md 11).
 import json
 import shutil
 import tomllib
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,13 +18,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader
-from torch.distributed.checkpoint.state_dict_loader import load
 
 from tokenizer.files import sha256_of
 from tokenizer.hugging_face import write_tokenizer
-from trainer.checkpoint import STATE_FILE, read_record
+from trainer.checkpoint import STATE_FILE, load_tensors, read_record
 from trainer.config import TrainerError, from_dict
 from trainer.model import Llama
 from trainer.sections import ModelConfig
@@ -62,7 +59,7 @@ class Weights:
         """Read a tensor by our name, rows in our order, in the precision that is stored."""
         try:
             tensor = self.read(name)
-        except (OSError, LookupError, RuntimeError, CheckpointException, SafetensorError) as error:
+        except (OSError, LookupError, RuntimeError, TrainerError, SafetensorError) as error:
             raise ExportError(f"{self.path}: {name}: {error}") from error
         if tensor.shape != self.shapes[name]:
             raise ExportError(f"{self.path}: {name} has shape {tuple(tensor.shape)}")
@@ -220,9 +217,7 @@ def _checkpoint(path: Path, tokenizer: str) -> Weights:
 
     def read(name: str) -> Tensor:
         tensor = torch.empty(metadata.state_dict_metadata[f"model.{name}"].size)
-        with warnings.catch_warnings():  # it warns of what no_dist asks for
-            warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
-            load({"model": {name: tensor}}, storage_reader=reader, no_dist=True)
+        load_tensors(reader, {"model": {name: tensor}})
         return tensor
 
     return Weights(path, config.model, Path(tokenizer) if tokenizer else None, read)

@@ -37,7 +37,8 @@ ablation               test_ablate ..arms_differ_in_data_alone, ..compared_on_th
 on an accelerator      tests/gpu/test_trainer
 energy, MFU            test_metrics
 what is measured       test_bench: the loop of training, eager and compiled; what auto then does
-many ranks             test_environment ..two_thousand_ranks.., test_initial ..own_rows_only
+many ranks             test_environment ..two_thousand_ranks.., ..store_can_serve..;
+                       test_initial ..own_rows_only
 keys and their page    test_config, test_main ..every_key_is_on_the_page
 =====================  =============================================================================
 """

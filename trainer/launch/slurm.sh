@@ -19,8 +19,8 @@ set -uo pipefail
 # Ranks know the end of their job by this, in seconds since 1970; older SLURM does not set it.
 end() { date --date "$(squeue --noheader --jobs "$SLURM_JOB_ID" --format %e)" +%s; }
 export SLURM_JOB_END_TIME="${SLURM_JOB_END_TIME:-$(end)}"
-# Gloo connects ranks when they first talk: else 2,048 ranks are 2,048 descriptors for each group.
-export TORCH_GLOO_LAZY_INIT=1
+# The first torchrun is connected with all ranks: a descriptor for each. srun passes the limit on.
+ulimit -Sn "$(ulimit -Hn)"
 export PYTORCH_ALLOC_CONF="${PYTORCH_ALLOC_CONF:-expandable_segments:True}"
 
 first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)

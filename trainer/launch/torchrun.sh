@@ -7,8 +7,6 @@
 # RANKS says how many there are (one for each GPU), RESTARTS how often they are started again.
 set -euo pipefail
 
-# Gloo connects ranks when they first talk: else 2,048 ranks are 2,048 descriptors for each group.
-export TORCH_GLOO_LAZY_INIT=1
 # Less fragmentation, where batches differ in shape.
 export PYTORCH_ALLOC_CONF="${PYTORCH_ALLOC_CONF:-expandable_segments:True}"
 
