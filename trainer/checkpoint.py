@@ -169,14 +169,14 @@ class Checkpoints:
             tensors["model"], tensors["optimizer"] = get_state_dict(model, optimizer)
         path = final.with_suffix(".tmp")
         writer = None
-        with self._together(final):
-            if self._config.asynchronous:
-                if self._world.device.type != "cpu":
-                    torch.accelerator.synchronize()  # its stream does not wait for the update
-                staged = self._stager.stage(tensors)
-                self._staged = staged if isinstance(staged, Future) else None
-                writer = self._writer.submit(_save_staged, staged, path, self._tree)
-            else:
+        if self._config.asynchronous:
+            if self._world.device.type != "cpu":
+                torch.accelerator.synchronize()  # its stream does not wait for the update
+            staged = self._stager.stage(tensors)
+            self._staged = staged if isinstance(staged, Future) else None
+            writer = self._writer.submit(save, staged, path, self._tree)
+        else:
+            with self._whole_or_absent(final):
                 save(tensors, path, self._tree)
         self._begun, self.step = (final, content, writer), state.step
 
@@ -198,28 +198,28 @@ class Checkpoints:
             return False
         final, content, writer = self._begun
         self._begun, self.step = None, -1
-        with self._together(final):
+
+        def commit(ready: list[None]) -> list[None]:
+            _write(final.with_suffix(".tmp") / STATE_FILE, content)
+            self._commit(final)
+            return ready
+
+        with self._whole_or_absent(final):
             if writer:
                 writer.result()
-        with self._together(final):
-            if self._world.rank == 0:
-                _write(final.with_suffix(".tmp") / STATE_FILE, content)
-                self._commit(final)
+            self._tree.settle(lambda: None, commit)
         self.step = _step(final)
         return True
 
     @contextmanager
-    def _together(self, final: Path) -> Iterator[None]:
-        """Do a part of a save; if it fails on one rank it fails on all, with nothing left."""
-        message = ""
+    def _whole_or_absent(self, final: Path) -> Iterator[None]:
+        """Do a part of a save, in which all ranks fail if one does; then nothing is left of it."""
         try:
             yield
-        except (OSError, RanksError) as error:
-            message = str(error)
-        if self._world.sum([bool(message)])[0]:
+        except RanksError as error:
             if self._world.rank == 0:
                 self._clean()
-            raise CheckpointError(f"cannot save {final}: {message or 'another rank failed'}")
+            raise CheckpointError(f"cannot save {final}: {error}") from error
 
     def _commit(self, final: Path) -> None:
         """Give a complete directory its name, point ``latest`` at it, prune."""
@@ -312,11 +312,6 @@ def _stager(config: CheckpointConfig, device: torch.device) -> DefaultStager:
         return DefaultStager(StagingOptions(use_shared_memory=False))
     plain = StagingOptions(False, False, False, False)
     return DefaultStager(plain)
-
-
-def _save_staged(staged: dict[str, Any] | Future[dict[str, Any]], path: Path, tree: Tree) -> None:
-    """Write a copy as soon as it is whole."""
-    save(staged.result() if isinstance(staged, Future) else staged, path, tree)
 
 
 def open_run(target: str, overrides: Iterable[str]) -> tuple[Config, Path | None]:

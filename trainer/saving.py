@@ -9,6 +9,7 @@ by the protocol that PyTorch documents for them.
 
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -101,16 +102,18 @@ class Tree:
         return box[0]
 
 
-def save(tensors: dict[str, Any], path: Path, tree: Tree) -> None:
+def save(tensors: dict[str, Any] | Future[dict[str, Any]], path: Path, tree: Tree) -> None:
     """Write this rank's part of a state; rank 0 writes ``.metadata`` when all parts are there.
 
-    All ranks call it, from any one thread. Raises RanksError on all of them if one cannot write.
+    All ranks call it, from any one thread; ``tensors`` may still be on their way to the host.
+    Raises RanksError on all ranks if one cannot write.
     """
     planner, writer = DefaultSavePlanner(), FileSystemWriter(path)
     metadata: list[Metadata] = []  # of rank 0
 
     def plan() -> SavePlan:
-        planner.set_up_planner(tensors, writer.storage_meta(), tree.rank == 0)
+        state = tensors.result() if isinstance(tensors, Future) else tensors
+        planner.set_up_planner(state, writer.storage_meta(), tree.rank == 0)
         writer.set_up_storage_writer(tree.rank == 0)
         return writer.prepare_local_plan(planner.create_local_plan())
 

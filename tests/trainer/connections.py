@@ -10,7 +10,6 @@ tree of ranks tells errors to all, and that what is saved is what PyTorch's own 
 
 import json
 import os
-import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ import torch.distributed as dist
 from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict_saver import save as dcp_save
 
+from tests.trainer.ranks import free_port
 from trainer import parallel
 from trainer.checkpoint import load_tensors
 from trainer.saving import RanksError, Tree, save
@@ -108,9 +108,7 @@ def main() -> None:
     counts: dict[int, dict[str, list[int]]] = {}
     torch.set_num_threads(1)
     for ranks in map(int, sys.argv[2:]):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         children = []
         for rank in range(ranks):
             child = os.fork()
@@ -124,7 +122,11 @@ def main() -> None:
         )
         files = [root / f"{ranks}-{rank}" for rank in range(ranks)]
         while not all(file.exists() for file in files):
-            assert not any(os.waitpid(child, os.WNOHANG)[0] for child in children)
+            for child in children:
+                ended, status = os.waitpid(child, os.WNOHANG)
+                if os.WIFSIGNALED(status):  # so does this process: `ranks.launch_again_once`
+                    os.kill(os.getpid(), os.WTERMSIG(status))
+                assert not ended
             time.sleep(0.02)
         served = sockets() - before
         (root / f"{ranks}-done").touch()

@@ -6,12 +6,13 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
-from tests.trainer import tiny
+from tests.trainer import ranks, tiny
 from trainer.config import TrainerError
 from trainer.environment import allow_descriptors, connect_lazily, prepare
 
@@ -28,25 +29,22 @@ def test_two_thousand_ranks_have_few_connections(tmp_path: Path) -> None:
     with all. What serves the store, here as with torchrun a process that is no rank, has one for
     each rank.
     """
-    script = Path(__file__).with_name("connections.py")
-    variables = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
-    with (tmp_path / "log").open("w") as log:
-        subprocess.run(
-            [sys.executable, script, tmp_path, *map(str, RANKS)],
-            env=os.environ | variables,
-            stdout=log,
-            stderr=log,
-            check=True,
-            timeout=200,
-        )
-    counts = json.loads((tmp_path / "sockets.json").read_text())
+    script = str(Path(__file__).with_name("connections.py"))
+
+    def count() -> dict[str, dict[str, list[int]]]:
+        root = Path(tempfile.mkdtemp(dir=tmp_path))
+        ranks.launch(root, "connections", [script, str(root), *map(str, RANKS)], 1)
+        found: dict[str, dict[str, list[int]]] = json.loads((root / "sockets.json").read_text())
+        return found
+
+    counts = ranks.launch_again_once(count)
     for phase in ("start", "save", "load", "evaluate"):
         for of_rank in (max, lambda all_: all_[0]):
-            most = [of_rank(counts[str(ranks)][phase]) for ranks in RANKS]
+            most = [of_rank(counts[str(size)][phase]) for size in RANKS]
             doubling = max(after - before for before, after in itertools.pairwise(most))
             assert doubling <= MOST_PER_DOUBLING
             assert most[-1] + 7 * doubling < 100 < USUAL_LIMIT  # at 2,048 ranks, 7 doublings later
-    (first, *_, last), store = RANKS, [counts[str(ranks)]["store"][0] for ranks in RANKS]
+    (first, *_, last), store = RANKS, [counts[str(size)]["store"][0] for size in RANKS]
     assert store[-1] - store[0] == last - first
     assert store[0] - first < 10
 

@@ -6,16 +6,13 @@ Processes are started once for all tests of this module.
 import dataclasses
 import importlib
 import json
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +24,7 @@ import torch
 from torch.distributed.fsdp import FSDPModule
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.trainer import tiny
+from tests.trainer import ranks, tiny
 from tests.trainer.worker import LAYOUTS, RECOMPUTED
 from trainer import parallel
 from trainer.config import ConfigError
@@ -36,8 +33,7 @@ from trainer.plan import shards
 from trainer.sections import CHOICES, ParallelConfig
 from trainer.train import Run
 
-REPOSITORY = Path(__file__).parent.parent.parent
-LAUNCH_SECONDS = 600  # compiling takes two ranks a minute on two quiet cores
+WORKER = str(Path(__file__).with_name("worker.py"))
 KILLED = ("killed-writing", "killed-naming", "killed-in-background")
 
 
@@ -55,75 +51,17 @@ class Launched:
         return tiny.small([*self.overrides, f"run.dir={self.root / name}", *overrides])
 
 
-def environment() -> dict[str, str]:
-    """Give what workers start with; one that dies of a signal writes its stack to its log."""
-    variables = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
-    return os.environ | variables
-
-
-def start(root: Path, mode: str, rank: int = 0, ranks: int = 1, port: int = 0) -> Any:
-    """Start one worker; its output goes to a file in ``root``."""
-    env = environment()
-    if ranks > 1:
-        env |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks)}
-        env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, str(Path(__file__).parent / "worker.py"), mode, str(root)]
-    with (root / f"{mode}-{rank}.log").open("w") as log:
-        return subprocess.Popen(command, env=env, stdout=log, stderr=log)
-
-
-class RankDiedError(Exception):
-    """A rank was killed by a signal that nobody sent."""
-
-
-def launch(root: Path, mode: str, ranks: int) -> dict[str, str]:
+def launch(root: Path, mode: str, count: int) -> dict[str, str]:
     """Run a group of workers to its end, and give what it found."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes = [start(root, mode, rank, ranks, port) for rank in range(ranks)]
-    try:
-        codes = [process.wait(timeout=LAUNCH_SECONDS) for process in processes]
-    except subprocess.TimeoutExpired as error:
-        for process in processes:
-            process.kill()
-        raise AssertionError(f"ranks hang; their logs are in {keep_logs(root)}") from error
-    logs = "\n".join((root / f"{mode}-{rank}.log").read_text()[-4000:] for rank in range(ranks))
-    if min(codes) < 0:
-        raise RankDiedError(f"exit codes {codes}; the logs are in {keep_logs(root)}:\n{logs}")
-    assert codes == [0] * ranks, logs
+    ranks.launch(root, mode, [WORKER, mode, str(root)], count)
     result: dict[str, str] = json.loads((root / "result.json").read_text())
     return result
-
-
-def keep_logs(root: Path) -> Path:
-    """Copy the logs of ranks to where they outlive the test: build/rank-logs."""
-    kept = REPOSITORY / "build/rank-logs" / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
-    kept.mkdir(parents=True, exist_ok=True)
-    for log in root.glob("*.log"):
-        shutil.copyfile(log, kept / log.name)
-    return kept
 
 
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory: pytest.TempPathFactory, world: World) -> Launched:
     """Run two ranks of a group, and beside it one process for each way to be killed."""
-    return launch_again_once(lambda: launch_all(tmp_path_factory.mktemp("launched"), world))
-
-
-def launch_again_once(start_all: Callable[[], Launched]) -> Launched:
-    """Start processes once more if a rank dies of a signal, and report it; a second death fails.
-
-    Once in about twenty launches a rank was seen to die of a damaged heap ("malloc(): unaligned
-    tcache chunk detected") in the middle of a collective of torch 2.13 on gloo. Twenty-five
-    launches under checking allocators did not provoke it. The report holds the stack of each
-    thread, and the logs are kept.
-    """
-    try:
-        return start_all()
-    except RankDiedError as error:
-        warnings.warn(f"a rank died, and all is launched again: {error}", stacklevel=1)
-        return start_all()
+    return ranks.launch_again_once(lambda: launch_all(tmp_path_factory.mktemp("launched"), world))
 
 
 def launch_all(root: Path, world: World) -> Launched:
@@ -132,7 +70,7 @@ def launch_all(root: Path, world: World) -> Launched:
     (root / "overrides.json").write_text(json.dumps(overrides))
     made = Launched(root, overrides, {}, {})
     one_stopped = tiny.train(made.config("one-stopped"), world, stop_after=2)
-    killed = {mode: start(root, mode) for mode in KILLED}
+    killed = {mode: ranks.start(root, mode, [WORKER, mode, str(root)]) for mode in KILLED}
     result = {**launch(root, "two-ranks", 2), "one stopped": one_stopped}
     codes = {mode: process.wait(timeout=120) for mode, process in killed.items()}
     return Launched(root, overrides, result, codes)
@@ -179,13 +117,13 @@ def test_every_layout_begins_with_the_same_weights(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mode", "ranks"), [("four-ranks", 4), ("compiled", 2)])
+@pytest.mark.parametrize(("mode", "count"), [("four-ranks", 4), ("compiled", 2)])
 def test_more_layouts_train_as_one(
-    launched: Launched, world: World, tmp_path: Path, mode: str, ranks: int
+    launched: Launched, world: World, tmp_path: Path, mode: str, count: int
 ) -> None:
     """HSDP, TP and both on four ranks; compiled blocks with TP, and with documents, on two."""
     (tmp_path / "overrides.json").write_text(json.dumps(launched.overrides))
-    result = launch(tmp_path, mode, ranks)
+    result = launch(tmp_path, mode, count)
     for name, overrides in LAYOUTS[mode].items():
         compare(launched, world, name, overrides, tmp_path)
         assert result[f"initial {name}"] == launched.result["initial dp"]
@@ -300,19 +238,13 @@ def test_a_rank_that_dies_leaves_its_stack_and_twice_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stack is in the report and in a log that is kept; the second death is an error."""
-
-    def start_one_that_dies(root: Path, mode: str, rank: int = 0, *_: int) -> Any:
-        dying = "import os, signal; os.kill(os.getpid(), signal.SIGABRT)"
-        with (root / f"{mode}-{rank}.log").open("w") as log:
-            return subprocess.Popen([sys.executable, "-c", dying], env=environment(), stderr=log)
-
-    monkeypatch.setattr(sys.modules[__name__], "start", start_one_that_dies)
-    monkeypatch.setattr(sys.modules[__name__], "REPOSITORY", tmp_path)
+    dying = ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGABRT)"]
+    monkeypatch.setattr(ranks, "REPOSITORY", tmp_path)
     with (
         pytest.warns(UserWarning, match="a rank died, and all is launched again"),
-        pytest.raises(RankDiedError, match="Fatal Python error: Aborted"),
+        pytest.raises(ranks.RankDiedError, match="Fatal Python error: Aborted"),
     ):
-        launch_again_once(lambda: launch(tmp_path, "dies", 1))  # type: ignore[arg-type,return-value]  # it raises
+        ranks.launch_again_once(lambda: ranks.launch(tmp_path, "dies", dying, 1))
     (log,) = tmp_path.glob("build/rank-logs/*/dies-0.log")
     assert "Fatal Python error: Aborted" in log.read_text()
 
@@ -402,20 +334,22 @@ def test_torchrun_restarts_what_dies_and_passes_sigterm_on(tmp_path: Path) -> No
     overrides = ["checkpoint.every=2", "metrics.every=1", "train.total_tokens=8192000"]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command += ["--max-restarts=1", "-m", "trainer", "debug", *tiny.write_corpus(tmp_path)]
-    with (tmp_path / "log").open("w") as log:
-        agent = subprocess.Popen([*command, *overrides], env=environment(), stdout=log, stderr=log)
+    with (tmp_path / "torchrun.log").open("w") as log:
+        agent = subprocess.Popen(
+            [*command, *overrides], env=ranks.environment(), stdout=log, stderr=log
+        )
 
     def wait_for(text: str, path: Path) -> None:
         while not (path.exists() and text in path.read_text()):
-            assert agent.poll() is None, (tmp_path / "log").read_text()[-3000:]
+            assert agent.poll() is None, f"it ended; its log is in {ranks.keep_logs(tmp_path)}"
             time.sleep(0.05)
 
     wait_for("step-", tmp_path / "run/ckpt/latest")
     psutil.Process(agent.pid).children()[1].kill()
-    wait_for("going on from step-", tmp_path / "log")
+    wait_for("going on from step-", tmp_path / "torchrun.log")
     agent.send_signal(signal.SIGTERM)
     agent.wait(timeout=60)
     done = tiny.rows(tmp_path / "run")[-1]["step"]
     assert done < 2000
     assert (tmp_path / "run/ckpt/latest").read_text() == f"step-{done:08d}"
-    assert "all is saved" in (tmp_path / "log").read_text()
+    assert "all is saved" in (tmp_path / "torchrun.log").read_text()

@@ -1,16 +1,12 @@
 """Scores and texts of a model on several ranks are those of the model in one piece."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.trainer import tiny
+from tests.trainer import ranks, tiny
 from tests.trainer.score_worker import CHECKPOINT, GREEDY, LAYOUTS, answers, prompts, rows
 from tokenizer.model import Tokenizer
 from trainer.checkpoint import load_weights
@@ -21,7 +17,6 @@ from trainer.scoring import Prompt, asking
 from trainer.train import Run
 
 CPU = torch.device("cpu")
-REPOSITORY = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -110,20 +105,8 @@ def test_a_text_ends_before_its_end_marks(trained: Path, world: World) -> None:
 
 def test_layouts_of_two_ranks_give_the_same(trained: Path, world: World) -> None:
     """Ranks share the work in step: scores to rounding, texts to the letter."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    processes = []
-    for rank in range(2):
-        env = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
-        env |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
-        env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "PYTHONFAULTHANDLER": "1"}
-        command = [sys.executable, str(Path(__file__).parent / "score_worker.py"), str(trained)]
-        with (trained / f"score-{rank}.log").open("w") as log:
-            processes.append(subprocess.Popen(command, env=env, stdout=log, stderr=log))
-    codes = [process.wait(timeout=240) for process in processes]
-    logs = "\n".join((trained / f"score-{rank}.log").read_text()[-2000:] for rank in range(2))
-    assert codes == [0, 0], logs
+    command = [str(Path(__file__).with_name("score_worker.py")), str(trained)]
+    ranks.launch_again_once(lambda: ranks.launch(trained, "score", command, 2))
     result = json.loads((trained / "result.json").read_text())
     assert set(result) == set(LAYOUTS)
     one = answers(tiny.small(overrides(trained)), world, trained / CHECKPOINT)
