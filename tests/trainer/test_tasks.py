@@ -13,7 +13,7 @@ from tokenizer.model import Tokenizer
 from trainer import parallel
 from trainer.__main__ import main
 from trainer.checkpoint import load_weights
-from trainer.config import ConfigError
+from trainer.config import ConfigError, override
 from trainer.parallel import World, build_model
 from trainer.scoring import asking
 from trainer.sections import Config, ModelConfig
@@ -341,7 +341,8 @@ def test_what_cannot_be_run_is_told_before_training(
     for variable in ("PERSPECTIVE_API_KEY", "HF_ALLOW_CODE_EVAL"):
         monkeypatch.delenv(variable, raising=False)
     folder = [f"eval.tasks_folder={trained / 'tasks'}"]
-    config = config_of(trained, f"run.dir={trained / 'refused'}", *folder, *overrides)
+    # Applied last: a run that has none of its own takes the tokenizer that the checkpoint's keeps.
+    config = override(config_of(trained, f"run.dir={trained / 'refused'}", *folder), overrides)
     with pytest.raises(ConfigError, match=message.replace("?", "\\?")):
         Run(config, world)
 
