@@ -143,14 +143,14 @@ class Checkpoints:
         Raises the error again, with what can be done, if ``path`` was asked for by its name, or is
         the oldest: a run never begins anew in silence.
         """
-        earlier = self._world.agree([other for other in _whole(self.root) if other < path])
+        others = self._world.agree([other for other in _whole(self.root) if other != path])
+        earlier = [other for other in others if other < path]
         if resume == "auto" and earlier:
             if self._world.rank == 0:
                 print(f"warning: {error}; going on from the one before, {earlier[-1].name}")
             return earlier[-1]
-        others = self._world.agree([other.name for other in _whole(self.root) if other != path])
-        way = f"run.resume={' or run.resume='.join(others)}" if others else "another run.dir"
-        raise UnreadableError(f"{error}; take {way}") from error
+        ways = [f"run.resume={other.name}" for other in others] or ["another run.dir"]
+        raise UnreadableError(f"{error}; take {' or '.join(ways)}") from error
 
     def begin(
         self, model: Llama, optimizer: Optimizer, state: TrainState, record: Mapping[str, Any]

@@ -47,14 +47,15 @@ def connect_lazily(ranks: int) -> None:
     """
     os.environ.setdefault("TORCH_GLOO_LAZY_INIT", "1")
     inherited = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    limit, server = allow_descriptors(ranks + _SPARE_DESCRIPTORS), "rank 0"
+    enough = 2 * ranks + _SPARE_DESCRIPTORS  # gloo needs one of each rank, NCCL may want another
+    limit, server = allow_descriptors(enough), "rank 0"
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
         limit, server = inherited, "torchrun"
     too_few = 0 < limit < ranks + _STORE_DESCRIPTORS  # resource.RLIM_INFINITY is -1
     if ranks > 1 and too_few and os.environ.get("RANK", "0") == "0":
         raise TrainerError(
             f"{ranks:,} ranks are too many for {server}, which is connected with each of them and "
-            f"may have {limit:,} descriptors: run ulimit -n {ranks + _SPARE_DESCRIPTORS} before it"
+            f"may have {limit:,} descriptors: run ulimit -n {enough} before it"
         )
 
 

@@ -88,7 +88,7 @@ def test_more_ranks_than_the_store_can_serve_are_refused(
     monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", str(by_torchrun))
     connect_lazily(8)
     if problem:
-        advice = "descriptors: run ulimit -n 2560 before it"
+        advice = "descriptors: run ulimit -n 4608 before it"
         with pytest.raises(TrainerError, match=f"^2,048 ranks are too many {problem} {advice}$"):
             connect_lazily(2048)
     else:
