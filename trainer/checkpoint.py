@@ -20,7 +20,12 @@ from typing import Any
 import torch
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader
-from torch.distributed.checkpoint.staging import DefaultStager, StagingOptions
+from torch.distributed.checkpoint.staging import (
+    AsyncStager,
+    BlockingAsyncStager,
+    DefaultStager,
+    StagingOptions,
+)
 from torch.distributed.checkpoint.state_dict import (
     get_model_state_dict,
     get_state_dict,
@@ -301,17 +306,16 @@ def _load(path: Path, model: Llama, optimizer: Optimizer | None) -> None:
         group.update(setting)  # the configuration rules over what was saved
 
 
-def _stager(config: CheckpointConfig, device: torch.device) -> DefaultStager:
+def _stager(config: CheckpointConfig, device: torch.device) -> AsyncStager:
     """Make what copies to the host for an asynchronous save.
 
-    On a GPU it copies into page-locked memory, by a thread and a stream of its own, if
-    ``checkpoint.pinned`` says so. The memory is as large as this rank's shards, and kept for the
-    next save. Otherwise training waits for a plain copy.
+    On a GPU ``checkpoint.pinned`` copies into page-locked memory, by a thread and a stream of its
+    own. The memory is as large as this rank's shards, and kept for the next save. The other copy is
+    one that training waits for, and whose memory is given back.
     """
     if config.asynchronous and config.pinned and device.type == "cuda":
         return DefaultStager(StagingOptions(use_shared_memory=False))
-    plain = StagingOptions(False, False, False, False)
-    return DefaultStager(plain)
+    return BlockingAsyncStager()
 
 
 def open_run(target: str, overrides: Iterable[str]) -> tuple[Config, Path | None]:
