@@ -33,7 +33,7 @@ langid: env
 
 demo: env tools
 	@echo "== sample inputs"
-	@test -n "$(DATA)" -o -d $(INPUTS) || $(BIN)/python -m pipelines samples --out $(INPUTS) --megabytes 16
+	@test -n "$(DATA)" -o -d $(INPUTS) || $(BIN)/python -m pipelines samples --out $(INPUTS) --workers $(WORKERS)
 	@echo "== documents, tokenizer, token shards"
 	@$(BIN)/python -m pipelines build demo --data $(INPUTS) --out $(DEMO) --workers $(WORKERS)
 	@echo "== mixture"

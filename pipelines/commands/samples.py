@@ -1,5 +1,10 @@
 """Write small sample inputs of every source."""
 
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -16,6 +21,8 @@ from pipelines.samples.wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
 # Megabytes of text that the bundled recipe ``demo`` needs: its classifier wants 100 cited pages.
 DEMO_MEGABYTES = 16.0
 
+Writer = Callable[[], list[Path]]  # writes the inputs of a source, and returns their files
+
 
 def samples(
     *,
@@ -23,16 +30,43 @@ def samples(
     megabytes: Annotated[
         float, Parameter(help="size of the text, in all", validator=Number(gt=0))
     ] = DEMO_MEGABYTES,
+    workers: Annotated[
+        int, Parameter(help="worker processes of this machine", validator=Number(gte=1))
+    ] = 1,
 ) -> int:
     """Write sample inputs, made from what is installed here, in the formats of the real ones."""
-    written = write_github_export(f"{out}/github", megabytes=megabytes)
-    written += write_wikipedia_dumps(f"{out}/wikipedia", megabytes=megabytes * WIKIPEDIA_SHARE)
-    written += write_stackexchange_dumps(
-        f"{out}/stackexchange", megabytes=megabytes * STACKEXCHANGE_SHARE
-    )
-    written += write_web_crawl(f"{out}/commoncrawl", megabytes=megabytes * WEB_SHARE)
-    written += write_c4(f"{out}/c4", f"{out}/badwords")
-    written += write_arxiv_bucket(f"{out}/arxiv", megabytes=megabytes * ARXIV_SHARE)
-    written += write_books(f"{out}/gutenberg", megabytes=megabytes * BOOKS_SHARE)
+    written = write(_writers(Path(out), megabytes), workers)
     print(f"wrote {len(written)} files to {out}")
     return 0
+
+
+def _writers(out: Path, megabytes: float) -> list[Writer]:
+    """Return what writes the inputs of each source; what takes longest comes first."""
+    return [
+        partial(write_web_crawl, out / "commoncrawl", megabytes=megabytes * WEB_SHARE),
+        partial(
+            write_stackexchange_dumps,
+            out / "stackexchange",
+            megabytes=megabytes * STACKEXCHANGE_SHARE,
+        ),
+        partial(write_wikipedia_dumps, out / "wikipedia", megabytes=megabytes * WIKIPEDIA_SHARE),
+        partial(write_arxiv_bucket, out / "arxiv", megabytes=megabytes * ARXIV_SHARE),
+        partial(write_books, out / "gutenberg", megabytes=megabytes * BOOKS_SHARE),
+        partial(write_github_export, out / "github", megabytes=megabytes),
+        partial(write_c4, out / "c4", out / "badwords"),
+    ]
+
+
+def write(writers: Sequence[Writer], workers: int) -> list[Path]:
+    """Run writers side by side, as many at a time as there are workers; return all files.
+
+    Raises:
+        OSError: a directory cannot be written.
+    """
+    if workers == 1:
+        return [path for writer in writers for path in writer()]
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
+    with ProcessPoolExecutor(min(workers, len(writers)), mp_context=context) as pool:
+        running = [pool.submit(writer) for writer in writers]
+        return [path for each in running for path in each.result()]

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from pipelines.samples.library import described, paragraphs, standard_modules
+from pipelines.samples.library import described, paragraphs, parse, sources, standard_modules
 from tokenizer.files import write_atomically
 
 ARXIV_SHARE: Final = 0.05  # of a sample of all sources, at most
@@ -213,12 +213,12 @@ def write_arxiv_bucket(directory: str | os.PathLike[str], *, megabytes: float = 
 def _modules(max_bytes: int) -> dict[str, bytes]:
     """Return submissions about modules, in the order of the modules' names."""
     members: dict[str, bytes] = {}
-    for name, path in standard_modules():
+    for name, source in sources(standard_modules()):
         if max_bytes <= 0:
             break
         try:
-            paper = module_paper(name, path.read_text("utf-8")).encode()
-        except (OSError, SyntaxError, ValueError):
+            paper = module_paper(name, source).encode()
+        except (SyntaxError, ValueError):
             continue
         if paper:
             members[f"2208/2208.{len(members) + 1:05d}.gz"] = _submission(paper)
@@ -236,7 +236,7 @@ def module_paper(name: str, source: str) -> str:
     Raises:
         SyntaxError, ValueError: it is no Python.
     """
-    tree = ast.parse(source)
+    tree = parse(source)
     about = ast.get_docstring(tree)
     if not about:
         return ""

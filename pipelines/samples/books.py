@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.samples.library import described, standard_modules
+from pipelines.samples.library import described, parse, sources, standard_modules
 from tokenizer.files import write_atomically
 
 BOOKS_SHARE = 0.1  # of a sample of all sources, at most
@@ -138,10 +138,10 @@ class _Book:
 def _volumes() -> Iterator[tuple[str, str]]:
     """Yield the letters whose modules say enough, and what they say."""
     chapters: dict[str, list[str]] = {}
-    for name, path in standard_modules():
+    for name, source in sources(standard_modules()):
         try:
-            chapter = _chapter(name, path.read_text("utf-8"))
-        except (OSError, SyntaxError, ValueError):
+            chapter = _chapter(name, source)
+        except (SyntaxError, ValueError):
             continue
         if chapter:
             chapters.setdefault(name[0].upper(), []).append(chapter)
@@ -157,7 +157,7 @@ def _chapter(name: str, source: str) -> str:
     Raises:
         SyntaxError, ValueError: it is no Python.
     """
-    tree = ast.parse(source)
+    tree = parse(source)
     about = ast.get_docstring(tree)
     if not about:
         return ""

@@ -4,15 +4,19 @@ Modules are read from their source and never imported, so the same Python gives 
 """
 
 import ast
+import gc
 import inspect
 import re
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 _PARAGRAPH_BREAK: Final = re.compile(r"\n[ \t]*\n")
 _AS_IT_STANDS: Final = re.compile(r"^[ \t]|>>>", re.MULTILINE)
+# How a module that describes itself begins, after comments and empty lines: with a string, perhaps
+# in brackets. This is far quicker to see than what a module consists of.
+_BEGINS_WITH_STRING: Final = re.compile(r"""(?:[ \t\f]*(?:\#[^\n]*|\\)?\n)*[ \t\f]*[rRuU]?['"(]""")
 MIN_WORDS: Final = 5  # of a description that is worth a paragraph
 # Folders beside the standard library's modules that hold programs or other packages.
 _NO_LIBRARY: Final = {
@@ -39,6 +43,33 @@ def module_files(folder: Path, pattern: str) -> Iterator[tuple[str, Path]]:
         name = ".".join(path.relative_to(folder).with_suffix("").parts)
         if "._" not in f".{name}" and ".test" not in f".{name}":
             yield name, path
+
+
+def sources(modules: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, str]]:
+    """Yield the names and sources of the modules that can be read and may describe themselves."""
+    for name, path in modules:
+        try:
+            source = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if _BEGINS_WITH_STRING.match(source):
+            yield name, source
+
+
+def parse(source: str) -> ast.Module:
+    """Return what a module consists of.
+
+    Raises:
+        SyntaxError, ValueError: it is no Python.
+    """
+    # The garbage collector would walk the growing tree, which has no cycles, again and again.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return ast.parse(source)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def described(

@@ -14,13 +14,22 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import py7zr
+from py7zr.helpers import ArchiveTimestamp
 
-from pipelines.samples.library import described, paragraphs, signature, standard_modules
+from pipelines.samples.library import (
+    described,
+    paragraphs,
+    parse,
+    signature,
+    sources,
+    standard_modules,
+)
 from pipelines.samples.threads import KETTLES, SamplePost, answer, question
 from tokenizer.files import write_atomically
 
 SITE, MODULES_SITE = "kettles.example.com", "modules.example.com"
 STACKEXCHANGE_SHARE = 0.1  # of a sample of all sources, at most
+_WRITTEN = ArchiveTimestamp.from_datetime(1_659_312_000)  # 1 August 2022, in seconds since 1970
 _REFERENCES = {"\n": "&#xA;", "\r": "&#xD;", "\t": "&#x9;", '"': "&quot;"}
 
 
@@ -51,12 +60,12 @@ def write_stackexchange_dumps(
 def _modules(max_bytes: int) -> Iterator[SamplePost]:
     """Yield threads about modules, in the order of their names."""
     number = 0
-    for name, path in standard_modules():
+    for name, source in sources(standard_modules()):
         if max_bytes <= 0:
             return
         try:
-            thread = module_thread(name, path.read_text("utf-8"), number + 1)
-        except (OSError, SyntaxError, ValueError):
+            thread = module_thread(name, source, number + 1)
+        except (SyntaxError, ValueError):
             continue
         number += len(thread)
         max_bytes -= sum(len(post.body or "") for post in thread)
@@ -74,7 +83,7 @@ def module_thread(name: str, source: str, number: int) -> list[SamplePost]:
     Raises:
         SyntaxError, ValueError: it is no Python.
     """
-    tree = ast.parse(source)
+    tree = parse(source)
     about = ast.get_docstring(tree)
     if not about:
         return []
@@ -109,6 +118,8 @@ def archive(members: dict[str, bytes]) -> bytes:
     with py7zr.SevenZipFile(out, "w") as packed:
         for name, content in members.items():
             packed.writef(io.BytesIO(content), name)
+        for file in packed.header.files_info.files:  # or it is the time of this call
+            file["lastwritetime"] = _WRITTEN
     return out.getvalue()
 
 

@@ -20,7 +20,7 @@ from html import escape
 from itertools import islice
 from pathlib import Path
 
-from pipelines.samples.library import MIN_WORDS, module_files, standard_modules
+from pipelines.samples.library import MIN_WORDS, module_files, parse, sources, standard_modules
 from tokenizer.files import write_atomically
 
 WEB_SHARE = 0.5  # of a sample of all sources, at most
@@ -134,10 +134,10 @@ def _batches(modules: Iterator[Module]) -> Iterator[list[tuple[str, str, tuple[s
 
 def _modules(files: Iterator[tuple[str, Path]]) -> Iterator[Module]:
     """Yield modules with their docstrings; they are read and never imported."""
-    for name, path in files:
+    for name, source in sources(files):
         try:
-            tree = ast.parse(path.read_text("utf-8"))
-        except (OSError, SyntaxError, ValueError):
+            tree = parse(source)
+        except (SyntaxError, ValueError):
             continue
         if about := ast.get_docstring(tree):
             yield name, (about, *_descriptions(tree))

@@ -13,7 +13,14 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from pipelines.samples.dumps import WikiPage, multistream
-from pipelines.samples.library import described, paragraphs, signature, standard_modules
+from pipelines.samples.library import (
+    described,
+    paragraphs,
+    parse,
+    signature,
+    sources,
+    standard_modules,
+)
 from pipelines.samples.pages import LOCAL_NAMES, PAGES
 from pipelines.samples.web import module_url
 from tokenizer.files import write_atomically
@@ -59,10 +66,10 @@ def write_wikipedia_dumps(
 def _modules(max_bytes: int) -> Iterator[WikiPage]:
     """Yield articles about modules, in the order of their names."""
     page_id = FIRST_ID
-    for name, path in standard_modules():
+    for name, source in sources(standard_modules()):
         try:
-            text = module_article(name, path.read_text("utf-8"))
-        except (OSError, SyntaxError, ValueError):
+            text = module_article(name, source)
+        except (SyntaxError, ValueError):
             continue
         if not text:
             continue
@@ -83,7 +90,7 @@ def module_article(name: str, source: str) -> str:
     Raises:
         SyntaxError, ValueError: the source is not Python.
     """
-    tree = ast.parse(source)
+    tree = parse(source)
     about = ast.get_docstring(tree)
     if not about:
         return ""

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from pipelines.readers.sevenzip import members, read_member
 from pipelines.samples.stackexchange import module_thread, write_stackexchange_dumps
 from pipelines.stackexchange.records import Post, RawRow, frame_rows, post_of
@@ -23,6 +25,16 @@ def test_a_module_becomes_a_thread() -> None:
         "<pre><code>hello(n: int)\n</code></pre>\n\n<p>Say hello n times, no more.</p>\n"
     )
     assert module_thread("m", "x = 1", 5) == []
+
+
+def test_the_same_python_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Archives keep times, which are not those of the call."""
+    first = write_stackexchange_dumps(tmp_path / "first", megabytes=0.02)
+    monkeypatch.setattr("time.time", lambda: 2_000_000_000.0)
+    later = write_stackexchange_dumps(tmp_path / "later", megabytes=0.02)
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in later]
 
 
 def test_the_dumps_hold_posts(tmp_path: Path) -> None:
