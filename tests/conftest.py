@@ -3,8 +3,10 @@
 Tests with the marker ``tex`` typeset papers, which takes minutes: they run with ``--typeset``.
 """
 
+import getpass
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,23 @@ _BESIDE = Path(__file__).parents[2] / "shared" / "data"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of this project's tests."""
     parser.addoption("--typeset", action="store_true", help="typeset papers with pdflatex")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests and their processes leave behind, such as those that are killed, to pytest.
+
+    It removes the folders of all but the newest sessions. What PyTorch compiles is a cache, and
+    stays where it is.
+    """
+    folder = tmp_path_factory.mktemp("temporary", numbered=False)
+    with pytest.MonkeyPatch.context() as patch:
+        if "TORCHINDUCTOR_CACHE_DIR" not in os.environ:
+            cache = Path(tempfile.gettempdir()) / f"torchinductor_{getpass.getuser()}"
+            patch.setenv("TORCHINDUCTOR_CACHE_DIR", str(cache))
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -65,8 +65,7 @@ def write(writers: Sequence[Writer], workers: int) -> list[Path]:
     """
     if workers == 1:
         return [path for writer in writers for path in writer()]
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
+    context = multiprocessing.get_context("fork")  # all is imported
     with ProcessPoolExecutor(min(workers, len(writers)), mp_context=context) as pool:
         running = [pool.submit(writer) for writer in writers]
         return [path for each in running for path in each.result()]

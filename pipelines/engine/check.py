@@ -34,6 +34,7 @@ from pipelines.engine.workspace import Workspace
 from pipelines.readers.rows import UnreadableFile
 from pipelines.setup.cache import SetupError
 from pipelines.storage.files import StorageError
+from pipelines.storage.temporary import removed_after
 
 _PLANNING_ERRORS = (RunError, StorageError, SetupError, UnreadableFile, OSError)
 
@@ -59,7 +60,8 @@ def check_job(
         schedule = Schedule(planned.steps, Workspace.within(run))
         inputs = [part.path for unit in planned.units for part in unit.parts]
         refused += refused_paths(options, run.path, inputs, models)
-        lines, of_graph = _tell_job(options, schedule, buildable=not refused)
+        with removed_after("corpusmill-check-"):
+            lines, of_graph = _tell_job(options, schedule, buildable=not refused)
         for line in lines:
             print(line)
         refused += of_graph

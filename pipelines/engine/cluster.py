@@ -8,10 +8,15 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
+from apache_beam.options.pipeline_options import (
+    PipelineOptions,
+    PortableOptions,
+    SetupOptions,
+)
 from apache_beam.runners.runner import PipelineState
 
 from pipelines.engine.errors import RunError
@@ -22,6 +27,7 @@ from pipelines.engine.schedule import Schedule
 from pipelines.engine.twins import TwinCheck
 from pipelines.engine.worker import Worker
 from pipelines.storage.files import StorageError
+from pipelines.storage.temporary import machine_folder, removed_after
 from tokenizer.settings import nearest
 
 _OUR_ERROR = re.compile(
@@ -81,6 +87,9 @@ def options_of(beam_flags: Sequence[str], workers: int) -> PipelineOptions:
     if "--save_main_session" not in given:  # a job's functions are in modules, not in __main__
         flags.append("--no_save_main_session")
     options = PipelineOptions(flags)
+    setup = options.view_as(SetupOptions)
+    if setup.requirements_file and not setup.requirements_cache:  # Beam's own place, which stays
+        setup.requirements_cache = str(Path(machine_folder()) / "beam-requirements-cache")
     known = options.get_all_options()
     unknown = sorted(options.get_all_options(retain_unknown_options=True).keys() - known.keys())
     if unknown and "Portable" not in runner:
@@ -135,15 +144,13 @@ def run_on_beam(
     """Build the pipeline of what is left to do, and run it to its end.
 
     Beam's own messages go to a log file, which the error names if the run fails. Otherwise they
-    would bury the one line that tells the user what to do.
+    would bury the one line that tells the user what to do. Beam's temporary files are removed.
 
     Raises:
         RunError: what went wrong and what to do, in one line.
     """
     check_job_server(options.view_as(PortableOptions).job_endpoint or "")
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="corpusmill-beam-", suffix=".log", delete=False
-    ) as log:
+    with _kept_if_told() as log, removed_after("corpusmill-beam-"):
         handler = logging.StreamHandler(log)
         logger = logging.getLogger("apache_beam")
         logger.addHandler(handler)
@@ -181,11 +188,28 @@ def run_on_beam(
         finally:
             logger.removeHandler(handler)
             logger.propagate = True
-    if state not in (None, PipelineState.DONE):
-        raise RunError(
-            f"the runner ended as {state} (its log: {log.name}). Run the same command again to "
-            "resume."
-        )
+        if state not in (None, PipelineState.DONE):
+            raise RunError(
+                f"the runner ended as {state} (its log: {log.name}). Run the same command again to "
+                "resume."
+            )
+
+
+@contextmanager
+def _kept_if_told() -> Iterator[IO[str]]:
+    """Open a file for Beam's messages, which stays only if the block's error names it."""
+    told = False
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="corpusmill-beam-", suffix=".log", delete=False
+    ) as log:
+        try:
+            yield log
+        except RunError as error:
+            told = log.name in str(error)
+            raise
+        finally:
+            if not told:
+                Path(log.name).unlink(missing_ok=True)
 
 
 def check_graph(pipeline: beam.Pipeline) -> None:

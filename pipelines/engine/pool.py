@@ -5,6 +5,9 @@ the models that it has loaded. Each worker takes one unit, or one group of claim
 queue; large units come first. Claims and verdicts go through files (``workspace``), so the
 launcher's memory does not grow with the data.
 
+What workers print goes to a file without a name, which is kept under one only if a message names
+it: nothing is left of a run that ends well, or of a launcher that is killed.
+
 A worker that dies is replaced and its unit is tried once more. A unit that has taken two workers
 with it in one step is set aside, there and in all later steps: it counts as a failed file, by name.
 """
@@ -18,6 +21,7 @@ import signal
 import sys
 import tempfile
 import traceback
+import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -51,22 +55,19 @@ class Task:
     aside: str = ""  # why the unit is set aside
 
 
-def run_locally(
-    schedule: Schedule, workers: int, say: Callable[[str], None], *, log: str = ""
-) -> None:
+def run_locally(schedule: Schedule, workers: int, say: Callable[[str], None]) -> None:
     """Run all steps on a pool of processes, one step after the other.
 
     Args:
         schedule: the steps, and what of them is done.
         workers: number of processes.
-        say: is called with a line about each worker that died.
-        log: file for the output of the workers; by default a temporary one.
+        say: is called with a line about each worker that died, and where its output is.
 
     Raises:
         RunError: a unit failed because this machine lacks something, or workers keep dying.
     """
     buckets: dict[str, int] = {}
-    with _Pool(schedule, workers, say, log) as pool:
+    with _Pool(schedule, workers, say) as pool:
         for number, step in enumerate(schedule.steps):
             if isinstance(step, UnitStep):
                 numbers = {unit.name: key for key, unit in enumerate(step.units)}
@@ -140,7 +141,7 @@ def _decide(schedule: Schedule, step: GroupStep, task: Task) -> None:
         workspace.write_verdicts(topic, task.key, schedule.members(topic)[scope], verdicts)
 
 
-def _work(schedule: Schedule, connection: Connection, log: str, parent: int) -> None:
+def _work(schedule: Schedule, connection: Connection, log: "_Log", parent: int) -> None:
     """Do tasks in a worker process until the launcher closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the launcher to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -148,10 +149,9 @@ def _work(schedule: Schedule, connection: Connection, log: str, parent: int) -> 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    output = Path(log).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115 - open to the end of the process
-    os.dup2(output.fileno(), 1)
-    os.dup2(output.fileno(), 2)
-    sys.stdout = sys.stderr = output
+    os.dup2(log.fileno, 1)
+    os.dup2(log.fileno, 2)
+    sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
     # What the launcher imported and loaded stays to the end: the collector need not look at it.
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
@@ -171,7 +171,7 @@ def _work(schedule: Schedule, connection: Connection, log: str, parent: int) -> 
             traceback.print_exc()
             answer = (
                 f"{task.name}: {type(error).__name__}: {one_line(error, '')}. This is a defect; "
-                f"please report it with {log}"
+                f"please report it with {log.name}"
             )
         try:
             connection.send(answer)
@@ -179,13 +179,39 @@ def _work(schedule: Schedule, connection: Connection, log: str, parent: int) -> 
             os._exit(1)
 
 
+class _Log:
+    """What the workers print: a file that has no name until it is kept."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self.fileno = self._file.fileno()
+        name = f"corpusmill-workers-{uuid.uuid4().hex[:12]}.log"
+        self.name = str(Path(tempfile.gettempdir()) / name)  # that it gets if it is kept
+
+    @property
+    def size(self) -> int:
+        """Bytes that were printed."""
+        return os.fstat(self.fileno).st_size
+
+    def keep(self) -> bool:
+        """Give the file its name; return False if nothing was printed."""
+        self._file.seek(0)
+        printed = self._file.read()
+        if printed:
+            Path(self.name).write_bytes(printed)
+        return bool(printed)
+
+    def close(self) -> None:
+        """Remove the file, unless it was kept."""
+        self._file.close()
+
+
 class _Worker:
     """A worker process and its current task."""
 
-    def __init__(self, schedule: Schedule, log: str) -> None:
-        # Fork where that is possible, since the launcher has imported and loaded everything.
-        methods = multiprocessing.get_all_start_methods()
-        context: Any = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
+    def __init__(self, schedule: Schedule, log: _Log) -> None:
+        # Fork, since the launcher has imported and loaded everything.
+        context = multiprocessing.get_context("fork")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(
             target=_run_worker,
@@ -208,7 +234,7 @@ class _Worker:
 
 
 def _run_worker(
-    schedule: Schedule, ours: Connection, theirs: Connection, log: str, parent: int
+    schedule: Schedule, ours: Connection, theirs: Connection, log: _Log, parent: int
 ) -> None:
     ours.close()  # otherwise the worker would hold its own pipe open
     _work(schedule, theirs, log, parent)
@@ -217,21 +243,15 @@ def _run_worker(
 class _Pool:
     """The worker processes of a run, which work through queues of tasks."""
 
-    def __init__(
-        self, schedule: Schedule, workers: int, say: Callable[[str], None], log: str
-    ) -> None:
+    def __init__(self, schedule: Schedule, workers: int, say: Callable[[str], None]) -> None:
         self._schedule = schedule
         self._count = workers
         self._say = say
-        self._keep_log = bool(log)
-        self._log = log
+        self._log = _Log()
         self._workers: list[_Worker] = []
         self._deaths = Counter[str]()
 
     def __enter__(self) -> Self:
-        if not self._log:
-            handle, self._log = tempfile.mkstemp(prefix="corpusmill-workers-", suffix=".log")
-            os.close(handle)
         sys.stdout.flush()
         sys.stderr.flush()
         self._workers = [_Worker(self._schedule, self._log) for _ in range(self._count)]
@@ -245,9 +265,10 @@ class _Pool:
     ) -> None:
         for worker in self._workers:
             worker.close()
-        told = error is not None and self._log in str(error)
-        if not self._keep_log and not told and not self._deaths:
-            storage.remove([self._log])
+        told = error is not None and self._log.name in str(error)
+        if (told or self._deaths) and self._log.keep() and not told:
+            self._say(f"what the workers printed is in {self._log.name}")
+        self._log.close()
 
     def run(self, tasks: Iterable[Task]) -> None:
         """Do all tasks, and return when the last one is done."""
@@ -282,6 +303,10 @@ class _Pool:
             self._schedule.workspace.forgive(task.name)
         return True
 
+    def _where(self) -> str:
+        """Return where the output of the workers will be, if there is any."""
+        return f"; log: {self._log.name}" if self._log.size else ""
+
     def _report_death(self, worker: _Worker) -> Task | None:
         """Report that a worker died; return its task, which is tried again or set aside."""
         worker.close()
@@ -290,13 +315,13 @@ class _Pool:
         self._deaths["" if task is None else task.name] += 1
         if task is None:
             if self._deaths[""] > MAX_DEATHS:
-                raise RunError(f"worker processes die before they work ({how}; log: {self._log})")
+                raise RunError(f"worker processes die before they work ({how}{self._where()})")
             return None
         step = self._schedule.steps[task.step]
         if isinstance(step, GroupStep):
             if self._deaths[task.name] >= MAX_DEATHS:
                 raise RunError(
-                    f"deciding {task.name} killed its worker twice ({how}; log: {self._log}), "
+                    f"deciding {task.name} killed its worker twice ({how}{self._where()}), "
                     "perhaps for lack of memory. Run the same command again with fewer --workers."
                 )
             self._say(f"a worker died ({how}) while deciding {task.name}: trying once more")

@@ -16,7 +16,6 @@ import hashlib
 import json
 import os
 import struct
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 from pipelines.engine.claim_files import write_claims
 from pipelines.engine.runs import Run
 from pipelines.storage import files as storage
+from pipelines.storage.temporary import machine_folder
 
 CLAIMS, VERDICTS, ATTEMPTS, PIECES = "claims", "verdicts", "attempts", "pieces"
 CLAIMS_SUFFIX = ".claims"
@@ -47,7 +47,7 @@ class Workspace:
         if storage.is_local(run.path):
             return cls(run, run.path)
         digest = hashlib.sha256(run.path.encode()).hexdigest()[:16]
-        root = os.environ.get("CORPUSMILL_SCRATCH") or tempfile.gettempdir()
+        root = os.environ.get("CORPUSMILL_SCRATCH") or machine_folder()
         return cls(run, str(Path(root) / f"corpusmill-{digest}"))
 
     @classmethod

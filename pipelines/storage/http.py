@@ -16,7 +16,6 @@ import http.client
 import io
 import os
 import re
-import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -34,6 +33,7 @@ from pipelines.storage.stores import (
     changed,
     pause_seconds,
 )
+from pipelines.storage.temporary import machine_folder
 
 FIRST_PAUSE_SECONDS = 1.0  # doubles with each try
 LONGEST_PAUSE_SECONDS = 60.0
@@ -239,7 +239,7 @@ class _Slot:
 
     def __init__(self, url: str) -> None:
         host = re.sub(r"[^a-zA-Z0-9.-]", "_", urllib.parse.urlsplit(url).netloc)
-        folder = Path(tempfile.gettempdir()) / f"corpusmill-connections-{os.getuid()}"
+        folder = Path(machine_folder()) / f"corpusmill-connections-{os.getuid()}"
         folder.mkdir(exist_ok=True)
         self._paths = [folder / f"{host}-{number}" for number in range(CONNECTIONS_PER_HOST)]
         self._file: IO[bytes] | None = None

@@ -160,7 +160,12 @@ class SparkCluster:
             ServiceError: it does not start.
         """
         service = self._services[name]
+        temporary = self._folder / "temporary"  # of Python and of Java, which knows no TMPDIR
+        temporary.mkdir(exist_ok=True)
         environment = os.environ | {
+            "TMPDIR": str(temporary),
+            "JAVA_TOOL_OPTIONS": f"-Djava.io.tmpdir={temporary}",
+            "SPARK_LOCAL_DIRS": str(temporary),
             "SPARK_LOCAL_IP": HOST,
             "SPARK_HOME": str(self._installation.home),
             # Beam's worker pool starts `python`, which must be this one and find the packages.

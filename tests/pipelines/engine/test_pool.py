@@ -228,7 +228,6 @@ def test_a_defect_is_one_line_that_names_the_unit_and_the_log(
         run(tmp_path / "run", inputs)
     log = Path(str(raised.value).rsplit(" ", 1)[1])
     assert "Traceback" in log.read_text()
-    log.unlink()
 
 
 def test_the_toy_source_is_the_one_of_the_docs_and_short() -> None:

@@ -29,7 +29,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
     """Note the pauses instead of making them; and keep the slots to this test."""
     made: list[float] = []
     monkeypatch.setattr(http.time, "sleep", made.append)
-    monkeypatch.setattr(http.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(http, "machine_folder", lambda: str(tmp_path))
     return made
 
 
