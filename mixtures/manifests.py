@@ -77,7 +77,10 @@ def read_manifests(tokens: Path, sources: Iterable[str]) -> dict[str, Manifest]:
     try:
         found = sorted(path.name for path in tokens.iterdir() if path.is_dir())
     except OSError as error:
-        raise MixtureError(f"{tokens}: cannot be read: {error.strerror}") from error
+        raise MixtureError(
+            f"{tokens}: cannot be read: {error.strerror}; name the folder that holds the token "
+            "shards of each source, as `python -m pipelines build` writes them"
+        ) from error
     manifests: dict[str, Manifest] = {}
     for source in sources:
         if source not in found:

@@ -74,6 +74,15 @@ def find(name: str | Path) -> Path:
     return bundled if named and not path.exists() else path
 
 
+def bundled_names() -> list[str]:
+    """Return the names of the mixtures that the package brings.
+
+    >>> bundled_names()
+    ['demo', 'llama1', 'llama1_1t']
+    """
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.toml"))
+
+
 def of_one_source(name: str) -> str:
     """Write the file of a mixture that reads one source, as often as the length of the run wants.
 
@@ -95,6 +104,10 @@ def load(path: str | Path) -> Mixture:
     try:
         with path.open("rb") as file:
             table = tomllib.load(file, parse_float=Fraction)
+    except FileNotFoundError as error:
+        known = bundled_names()
+        hint = nearest(str(path), known) or f": those of the package are {', '.join(known)}"
+        raise MixtureError(f"{path}: no such file or mixture{hint}") from error
     except OSError as error:
         raise MixtureError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:  # of TOML, of UTF-8, or a number that is none

@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m tokenizer") -
     try:
         return run(app, argv)
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
         return 1
 
 

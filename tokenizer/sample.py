@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from tokenizer.corpus import Text
+from tokenizer.corpus import Corpus, Text
 from tokenizer.errors import UserError
 from tokenizer.settings import nearest
 
@@ -150,7 +150,9 @@ def draw_sample(
     available = {name: source.bytes for name, source in sorted(sources.items())}
     total = sum(available.values())
     if not total:
-        raise SampleError("the inputs hold no text")
+        bad = corpus.bad[:1] if isinstance(corpus, Corpus) else []
+        first = "".join(f"; {one.where} was passed over: {one.why}" for one in bad)
+        raise SampleError(f"the inputs hold no text{first}")
     weights = available if weights is None else _checked(weights, available)
     for name, source in sources.items():
         source.share = weights[name] / sum(weights.values())

@@ -116,8 +116,8 @@ def parse_model(content: bytes) -> ModelSpec:
             elif number == 3:
                 normalizer = _message(_NORMALIZER, value)
         trainer["model_type"] = MODEL_TYPES[int(str(trainer["model_type"]))]
-    except (ValueError, IndexError, KeyError, TypeError, struct.error) as error:
-        raise ValueError(f"not a SentencePiece model ({error!r})") from None
+    except (ValueError, IndexError, KeyError, TypeError, struct.error):
+        raise ValueError("not a SentencePiece model (a file NAME.model)") from None
     if not pieces or not normalizer:
         raise ValueError("not a SentencePiece model (it has no pieces)")
     return ModelSpec(trainer, normalizer, tuple(pieces))

@@ -78,10 +78,11 @@ def decode_lines(
         if input_format == "piece":
             yield tokenizer.processor.decode_pieces(tokens).encode()
             continue
-        try:
-            ids = [int(token) for token in tokens if token]
-        except ValueError as error:
-            raise TokenizerError(f"line {number}: an id is no number ({error})") from None
+        if wrong := [token for token in tokens if token and not token.isdecimal()]:
+            raise TokenizerError(
+                f"line {number}: {wrong[0]!r} is no id; give numbers, or --input_format=piece"
+            )
+        ids = [int(token) for token in tokens if token]
         try:
             yield tokenizer.decode(ids).encode()
         except TokenizerError as error:

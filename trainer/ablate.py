@@ -91,7 +91,11 @@ def read_spec(path: str, overrides: Sequence[str] = ()) -> Spec:
     try:
         table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         spec: Spec = build(Spec, table, path)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}; docs/evaluation.md shows such a file"
+        ) from error
+    except ValueError as error:
         raise ConfigError(f"{error}" if path in f"{error}" else f"{path}: {error}") from error
     for name, arm in spec.arms.items():
         if bool(arm.runs) == bool(arm.mixture and arm.shards):

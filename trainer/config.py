@@ -35,14 +35,18 @@ def load(path: str, overrides: Iterable[str] = ()) -> Config:
     are written as in TOML, strings and lists without quotes and brackets. Raises ConfigError for
     an unreadable file, an unknown key, a wrong type, or values that cannot run.
     """
-    file = Path(path)
-    if not file.exists() and (CONFIGS / f"{path}.toml").exists():
+    file, presets = Path(path), sorted(config.stem for config in CONFIGS.glob("*.toml"))
+    if not file.exists() and path in presets:
         file = CONFIGS / f"{path}.toml"
     try:
         values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        known = ", ".join(sorted(config.stem for config in CONFIGS.glob("*.toml")))
-        raise ConfigError(f"{path}: {error} (the package has: {known})") from error
+    except FileNotFoundError as error:
+        hint = nearest(path, presets) or f": those of the package are {', '.join(presets)}"
+        raise ConfigError(f"{path}: no such file, folder or preset{hint}") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
     return override(from_dict(values, where=path), overrides)
 
 

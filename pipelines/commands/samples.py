@@ -17,6 +17,7 @@ from pipelines.samples.github import write_github_export
 from pipelines.samples.stackexchange import STACKEXCHANGE_SHARE, write_stackexchange_dumps
 from pipelines.samples.web import WEB_SHARE, write_web_crawl
 from pipelines.samples.wikipedia import WIKIPEDIA_SHARE, write_wikipedia_dumps
+from tokenizer.errors import UserError
 
 # Megabytes of text that the bundled recipe ``demo`` needs: its classifier wants 100 cited pages.
 DEMO_MEGABYTES = 16.0
@@ -35,6 +36,8 @@ def samples(
     ] = 1,
 ) -> int:
     """Write sample inputs, made from what is installed here, in the formats of the real ones."""
+    if Path(out).is_file():
+        raise UserError(f"--out {out}: it is a file; name a directory")
     written = write(_writers(Path(out), megabytes), workers)
     print(f"wrote {len(written)} files to {out}")
     return 0

@@ -36,14 +36,14 @@ def check_failed_files(failed: Mapping[str, str], files: int, budget: int | None
     allowed = max(1, int(files * MAX_FAILED_SHARE)) if budget is None else budget
     if failed and len(failed) == files:
         raise RunError(
-            f"no input can be read: {'; '.join(list(failed.values())[:3])}"
+            f"no input can be read: {'; '.join(list(failed.values())[:3]).removesuffix('.')}"
             f"{f'; and {files - 3} more' if files > 3 else ''}. Check what --input names, and use "
             "a new --run."
         )
     if len(failed) > allowed:
         raise RunError(
             f"{len(failed)} of {files} inputs cannot be read, and {allowed} may fail: "
-            + "; ".join(list(failed.values())[:3])
+            + "; ".join(list(failed.values())[:3]).removesuffix(".")
             + ". Repair them, or leave them out and name a new --run, or raise --max-failed-files."
         )
 

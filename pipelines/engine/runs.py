@@ -210,7 +210,10 @@ def open_begun(path: str) -> Run:
     """
     run = Run(path)
     if not storage.exists(run.at("config.json")):
-        raise RunError(f"{path} is not a run directory: it has no config.json.")
+        raise RunError(
+            f"{path} is not a run directory: it has no config.json. Give the directory that was "
+            "named as --run."
+        )
     return run
 
 

@@ -53,7 +53,7 @@ class ModelFiles:
 
 
 def local_folder(path: str) -> Path:
-    """Return the local folder for models, and create it if it is missing.
+    """Return the local folder for models, which need not be there yet.
 
     Raises:
         RunError: the path is an address, or is not a folder.
@@ -63,7 +63,6 @@ def local_folder(path: str) -> Path:
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise RunError(f"--out={path}: it is a file; name a folder.")
-    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.engine.config import tell_differences
+from pipelines.engine.errors import RunError
 from pipelines.engine.manifest import RunFile
 from pipelines.engine.runs import Run, open_completed
 from pipelines.storage import files as storage
@@ -139,9 +140,14 @@ def compare(old_path: str, new_path: str, count: int) -> Changes:
         count: documents of each kind of change to show; those with the smallest hash of their id.
 
     Raises:
-        RunError: a path is no complete run.
+        RunError: a path is no complete run, or they are of two sources.
     """
     old_run, new_run = open_completed(old_path), open_completed(new_path)
+    if old_run.source != new_run.source:
+        raise RunError(
+            f"{old_path} is a run of {old_run.source} and {new_path} one of {new_run.source}: "
+            "give two runs of one source"
+        )
     same = frozenset(
         {(file.path, file.sha256) for file in old_run.documents()}
         & {(file.path, file.sha256) for file in new_run.documents()}

@@ -101,7 +101,7 @@ def inspect(path: str, wanted: Wanted, count: int, *, full: bool, as_json: bool)
         else:
             print(show(row, full=full))
     if not found:
-        print(_nothing(run, wanted), file=sys.stderr)
+        print(f"error: {_nothing(run, wanted)}", file=sys.stderr)
         return 1
     return 0
 

@@ -261,6 +261,13 @@ def holds_other_than(path: str, *names: str) -> bool:
 
 
 def make_directory(path: str) -> None:
-    """Create a local directory and its parents; object stores need none."""
+    """Create a local directory and its parents; object stores need none.
+
+    Raises:
+        StorageError: a file is in its place.
+    """
     if is_local(path):
-        os.makedirs(path, exist_ok=True)
+        try:
+            os.makedirs(path, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise StorageError(f"{path}: a file is in its place; name another directory") from error

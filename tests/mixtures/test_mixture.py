@@ -199,7 +199,9 @@ def test_a_missing_mixture_is_named_with_its_folder(tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
     with pytest.raises(MixtureError) as error:
         load(path)
-    assert str(error.value) == f"{path}: cannot be read: No such file or directory"
+    assert str(error.value) == (
+        f"{path}: no such file or mixture: those of the package are demo, llama1, llama1_1t"
+    )
 
 
 def test_a_mixture_that_is_no_text_is_refused(tmp_path: Path) -> None:

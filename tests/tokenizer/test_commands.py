@@ -174,7 +174,7 @@ def test_inspect(model: str, capsys: pytest.CaptureFixture[str]) -> None:
         ),
         ("encode --model=M --output_format=nbest_id", "small.model is a bpe model; only unigram"),
         ("encode --model=M --output_format=sample_id --nbest_size=1", "--nbest_size of 2 or more"),
-        ("encode --model=M --input=absent", "No such file or directory: 'absent'"),
+        ("encode --model=M --input=absent", "absent: No such file or directory"),
         ("encode --model=M text", "unexpected word 'text'"),
         (
             "decode --model=M --input_format=id --input=IDS",

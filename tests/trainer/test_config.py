@@ -106,7 +106,7 @@ def test_bad_overrides_are_refused_with_the_way_out(override: str, message: str)
         ("[modell]\ndim = 4", "config.toml: unknown key 'modell'. Did you mean 'model'?"),
         ("[model]\ndims = 4", "config.toml: model: unknown key 'dims'. Did you mean 'dim'?"),
         ("model = 4", "config.toml: model: expected dict, found 4"),
-        ("[model\n", "config.toml: Expected ']'"),
+        ("[model\n", "config.toml: not TOML: Expected ']'"),
     ],
 )
 def test_bad_files_are_refused(tmp_path: Path, content: str, message: str) -> None:
