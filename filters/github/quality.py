@@ -24,23 +24,29 @@ _ASCII_NOT_ALNUM: Final = bytes(code for code in range(128) if not chr(code).isa
 _ASCII_NOT_ALPHA: Final = bytes(code for code in range(128) if not chr(code).isalpha())
 
 
-def normalize_source(text: str, *, keep_mark: bool = False) -> str:
+def normalize_source(text: str) -> str:
     r"""Return a decoded file in the form that every later filter expects.
 
-    Line ends become "\n", one byte order mark goes, and a lone surrogate (a broken escape in a
-    JSON export) becomes U+FFFD, since no UTF-8 file can hold it. With ``keep_mark`` the mark stays,
-    as in RedPajama.
+    Line ends become "\n", one byte order mark goes, and lone surrogates are replaced.
 
     >>> normalize_source("\ufeffa\r\nb\rc")
     'a\nb\nc'
     """
-    if not keep_mark:
-        text = text.removeprefix(_BYTE_ORDER_MARK)
+    text = text.removeprefix(_BYTE_ORDER_MARK)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.isascii():
-        text = _SURROGATE.sub(_REPLACEMENT_CHARACTER, text)
-    return text
+    return replace_surrogates(text)
+
+
+def replace_surrogates(text: str) -> str:
+    r"""Replace each lone surrogate, a broken escape in a JSON export, by U+FFFD.
+
+    No UTF-8 file can hold a surrogate. RedPajama's first script ends with an error at one.
+
+    >>> replace_surrogates("\ud800\r\n")
+    '\ufffd\r\n'
+    """
+    return text if text.isascii() else _SURROGATE.sub(_REPLACEMENT_CHARACTER, text)
 
 
 def check_binary_like(text: str, *, max_replacement_ratio: float = 0.01) -> Verdict:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from filters.verdict import Verdict
 from pipelines.engine.documents import Document
 from pipelines.engine.errors import is_of_the_machine
 from pipelines.engine.guard import DOCUMENT_SECONDS, TimeGuard
@@ -71,6 +72,7 @@ class Write:
     staged: StagedClaim | None = None  # what is kept waits for a decision on all documents
     given: Given | None = None  # what is sent goes to groups, which write it (``joins/gather.py``)
     place: Callable[[Workspace, Unit, Part, Verdicts], Part] = where_it_lies
+    contract: Callable[[str], Verdict] = check_text  # what the text of every document keeps
 
     def steps(self, context: Context) -> list[Step]:
         """Return the one step of the phase."""
@@ -102,7 +104,7 @@ class Write:
     def all_stages(self, source: str, unit: Unit, verdicts: Verdicts) -> list[Stage]:
         """Return the stages; the last one checks the contract that every document keeps."""
         stages = list(self.stages(unit, verdicts))
-        return stages if self.send else [*stages, Keep(f"{source}.text", check_text)]
+        return stages if self.send else [*stages, Keep(f"{source}.text", self.contract)]
 
 
 def curate(

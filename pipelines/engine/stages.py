@@ -106,10 +106,13 @@ class Score:
         return KEEP
 
 
-def check_text(text: str, *, max_characters: int = MAX_CHARACTERS) -> Verdict:
+def check_text(
+    text: str, *, max_characters: int = MAX_CHARACTERS, carriage_returns: bool = False
+) -> Verdict:
     r"""Check the contract that the text of every document keeps (docs/rules/sources.md 0.1).
 
-    A text is valid Unicode, has no NUL, ends its lines with ``\n``, and is not blank.
+    A text is valid Unicode, has no NUL, ends its lines with ``\n``, and is not blank. A profile
+    that repeats the work of others may allow ``carriage_returns``.
 
     >>> check_text("a\x00b").reason
     'nul_character'
@@ -120,7 +123,7 @@ def check_text(text: str, *, max_characters: int = MAX_CHARACTERS) -> Verdict:
         return drop("too_large", f"{len(text)} characters")
     if "\0" in text:
         return drop("nul_character")
-    if "\r" in text:
+    if "\r" in text and not carriage_returns:
         return drop("carriage_return")
     if not text.isascii():
         try:

@@ -21,7 +21,7 @@ from pipelines.engine.errors import MachineError, RunError
 from pipelines.engine.passes import Write
 from pipelines.engine.plan import Inputs
 from pipelines.engine.source import Phase, Source
-from pipelines.engine.stages import Stage
+from pipelines.engine.stages import Stage, check_text
 from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit
 from pipelines.github.claims import (
@@ -126,6 +126,7 @@ def phases(config: GithubConfig, units: Sequence[Unit]) -> list[Phase]:
         of=holds_texts,
         arrive=not any(unit.kind == JOINED for unit in units),
         staged=None if config.redpajama else texts_meet.staged,
+        contract=partial(check_text, carriage_returns=config.redpajama),
     )
     return [
         *([licences_meet] if facts else []),

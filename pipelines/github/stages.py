@@ -66,14 +66,18 @@ def cleaning(config: GithubConfig) -> list[Stage]:
     if config.drop_generated:
         check = partial(check_generated, documentation=not config.keep_generated_docs)
         generated.append(Keep("github.generated", check, text_and_path))
-    if config.redpajama:  # its rules read byte order marks and carriage returns
-        before = [Rewrite("github.header", headers.strip_header_redpajama)]
-        after = [Rewrite("github.normalize", partial(quality.normalize_source, keep_mark=True))]
-    else:
-        before, after = [Rewrite("github.normalize", quality.normalize_source)], []
-    return [
-        *before,
+    # RedPajama reads and writes texts as they are: byte order marks, carriage returns and all.
+    start: list[Stage] = [
+        Rewrite("github.normalize", quality.normalize_source),
         Keep("github.binary", quality.check_binary_like),
+    ]
+    if config.redpajama:
+        start = [
+            Rewrite("github.normalize", quality.replace_surrogates),
+            Rewrite("github.header", headers.strip_header_redpajama),
+        ]
+    return [
+        *start,
         Score("github.language", language_of_file, "meta.language", LANGUAGE_COLUMNS),
         *generated,
         *([] if config.redpajama else [RemoveHeader(not config.keep_copyleft_notices)]),
@@ -88,7 +92,6 @@ def cleaning(config: GithubConfig) -> list[Stage]:
             ),
             ("text", "meta.path", *(f"meta.{name}" for name in quality.SourceStatistics._fields)),
         ),
-        *after,
     ]
 
 

@@ -12,6 +12,7 @@ from filters.github.quality import (
     check_source_file,
     clean_key,
     normalize_source,
+    replace_surrogates,
     source_statistics,
     thresholds_by_extension,
 )
@@ -157,10 +158,10 @@ def test_prose_may_have_one_line_for_a_paragraph(path: str) -> None:
     assert check_source_file("x" * 1001, path).reason == "max_line_length"
 
 
-def test_redpajama_keeps_the_byte_order_mark() -> None:
-    """Its header rule sees the mark, so that no line of such a file goes."""
-    assert normalize_source("\ufeffa\r\nb", keep_mark=True) == "\ufeffa\nb"
-    assert normalize_source("\ufeffa\r\nb") == "a\nb"
+def test_surrogates_alone_are_replaced() -> None:
+    """For RedPajama's profile: marks and line ends stay."""
+    assert replace_surrogates("\ufeffa\r\n\udc80\rb") == "\ufeffa\r\n\ufffd\rb"
+    assert normalize_source("\ufeffa\r\n\udc80\rb") == "a\n\ufffd\nb"
 
 
 def test_thresholds_may_differ_by_extension() -> None:

@@ -34,10 +34,10 @@ def document(path: str, text: str) -> Document:
     [
         ("a.py", f"{GPL}a = 1\n", {}, "github.header", "notice_copyleft"),
         ("a.py", f"{GPL}a = 1\n", {"keep_copyleft_notices": True}, "github.quality", ""),
-        ("a.py", f"{GPL}a = 1\n", {"profile": "redpajama"}, "github.normalize", ""),
+        ("a.py", f"{GPL}a = 1\n", {"profile": "redpajama"}, "github.quality", ""),
         ("a.html", PAGE, {}, "github.generated_documentation", "generated_documentation"),
         ("a.html", PAGE, {"keep_generated_docs": True}, "github.quality", ""),
-        ("a.html", PAGE, {"profile": "redpajama"}, "github.normalize", ""),
+        ("a.html", PAGE, {"profile": "redpajama"}, "github.quality", ""),
         (
             "a.html",
             PAGE,
@@ -76,12 +76,30 @@ def test_meta_has_the_language_of_the_text_and_the_license_of_the_notice() -> No
     assert "notice_license" not in file.meta
 
 
-def test_redpajamas_header_rule_sees_byte_order_marks_and_carriage_returns() -> None:
-    """It removes leading comments but not behind a mark, which stays; line ends are ours."""
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Behind a mark no line is a comment for its header rule.
+        ("\ufeff# Adds.\na = 1 + 22222\n", "\ufeff# Adds.\na = 1 + 22222\n"),
+        # With Windows' line ends an empty line is "\r", at which the header ends.
+        ("# Adds.\r\n\r\n# More.\r\na = 12345\r\n", "\r\n# More.\r\na = 12345\r\n"),
+        # With old Macintosh's line ends the file is one line, which would go whole.
+        ("a = 12345\rb = 12345\r", "a = 12345\rb = 12345\r"),
+        ("a = 12345\n\r\nb = 1\r\r\n", "a = 12345\n\r\nb = 1\r\r\n"),
+        ("/* Copyright A\r\n */\r\nint abcd;\r\n", "\r\nint abcd;\r\n"),
+        # What its scripts read without asking whether it is text.
+        ("a = '\ufffd\ufffd' + name\n", "a = '\ufffd\ufffd' + name\n"),
+        ("a = 'name' + 'name'\x0b\x1c\u2028\n", "a = 'name' + 'name'\x0b\x1c\u2028\n"),
+    ],
+)
+def test_redpajamas_texts_are_as_its_scripts_write_them(text: str, expected: str) -> None:
+    """Nothing but the header goes: byte order marks and carriage returns stay."""
+    file = document("a.py", text)
+    assert judge(file, GithubConfig(input=("x",), profile="redpajama"))[1].keep
+    assert file.text == expected
+
+
+def test_a_file_that_is_one_comment_goes_in_redpajama() -> None:
+    """Old Macintosh's line ends make all of it the first line."""
     config = GithubConfig(input=("x",), profile="redpajama")
-    marked = document("a.py", "\ufeff# Adds.\na = 1 + 22222\n")
-    assert judge(marked, config)[1].keep
-    assert marked.text == "\ufeff# Adds.\na = 1 + 22222\n"
-    windows = document("a.py", "# Adds.\r\n\r\n# More.\r\na = 1 + 22222\r\n")
-    assert judge(windows, config)[1].keep
-    assert windows.text == "\n# More.\na = 1 + 22222\n"
+    assert judge(document("a.py", "# Adds.\ra = 1\r"), config)[1].reason == "empty"
