@@ -1,14 +1,13 @@
 """Scan templates, links and tables in linear time.
 
-One pattern finds the marks; an explicit stack holds the open constructs. Runs of braces are matched
-as in MediaWiki's preprocessor: a closing run takes three braces for an argument or two for a
-template from the innermost opening run, as long as both have them. If marks do not match, MediaWiki
-shows the markup; this scanner keeps the constructs that are closed and removes only the marks
-without a partner (docs/rules/sources.md 2.7). An unclosed link ends with its paragraph; an unclosed
-file with a caption ends with the page.
+`filters.wikipedia.marks` finds the marks; an explicit stack holds the open constructs. Runs of
+braces are matched as in MediaWiki's preprocessor: a closing run takes three braces for an argument
+or two for a template from the innermost opening run, as long as both have them. If marks do not
+match, MediaWiki shows the markup; this scanner keeps the constructs that are closed and removes
+only the marks without a partner (docs/rules/sources.md 2.7). An unclosed link ends with its
+paragraph; an unclosed file with a caption ends with the page.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -21,23 +20,11 @@ from filters.wikipedia.markers import (
     STRAY_TABLE,
     STRAY_TEMPLATE,
 )
+from filters.wikipedia.marks import marks_of
 from filters.wikipedia.nodes import Renderer
 
 MAX_DEPTH: Final = 100  # nested constructs (docs/rules/sources.md 2.7)
 
-# Most links and templates contain no others and are matched whole; the look-arounds leave longer
-# runs of braces to the stack. Every quantifier is possessive and stops at the next mark. Every
-# alternative begins with a literal character, so that `re` skips to the next of these characters.
-_MARK: Final = re.compile(
-    rf"""
-    \[\[ (?: ([^\[\]{{}}|\n]*+) (?:\|([^\[\]{{}}|\n]*+))?+ \]\] )?+
-  | \{{\{{ (?: (?<!\{{\{{\{{) ([^{{}}\[\]]++) \}}\}}(?!\}}) | \{{*+ )
-  | \}}\}}++ | \]\] | \|
-  | \n (?: (?=[ \t]*+\n) | [ \t:*\#;]*+\{{\| | [ \t]*+\|\}} )
-  | {BLOCK} (?: [ \t:*\#;]*+\{{\| | [ \t]*+\|\}} )
-    """,
-    re.VERBOSE,
-)
 _STRAY: Final = {"{{": STRAY_TEMPLATE, "[[": STRAY_LINK, "{|": STRAY_TABLE}
 
 
@@ -80,7 +67,7 @@ class _Frame:
 
 
 class _Scanner:
-    """The scan of one page; methods that take a match return the place to continue at."""
+    """The scan of one page; methods that take a mark return the place to continue at."""
 
     def __init__(self, text: str, renderer: Renderer) -> None:
         self.text = text
@@ -93,37 +80,35 @@ class _Scanner:
         self.too_deep = False
 
     def run(self) -> str:
-        text, search = self.text, _MARK.search
-        deal_with: dict[str, Callable[[re.Match[str]], int]] = {
+        read = marks_of(self.text)
+        deal_with: dict[str, Callable[[int, int, str | None, str | None], int]] = {
             "[": self._open_link,
             "]": self._close_link,
             "{": self._open_braces,
             "}": self._close_braces,
-            "|": self._bar,
             "\n": self._line,
             BLOCK: self._line,
         }
-        stack, position = self.stack, 0
-        while match := search(text, position):
-            start = match.start()
-            if start > position:
-                stack[-1].pieces.append(text[position:start])
-            position = deal_with[text[start]](match)
-        self.stack[-1].pieces.append(text[position:])
+        stack, place, size = self.stack, 0, len(self.text)
+        while place < size:
+            found, place = read(place)
+            for item in found:
+                if isinstance(item, str):
+                    top = stack[-1]
+                    if item == "|" and top.kind in _DIVIDED:
+                        top.cuts.append(len(top.pieces))
+                    top.pieces.append(item)
+                else:
+                    sign, start, end, first, second = item
+                    after = deal_with[sign](start, end, first, second)
+                    if end == place:  # the last mark, which may end elsewhere
+                        place = after
         self._abandon(1)
-        return "".join(self.stack[0].pieces)
+        return "".join(stack[0].pieces)
 
-    def _bar(self, match: re.Match[str]) -> int:
-        top = self.stack[-1]
-        if top.kind in _DIVIDED:
-            top.cuts.append(len(top.pieces))
-        top.pieces.append("|")
-        return match.end()
-
-    def _open_link(self, match: re.Match[str]) -> int:
-        target, label = match[1], match[2]
+    def _open_link(self, start: int, end: int, target: str | None, label: str | None) -> int:
         if target is None:
-            self._push("[[", *match.span())
+            self._push("[[", start, end)
         else:
             parts = [target] if label is None else [target, label]
             rendered = self.renderer.link(parts, len(self.dropped))
@@ -131,15 +116,14 @@ class _Scanner:
             if top.kind == "{{" and "=" in rendered:
                 rendered = rendered.replace("=", EQUALS)
             top.pieces.append(rendered)
-        return match.end()
+        return end
 
-    def _open_braces(self, match: re.Match[str]) -> int:
-        content = match[3]
+    def _open_braces(self, start: int, end: int, content: str | None, _: str | None) -> int:
         if content is None:
-            self._push("{{", *match.span())
+            self._push("{{", start, end)
         else:
             self._put(self.renderer.template(content.split("|"), len(self.dropped)))
-        return match.end()
+        return end
 
     def _push(self, kind: str, start: int, end: int) -> None:
         if len(self.stack) > MAX_DEPTH:
@@ -193,8 +177,7 @@ class _Scanner:
             self._abandon(depth)
         return self.stack[-1]
 
-    def _close_braces(self, match: re.Match[str]) -> int:
-        start, end = match.span()
+    def _close_braces(self, start: int, end: int, *_: str | None) -> int:
         while end - start > 1 and self.open["{{"]:
             frame = self._back_to("{{")
             braces = 3 if end - start > 2 and frame.braces > 2 else 2
@@ -217,8 +200,7 @@ class _Scanner:
             self._drop(start, end)
         return end
 
-    def _close_link(self, match: re.Match[str]) -> int:
-        end = match.end()
+    def _close_link(self, _start: int, end: int, *_: str | None) -> int:
         if not self.open["[["]:
             self.stack[-1].pieces.append("]]")  # one of them may close an external link
             return end
@@ -236,9 +218,9 @@ class _Scanner:
         """Tell whether a link is a file, whose caption may have paragraphs."""
         return bool(frame.cuts) and self.renderer.is_file(frame.pieces[0])
 
-    def _line(self, match: re.Match[str]) -> int:
+    def _line(self, _start: int, end: int, *_: str | None) -> int:
         """Process the end of a paragraph or the mark of a table."""
-        text, stack, end = self.text, self.stack, match.end()
+        text, stack = self.text, self.stack
         if text[end - 1] == "\n":
             depth = len(stack)
             while stack[depth - 1].kind == "[[" and not self._captioned(stack[depth - 1]):

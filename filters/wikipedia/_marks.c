@@ -1,0 +1,317 @@
+/* Find the marks of wikitext, as the pattern `MARK` of `filters/wikipedia/marks.py` does.
+
+   Most marks are links whose text is their label. They are written as text here, so that Python
+   sees only the marks that need a decision. `marks.py` says what is what; it does the same without
+   this module. Every character is read a limited number of times. */
+
+#define PY_SSIZE_T_CLEAN
+#ifndef Py_LIMITED_API
+#define Py_LIMITED_API 0x030b0000
+#endif
+#include <Python.h>
+
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    FIRST_MARKER = 0xFDD0, /* `filters.wikipedia.markers`: what no text holds */
+    LAST_MARKER = 0xFDEF,
+    BLOCK = 0xFDD3, /* where a block element starts or ends */
+    LEFT_TO_RIGHT = 0x200E, /* marks of direction, which titles cannot have */
+    RIGHT_TO_LEFT = 0x200F,
+    MARKS = 128 /* characters with a row in `kinds` */
+};
+
+/* What ends a run of characters. */
+enum {
+    BEGINS = 1, /* may begin a mark */
+    ENDS_LINK = 2, /* is in no part of a link that is matched whole */
+    ENDS_TEMPLATE = 4,
+    BLANK = 8, /* " " and "\t" */
+    INDENTS = 16, /* may stand before a table on its line */
+    NOT_PLAIN = 32 /* a label with it is not written as it is */
+};
+
+static uint8_t kinds[MARKS];
+
+static void set_kinds(void)
+{
+    const char *sets[] = {"[]{}|\n", "[]{}|\n", "{}[]", " \t", " \t:*#;", "':="};
+    for (int kind = 0; kind < 6; kind++) {
+        for (const char *at = sets[kind]; *at; at++) {
+            kinds[(unsigned char)*at] |= (uint8_t)(1 << kind);
+        }
+    }
+}
+
+static inline int is_kind(Py_UCS4 character, int kind)
+{
+    return character < MARKS && kinds[character] & kind;
+}
+
+typedef struct {
+    Py_UCS4 *characters; /* with a zero behind them */
+    Py_ssize_t size;
+} Page;
+
+typedef struct {
+    Py_ssize_t start, end;
+} Span;
+
+static inline Py_ssize_t run_end(const Page *page, Py_ssize_t at, int kind)
+{
+    while (at < page->size && is_kind(page->characters[at], kind)) {
+        at++;
+    }
+    return at;
+}
+
+static inline Py_ssize_t run_until(const Page *page, Py_ssize_t at, int kind)
+{
+    while (at < page->size && !is_kind(page->characters[at], kind)) {
+        at++;
+    }
+    return at;
+}
+
+static inline int are(const Page *page, Py_ssize_t at, Py_UCS4 one, Py_UCS4 two)
+{
+    return at + 1 < page->size && page->characters[at] == one && page->characters[at + 1] == two;
+}
+
+/* Tell whether a character is stripped from the edge of a target or label. */
+static inline int is_stripped(Py_UCS4 character)
+{
+    return character == ' ' || character == '\t' || character == '\n' ||
+           (character >= FIRST_MARKER && character <= LAST_MARKER) ||
+           character == LEFT_TO_RIGHT || character == RIGHT_TO_LEFT;
+}
+
+/* Tell whether a part of a link is shown as it is. */
+static int is_plain(const Page *page, Span part)
+{
+    if (part.start == part.end || is_stripped(page->characters[part.start]) ||
+        is_stripped(page->characters[part.end - 1])) {
+        return 0;
+    }
+    return run_until(page, part.start, NOT_PLAIN) >= part.end;
+}
+
+static int has_colon(const Page *page, Span part)
+{
+    for (Py_ssize_t at = part.start; at < part.end; at++) {
+        if (page->characters[at] == ':') {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Append an object, of which this takes the reference; return false if that fails. */
+static int append(PyObject *list, PyObject *item)
+{
+    const int failed = !item || PyList_Append(list, item);
+    Py_XDECREF(item);
+    return !failed;
+}
+
+static int append_text(PyObject *list, PyObject *text, Py_ssize_t start, Py_ssize_t end)
+{
+    return start == end || append(list, PyUnicode_Substring(text, start, end));
+}
+
+static PyObject *part_of(PyObject *text, const Span *part)
+{
+    return part->end < 0 ? Py_NewRef(Py_None) : PyUnicode_Substring(text, part->start, part->end);
+}
+
+static int append_mark(PyObject *list, PyObject *text, Span mark, Span one, Span two)
+{
+    PyObject *sign = PyUnicode_Substring(text, mark.start, mark.start + 1);
+    PyObject *first = part_of(text, &one), *second = part_of(text, &two);
+    if (!sign || !first || !second) {
+        Py_XDECREF(sign);
+        Py_XDECREF(first);
+        Py_XDECREF(second);
+        return 0;
+    }
+    return append(list, Py_BuildValue("(NnnNN)", sign, mark.start, mark.end, first, second));
+}
+
+static const Span none = {-1, -1};
+
+/* Return the end of a mark at a line end or a block, or -1 if none is here. */
+static Py_ssize_t line_mark(const Page *page, Py_ssize_t start)
+{
+    const Py_ssize_t blanks = run_end(page, start + 1, BLANK);
+    if (page->characters[start] == '\n' && blanks < page->size &&
+        page->characters[blanks] == '\n') {
+        return start + 1;
+    }
+    const Py_ssize_t indents = run_end(page, blanks, INDENTS);
+    if (are(page, indents, '{', '|')) {
+        return indents + 2;
+    }
+    return are(page, blanks, '|', '}') ? blanks + 2 : -1;
+}
+
+/* Read from a place on; return where, or -1 with an error. `*stop` says whether the last mark may
+   be continued elsewhere than at its end. */
+static Py_ssize_t read_from(const Page *page, PyObject *text, Py_ssize_t at, PyObject *list,
+                            int *stop)
+{
+    const Py_UCS4 *characters = page->characters;
+    Py_ssize_t literal = at; /* where the text before the next mark starts */
+    while (at < page->size && !*stop) {
+        const Py_UCS4 character = characters[at];
+        if (!is_kind(character, BEGINS) && character != BLOCK) {
+            at++;
+            continue;
+        }
+        Span mark = {at, -1}, one = none, two = none;
+        int plain = 0;
+        if (character == '|') {
+            mark.end = at + 1;
+        } else if (character == '\n' || character == BLOCK) {
+            mark.end = line_mark(page, at);
+            *stop = mark.end > 0 && characters[mark.end - 1] == '}' && mark.end < page->size &&
+                    characters[mark.end] == '}';
+        } else if (at + 1 < page->size && characters[at + 1] == character) {
+            mark.end = at + 2;
+            if (character == '[') {
+                Span target = {mark.end, run_until(page, mark.end, ENDS_LINK)}, label = none;
+                Py_ssize_t close = target.end;
+                if (close < page->size && characters[close] == '|') {
+                    label.start = close + 1;
+                    close = label.end = run_until(page, label.start, ENDS_LINK);
+                }
+                if (are(page, close, ']', ']')) {
+                    mark.end = close + 2;
+                    one = target;
+                    two = label;
+                    plain = is_plain(page, label.end < 0 ? target : label) &&
+                            (label.end < 0 || !has_colon(page, target));
+                }
+            } else if (character == '{') {
+                const Span content = {mark.end, run_until(page, mark.end, ENDS_TEMPLATE)};
+                const int within = at >= 2 && are(page, at - 2, '{', '{');
+                if (!within && content.end > content.start && are(page, content.end, '}', '}') &&
+                    !(content.end + 2 < page->size && characters[content.end + 2] == '}')) {
+                    mark.end = content.end + 2;
+                    one = content;
+                } else {
+                    while (mark.end < page->size && characters[mark.end] == '{') {
+                        mark.end++;
+                    }
+                }
+            } else if (character == '}') {
+                while (mark.end < page->size && characters[mark.end] == '}') {
+                    mark.end++;
+                }
+            } else {
+                *stop = mark.end < page->size && characters[mark.end] == ']';
+            }
+        }
+        if (mark.end < 0) {
+            at++;
+            continue;
+        }
+        if (!append_text(list, text, literal, at)) {
+            return -1;
+        }
+        if (character == '|') {
+            if (!append_text(list, text, at, at + 1)) {
+                return -1;
+            }
+        } else if (plain) {
+            const Span shown = two.end < 0 ? one : two;
+            if (!append_text(list, text, shown.start, shown.end)) {
+                return -1;
+            }
+        } else if (!append_mark(list, text, mark, one, two)) {
+            return -1;
+        }
+        literal = at = mark.end;
+    }
+    return append_text(list, text, literal, at) ? at : -1;
+}
+
+static void free_page(PyObject *capsule)
+{
+    Page *page = PyCapsule_GetPointer(capsule, "page");
+    if (page) {
+        PyMem_Free(page->characters);
+        PyMem_Free(page);
+    }
+}
+
+static PyObject *open_page(PyObject *Py_UNUSED(module), PyObject *text)
+{
+    if (!PyUnicode_Check(text)) {
+        PyErr_SetString(PyExc_TypeError, "a text is wanted");
+        return NULL;
+    }
+    Page *page = PyMem_Malloc(sizeof *page);
+    if (!page) {
+        return PyErr_NoMemory();
+    }
+    page->size = PyUnicode_GetLength(text);
+    page->characters = PyUnicode_AsUCS4Copy(text);
+    PyObject *capsule = page->characters ? PyCapsule_New(page, "page", free_page) : NULL;
+    if (!capsule) {
+        PyMem_Free(page->characters);
+        PyMem_Free(page);
+    }
+    return capsule;
+}
+
+static PyObject *read_marks(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *capsule, *text;
+    Py_ssize_t at;
+    if (!PyArg_ParseTuple(args, "OUn", &capsule, &text, &at)) {
+        return NULL;
+    }
+    const Page *page = PyCapsule_GetPointer(capsule, "page");
+    if (!page) {
+        return NULL;
+    }
+    if (at < 0 || at > page->size || PyUnicode_GetLength(text) != page->size) {
+        PyErr_SetString(PyExc_ValueError, "the place or the text is wrong");
+        return NULL;
+    }
+    PyObject *list = PyList_New(0);
+    if (!list) {
+        return NULL;
+    }
+    int stop = 0;
+    at = read_from(page, text, at, list, &stop);
+    if (at < 0) {
+        Py_DECREF(list);
+        return NULL;
+    }
+    return Py_BuildValue("(Nn)", list, at);
+}
+
+static PyMethodDef module_methods[] = {
+    {"open_page", open_page, METH_O, "Return what `read_marks` reads of a text."},
+    {"read_marks", read_marks, METH_VARARGS,
+     "read_marks(page, text, place) -> (texts and marks, where they end)"},
+    {NULL, NULL, 0, NULL}};
+
+static int module_exec(PyObject *Py_UNUSED(module))
+{
+    set_kinds();
+    return 0;
+}
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, module_exec}, {0, NULL}};
+
+static PyModuleDef module_definition = {PyModuleDef_HEAD_INIT, .m_name = "_marks",
+                                        .m_doc = "The marks of wikitext.",
+                                        .m_methods = module_methods, .m_slots = module_slots};
+
+PyMODINIT_FUNC PyInit__marks(void)
+{
+    return PyModuleDef_Init(&module_definition);
+}
