@@ -21,6 +21,8 @@ _TERM_END: Final = re.compile(
 )
 _PLACEHOLDER: Final = re.compile(r"[\s.,:;!?…·•_*–—-]*+")  # noqa: RUF001  (an en dash)
 _BLANKS: Final = f" \t{REMOVED}"
+# A line is plain text if it begins with none of these: no mark, nothing that is stripped.
+_NOT_PLAIN: Final = frozenset({"", *"=|*#:;-", *_BLANKS, BREAK, EMPTY})
 
 
 # A heading's level and text, or 0 and a line; an empty line separates blocks.
@@ -33,7 +35,9 @@ def blocks_of(text: str, drop_sections: frozenset[str]) -> list[Block]:
     dropped_level = 0  # of the heading of a section to leave out
     for line in text.split("\n"):
         first = line[:1]
-        if first == "=" and (heading := _heading(line)):
+        if first not in _NOT_PLAIN and not dropped_level:
+            lines.add_plain(line)
+        elif first == "=" and (heading := _heading(line)):
             level, title, rest = heading
             if not dropped_level or level <= dropped_level:
                 dropped_level = level if title.casefold() in drop_sections else 0
@@ -42,17 +46,24 @@ def blocks_of(text: str, drop_sections: frozenset[str]) -> list[Block]:
                     lines.add(rest)
         elif dropped_level or (first == "|" and not _ABSOLUTE_VALUE.match(line)):
             continue  # "|": a row of a table whose start was produced by a template
-        elif first and first in "*#:;":
-            lines.add_item(_item(line))
-        elif line.startswith("=="):
-            lines.add(line.lstrip("= "))  # a heading that is not closed
-        elif first == "-":
-            lines.add(_RULE.sub("", line, count=1))
-        elif first == " ":
-            lines.add(line[1:], preformatted=True)
         else:
-            lines.add(line)
+            _add_marked(lines, line)
     return lines.blocks
+
+
+def _add_marked(lines: "_Lines", line: str) -> None:
+    """Add a line that may begin with the mark of a list, a rule or a preformatted line."""
+    first = line[:1]
+    if first and first in "*#:;":
+        lines.add_item(_item(line))
+    elif line.startswith("=="):
+        lines.add(line.lstrip("= "))  # a heading that is not closed
+    elif first == "-":
+        lines.add(_RULE.sub("", line, count=1))
+    elif first == " ":
+        lines.add(line[1:], preformatted=True)
+    else:
+        lines.add(line)
 
 
 class _Lines:
@@ -82,6 +93,14 @@ class _Lines:
             self._put(line, item=False, preformatted=preformatted)
         else:
             self._part()
+
+    def add_plain(self, line: str) -> None:
+        """Add a line of plain text: what `add` does with it, in less time."""
+        if BREAK in line:
+            self.add(line)
+            return
+        self.blocks.append((0, _one_blank(line.rstrip(_BLANKS))))
+        self._parted = self._item = False
 
     def _part(self) -> None:
         if not self._parted:

@@ -193,9 +193,12 @@ def is_disambiguation(text: str, site: Site) -> bool:
         if any(switch in folded for switch in site.disambiguation_switches):
             return True
     return any(
-        normalise_template_name(match[1], site.template_names) in site.disambiguation
-        for match in _TEMPLATE_NAME.finditer(text)
+        _cached_name(name, site.template_names) in site.disambiguation
+        for name in set(_TEMPLATE_NAME.findall(text))
     )
+
+
+_cached_name: Final = functools.lru_cache(4096)(normalise_template_name)
 
 
 @functools.cache

@@ -20,7 +20,6 @@ from filters.wikipedia.layout import lay_out
 from filters.wikipedia.losses import settle_losses
 from filters.wikipedia.markers import clean_input, restore_verbatim
 from filters.wikipedia.nodes import Renderer, RenderTemplate
-from filters.wikipedia.parser import parse_with_mwparserfromhell
 from filters.wikipedia.placed import place_templates
 from filters.wikipedia.scanner import balance, scan
 from filters.wikipedia.sites import Site
@@ -50,6 +49,16 @@ class Rendered:
     dropped: Mapping[str, int]  # templates that became nothing -> how often
     path: Path  # the parser that read its marks
     lost_values: int = 0  # templates that became nothing within a sentence
+
+
+def parse_with_mwparserfromhell(text: str, renderer: Renderer) -> str:
+    """Do what `filters.wikipedia.parser` does, which is imported for the first page that needs it.
+
+    Most runs have none, and the import of the library takes as long as a hundred pages.
+    """
+    from filters.wikipedia import parser  # noqa: PLC0415
+
+    return parser.parse_with_mwparserfromhell(text, renderer)
 
 
 def to_text(

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from pipelines.readers.compressed import Damage, read_pieces
+from pipelines.readers.compressed import Damage, first_bytes, read_pieces
 from pipelines.readers.rows import BadRow, UnreadableFile, clip, convert_each
 from pipelines.wikipedia.export import MAX_DIGITS, ExportParser, SiteInfo, is_integer
 
 _PAGE = b"<page>"
 _ROOT = b"<mediawiki>"
+_HEAD_BYTES = 1 << 16  # of a bzip2 file: they hold the head, which then needs no more than a block
 # XML forbids these control characters. MediaWiki removes them; some tools that cut dumps do not.
 _FORBIDDEN = bytes(set(range(32)) - {9, 10, 13})
 
@@ -49,6 +50,9 @@ def read_siteinfo(stream: BinaryIO, name: str) -> SiteInfo:
     Raises:
         UnreadableFile: the file is not a MediaWiki export, or its beginning is damaged.
     """
+    if site := _site_in(first_bytes(stream, 0, _HEAD_BYTES)):
+        return site
+    stream.seek(0)
     parser = ExportParser()
     problem = ""
     for piece in read_pieces(stream, name):
@@ -66,6 +70,13 @@ def read_siteinfo(stream: BinaryIO, name: str) -> SiteInfo:
             "it was damaged in a copy: fetch it again"
         )
     return parser.site or SiteInfo()
+
+
+def _site_in(head: bytes) -> SiteInfo | None:
+    """Return the facts about the wiki, if these first bytes of a dump hold all of them."""
+    parser = ExportParser()
+    parser.feed(head)
+    return parser.site if parser.root == "mediawiki" else None
 
 
 def read_pages(
