@@ -21,7 +21,7 @@ OTHERS = {b"7z\xbc\xaf": "7z", b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b
 STREAM_START = re.compile(rb"BZh[1-9]1AY&SY")
 _START_BYTES = 10
 _READ_BYTES = 1 << 20  # compressed, per read
-_PIECE_BYTES = 16 << 20  # per piece, at most: this limits the memory that a file of zeros can take
+_PIECE_BYTES = 1 << 20  # per piece, at most: this limits the memory that a file of zeros can take
 # The checksum of a block is checked at its end, so bytes that may belong to an unfinished block are
 # held back. A block is 900,000 bytes, or more if bytes repeat.
 _HELD_BYTES = 2 << 20
