@@ -18,7 +18,10 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[2]
-RUN_SECONDS = 200  # of one command; one that hangs longer is killed, and given again
+RUN_SECONDS = 400  # of one command; one that hangs longer is killed, and given again
+# Minutes after which a command on a cluster ends a job in which nothing moves: Spark may wait for
+# ever for a Python worker that died before it had connected.
+MAX_STALL = "1.5"
 MAX_TRIES = 4  # of the command, after a kill
 MAX_MISSES = 12  # kills that came too late, of one fault
 POLL_SECONDS = 0.01
@@ -162,7 +165,7 @@ class Trials:
     ) -> None:
         self._subject = subject
         self._folder = folder
-        self._runner = ["--", *runner] if runner else []
+        self._runner = ["--max-stall", MAX_STALL, "--", *runner] if runner else []
         self._workers = workers
         self._count = 0
         self.whole: dict[str, bytes] = {}
