@@ -21,13 +21,14 @@ from torch.distributed.checkpoint.planner import SavePlan
 from torch.distributed.checkpoint.storage import WriteResult
 
 WIDTH = 4  # children of a rank
+_TOLD = 3  # ranks whose errors are told: a full disk is an error of all
 
 T = TypeVar("T")
 Answer = TypeVar("Answer")
 
 
 class RanksError(Exception):
-    """What ranks could not do together; every rank raises it, with the reasons of all."""
+    """What ranks could not do together; every rank raises it, with the reasons of the first."""
 
 
 class Tree:
@@ -53,7 +54,9 @@ class Tree:
         made = self._gather(self._attempt(make))
         answers: list[tuple[Answer | None, str]] = []
         if self.rank == 0:
-            problem = "; ".join(problem for _, problem in made if problem)
+            problems = [problem for _, problem in made if problem]
+            more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
+            problem = "; ".join(problems[:_TOLD]) + more
             decided: Sequence[Answer] | None = None
             if not problem:
                 decided, problem = self._attempt(lambda: decide([value for value, _ in made]))

@@ -8,6 +8,7 @@ after each of them goes to ``sockets.json``, with what the store has. On the way
 tree of ranks tells errors to all, and that what is saved is what PyTorch's own function saves.
 """
 
+import functools
 import json
 import os
 import sys
@@ -75,17 +76,20 @@ def check_answers(tree: Tree, ranks: int) -> None:
         10 * tree.rank
     )
 
-    def fail_on_the_last_two() -> None:
-        if tree.rank >= ranks - 2:
+    def fail_from(first: int) -> None:
+        if tree.rank >= first:
             raise OSError(28, "No space left on device")
 
     def fail(_: object) -> list[None]:
         raise ValueError("these do not fit together")
 
-    with pytest.raises(RanksError) as problem:
-        tree.settle(fail_on_the_last_two, lambda all_: all_)
     full = "[Errno 28] No space left on device"
-    assert str(problem.value) == f"rank {ranks - 2}: {full}; rank {ranks - 1}: {full}"
+    last_two = f"rank {ranks - 2}: {full}; rank {ranks - 1}: {full}"
+    three = f"rank 0: {full}; rank 1: {full}; rank 2: {full}; and {ranks - 3} more"
+    for first, told in ((ranks - 2, last_two), (0, three)):
+        with pytest.raises(RanksError) as problem:
+            tree.settle(functools.partial(fail_from, first), lambda all_: all_)
+        assert str(problem.value) == told
     with pytest.raises(RanksError, match=r"^rank 0: these do not fit together$"):
         tree.settle(lambda: None, fail)
 
