@@ -20,10 +20,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sentencepiece
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from filters.characters import PUNCTUATION
+from filters.commoncrawl import pieces as fast_pieces
 from filters.commoncrawl.langid import identify
 from filters.commoncrawl.paragraphs import (
     hashed_lines,
@@ -34,7 +36,10 @@ from filters.commoncrawl.paragraphs import (
 from filters.commoncrawl.perplexity import load_language_model, normalize_for_lm
 from filters.fasttext import predictor as fasttext_predictor
 from filters.fasttext.model import load_fasttext
-from tests.filters.tiny_models import train_sentencepiece, write_arpa
+from pipelines.models.lm_train import train_ngrams
+from pipelines.setup.cache import SetupError
+from pipelines.setup.kenlm import find_tools
+from tests.filters.tiny_models import train_sentencepiece
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
 
@@ -153,11 +158,34 @@ def test_identify(
     _run(benchmark, lambda page: identify(model, page, max_characters=max_characters), pages)
 
 
-def test_perplexity(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """Normalising, SentencePiece and KenLM, with models that are much too small."""
+@pytest.mark.parametrize("library", ["ours", "SentencePiece and KenLM"])
+def test_perplexity(
+    benchmark: BenchmarkFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, library: str
+) -> None:
+    """Normalising, pieces and n-grams, with small models of the pages themselves."""
     pages = _pages()[:1000]
-    text = "\n".join(normalize_for_lm(page)[:1000] for page in pages)
-    pieces = train_sentencepiece(tmp_path / "sp.model", text, vocab_size=8000)
-    unigrams = {"<unk>": (-3.0, 0.0), "<s>": (-99.0, 0.0), "</s>": (-3.0, 0.0)}
-    model = load_language_model(pieces, write_arpa(tmp_path / "lm.arpa", unigrams))
+    lines = [line for page in pages for line in map(normalize_for_lm, page.split("\n")) if line]
+    pieces = train_sentencepiece(
+        tmp_path / "sp.model", "\n".join(lines)[:2_000_000], vocab_size=8000
+    )
+    try:
+        tools = find_tools()
+    except SetupError as error:
+        pytest.skip(str(error))
+    train_ngrams(
+        lines,
+        sentencepiece.SentencePieceProcessor(model_file=str(pieces)),
+        tmp_path / "lm.bin",
+        tools=tools,
+        order=5,
+        vocab_estimate=8000,
+        structure="probing",
+        memory="512M",
+        temporary=tmp_path,
+    )
+    if library != "ours":
+        monkeypatch.setattr(fast_pieces, "AVAILABLE", False)
+    elif not fast_pieces.AVAILABLE:
+        pytest.skip("the extension module was not built: no C compiler")
+    model = load_language_model(pieces, tmp_path / "lm.bin")
     _run(benchmark, model.perplexity, pages)
