@@ -47,7 +47,8 @@ const uint8_t *unigram_surface(const Unigram *model, uint32_t item, size_t *size
 /* Add unknown characters to the result: SentencePiece makes one piece of neighbours. */
 static int add_unknown(Unigram *model, const uint8_t *text, uint32_t bytes)
 {
-    if (!RESERVE(model->surface, model->surface_room, model->surface_size + bytes + 4)) {
+    if (model->surface_size + bytes + 4 > INT32_MAX || /* what an item can hold */
+        !RESERVE(model->surface, model->surface_room, model->surface_size + bytes + 4)) {
         return 0;
     }
     const uint32_t last = model->items_count ? model->items[model->items_count - 1] : 0;
@@ -85,7 +86,8 @@ static void reset_scores(Way *ways, size_t from, size_t to)
 /* Find the best way through a segment from the score so far, and move on to its end. */
 static int add_segment(Unigram *model, const uint8_t *text, size_t size)
 {
-    if (!RESERVE(model->ways, model->ways_room, size + 1) ||
+    if (size >= INT32_MAX || /* what a way can hold */
+        !RESERVE(model->ways, model->ways_room, size + 1) ||
         !RESERVE(model->items, model->items_room, model->items_count + size)) {
         return 0;
     }
