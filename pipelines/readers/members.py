@@ -205,7 +205,8 @@ class _Window:
     def at_member(self) -> bool:
         """Tell whether a member may start here."""
         whole = self._have(4)
-        start = self._bytes[self.at - self._first :][:4]
+        begin = self.at - self._first
+        start = self._bytes[begin : begin + 4]
         return is_gzip(bytes(start)) and (not whole or not start[3] & RESERVED_FLAGS)
 
     def flags(self) -> int:
