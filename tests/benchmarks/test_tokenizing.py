@@ -157,29 +157,44 @@ def test_documents_to_verified_shards(
     report(f"datatrove DocumentTokenizer: {seconds:.1f} s, {megabytes / seconds:.1f} MB/s")
 
 
-def test_two_workers(texts: Documents, megabytes: float, model: Path, tmp_path: Path) -> None:
-    """Of more documents, so that starting processes matters less."""
+@pytest.fixture(scope="module")
+def many(texts: Documents, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documents several times as a finished run, so that starting processes matters less."""
     rows = [(f"{text.id}/{n}", text.text) for n in range(COPIES) for text in texts]
-    many = write_run(tmp_path / "run", "github", rows, 4 * FILES)
+    return write_run(tmp_path_factory.mktemp("many") / "run", "github", rows, 4 * FILES)
+
+
+@pytest.mark.parametrize("command", ["tokenizer shard", "pipelines tokenize"])
+def test_two_workers(
+    command: str, many: Path, megabytes: float, model: Path, tmp_path: Path
+) -> None:
+    """Wall time of the whole command with one and with two."""
+    names = {"tokenizer shard": ("input", "model", "output", "num_workers")}.get(
+        command, ("runs", "tokenizer", "out", "workers")
+    )
     walls = []
     for workers in ("1", "2"):
-        out = str(tmp_path / workers)
-        words = ["shard", "--input", str(many), "--model", str(model), "--output", out]
-        seconds, wall = cpu_seconds("-m", "tokenizer", *words, "--num_workers", workers)
+        values = (str(many), str(model), str(tmp_path / workers), workers)
+        flags = [f"--{name}={value}" for name, value in zip(names, values, strict=True)]
+        seconds, wall = cpu_seconds("-m", *command.split(), *flags)
         walls.append(wall)
         speed = COPIES * megabytes / wall
-        report(f"{workers} workers: {wall:.1f} s, {speed:.1f} MB/s; {seconds:.1f} CPU seconds")
-    report(f"two workers: {walls[0] / walls[1]:.2f} times one")
+        report(f"{command}, {workers} workers: {wall:.1f} s, {speed:.1f} MB/s; {seconds:.1f} CPU s")
+    report(f"{command}: two workers {walls[0] / walls[1]:.2f} times one")
 
 
-def test_verify(model: Path, run: Path, tmp_path: Path) -> None:
-    """Bytes of shards read per CPU second."""
+def test_verify(many: Path, model: Path, tmp_path: Path) -> None:
+    """Bytes of shards read per second, by the whole command and by a call in this process."""
     out = tmp_path / "shards"
-    words = ["shard", "--input", str(run), "--model", str(model), "--output", str(out)]
-    cpu_seconds("-m", "tokenizer", *words)
+    words = ["shard", "--input", str(many), "--model", str(model), "--output", str(out)]
+    cpu_seconds("-m", "tokenizer", *words, "--num_workers", "2")
     size = sum(path.stat().st_size for path in out.glob("*-of-*")) / 1e6
     for round_name in ("first", "second"):
-        began = time.process_time()
-        assert [*verify(out)] == []
-        speed = size / (time.process_time() - began)
-        report(f"verify, {round_name} time: {speed:.0f} MB/s of {size:.0f} MB")
+        seconds, wall = cpu_seconds("-m", "tokenizer", "verify", str(out))
+        report(
+            f"verify, {round_name} time: {size:.0f} MB, {size / seconds:.0f} MB per CPU second, "
+            f"{size / wall:.0f} MB/s from start to exit"
+        )
+    began = time.process_time()
+    assert [*verify(out)] == []
+    report(f"verify, in a process: {size / (time.process_time() - began):.0f} MB per CPU second")
