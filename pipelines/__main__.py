@@ -1,5 +1,7 @@
 """The command line of the pipelines: curate a source, build a recipe, look at a run."""
 
+import atexit
+import gc
 import importlib
 import sys
 from collections.abc import Sequence
@@ -112,6 +114,8 @@ def explain_app(program: str) -> App:
 
 def main(argv: Sequence[str] | None = None, name: str = "python -m pipelines") -> int:
     """Run a command and return the exit code."""
+    # When Python ends it looks for cycles among all objects; without them it ends 0.1 s earlier.
+    atexit.register(gc.freeze)
     try:
         return run(make_app(name), argv, hints=BEAM_HINTS)
     except JobNotRun as told:  # --check found nothing, or a job was written to a file
