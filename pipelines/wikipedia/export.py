@@ -55,6 +55,10 @@ class ExportParser:
         self._characters = 0
         self._fed = 0  # bytes fed before the current call
         self._expat = expat.ParserCreate()
+        # Expat 2.6 waits for more bytes before it looks at an unfinished token again, and would
+        # find damage later than earlier releases, which have no such switch.
+        if switch := getattr(self._expat, "SetReparseDeferralEnabled", None):
+            switch(False)
         self._expat.buffer_text = True
         self._expat.buffer_size = _BUFFER_BYTES
         self._expat.StartElementHandler = self._start
