@@ -197,6 +197,10 @@ class SparkCluster:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(STOP_SECONDS)
 
+    def freeze(self, name: str) -> None:
+        """Let a service and all that it started neither work nor end."""
+        os.killpg(self._processes[name].pid, signal.SIGSTOP)
+
     def _stop_all(self) -> None:
         for process in reversed(self._processes.values()):
             for number in (signal.SIGTERM, signal.SIGKILL):

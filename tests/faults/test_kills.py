@@ -1,12 +1,13 @@
 """``kill -9`` at random moments: the run recovers or the same command completes it, equal."""
 
 import random
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.faults.kills import LOCAL_TARGETS, Fault, Trials
-from tests.faults.spark_cluster import DATA, SparkCluster
+from tests.faults.kills import LOCAL_TARGETS, RUN_SECONDS, Fault, Trials, content, progress
+from tests.faults.spark_cluster import DATA, POOL, SparkCluster
 from tests.faults.spark_targets import spark_targets
 from tests.faults.subjects import SUBJECTS
 
@@ -68,3 +69,26 @@ def test_a_run_on_spark_survives_the_kill_of_any_service(
     rng = random.Random(f"{SEED} {source} spark")
     faults = [trials.disturb(target, rng) for target in spark_targets(spark)]
     assert all(fault.survived for fault in faults), _lines(faults)
+
+
+@pytest.mark.spark
+@pytest.mark.slow
+def test_a_job_that_hangs_is_ended_and_completed_later(tmp_path: Path, spark: SparkCluster) -> None:
+    """Spark waits without end for Python workers that do not answer; ``--max-stall`` does not."""
+    subject = SUBJECTS["github"](tmp_path / "in", None, small=True)
+    Trials(subject, tmp_path).run_undisturbed()
+    run = tmp_path / "run"
+    runner = ["--max-stall", "0.5", "--", *spark.flags]
+    command = subject.start(run, runner, 2)
+    while command.poll() is None and "claims" not in progress(run):
+        time.sleep(0.1)
+    spark.freeze(POOL)
+    try:
+        _, told = command.communicate(timeout=RUN_SECONDS)
+    finally:
+        spark.kill(POOL)
+        spark.start(POOL)
+    assert command.returncode == 1
+    assert "no unit was finished for 0.5 minutes (--max-stall)" in told.splitlines()[-1]
+    assert subject.start(run, runner, 2).wait(RUN_SECONDS) == 0
+    assert content(run) == content(tmp_path / "github-whole")
