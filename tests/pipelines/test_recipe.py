@@ -176,7 +176,10 @@ def test_a_mixture_that_says_no_shares(tmp_path: Path, mixture: str, message: st
         (sampled("weights = {github = -1}"), "weights: github is -1"),
         (sampled("weights = {github = 0}"), "every source has the weight 0"),
         (sampled("weights = {}"), "weights has no share of github; 0 leaves a source out"),
-        (sampled("mixture = 'llama'"), "tokenizer: mixture: llama: cannot be read"),
+        (
+            sampled("mixture = 'llama'"),
+            "mixture: llama: no such file or mixture. Did you mean 'llama1'",
+        ),
         (sampled("mixture = 'demo'\nweights = {github = 1}"), "it has a mixture and weights"),
         ("[sources.github]\ninput = ['{data}/x']", "needs --data DIR"),
         ("[sources", "not TOML"),
