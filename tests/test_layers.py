@@ -1,6 +1,7 @@
 """The layers of the design hold: arrows point at what may be imported, none points back."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -182,6 +183,28 @@ def test_no_module_is_longer_than_a_reader_bears(package: str) -> None:
         if (lines := path.read_text("utf-8").count("\n")) > MAX_LINES
     }
     assert long == {}
+
+
+@pytest.mark.parametrize("package", ["pipelines", "tokenizer"])
+def test_parquet_is_read_by_the_calling_thread(package: str) -> None:
+    """A thread of Arrow's pool may be the last to hold the Python object that it reads from.
+
+    If Python ends meanwhile, the release ends the process with SIGABRT, after all work is done.
+    """
+    reads = {"iter_batches", "read_row_group", "read_row_groups"}
+    threaded = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in modules(package)
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and (
+            call.func.attr in reads
+            or re.search(r"ParquetFile\(.*\)\.read$", ast.unparse(call.func))
+        )
+        and not any(ast.unparse(word) == "use_threads=False" for word in call.keywords)
+    ]
+    assert threaded == []
 
 
 def test_no_module_is_a_drawer_for_everything() -> None:

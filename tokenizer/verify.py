@@ -188,7 +188,7 @@ def _provenance_problems(
     content: bytes, lengths: NDArray[np.int64], manifest: Manifest, shard: ShardInfo
 ) -> Iterator[str]:
     try:
-        table = pq.ParquetFile(pa.BufferReader(content)).read()
+        table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
     except (OSError, pa.ArrowInvalid) as error:
         yield f"cannot be read ({error})"
         return

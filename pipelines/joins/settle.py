@@ -217,7 +217,7 @@ def _copy(
     names = verdicts.column("winner", winners)
     start = 0
     for number in range(staged.num_row_groups):
-        rows = staged.read_row_group(number)
+        rows = staged.read_row_group(number, use_threads=False)
         span = slice(start, start + rows.num_rows)
         start = span.stop
         changed = copies[span] != rows["claim_count"].to_numpy()

@@ -54,7 +54,8 @@ class Outcomes:
             for number in range(file.num_row_groups):
                 rows = file.metadata.row_group(number).num_rows
                 if at < rows:
-                    found: dict[str, Any] = file.read_row_group(number).slice(at, 1).to_pylist()[0]
+                    group = file.read_row_group(number, use_threads=False)
+                    found: dict[str, Any] = group.slice(at, 1).to_pylist()[0]
                     return found
                 at -= rows
         raise AssertionError("a place that was read before is in its file")
