@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tokenizer.errors import UserError
-from tokenizer.runs import RunDirectoryError, open_run, read_batches
+from tokenizer.runs import FinishedRun, RunDirectoryError, open_run, read_batches
 
 COLUMNS: Final = ("id", "source", "text")
 BLOCK_BYTES: Final = 65_536  # plain text is sampled in blocks of whole lines of about this size
@@ -63,8 +63,10 @@ class Corpus:
         Args:
             inputs: each a run directory, a ``.jsonl``, ``.jsonl.gz`` or ``.json.gz`` file of
                 objects with "text" and perhaps "id", "source" and "lang", any other file as UTF-8
-                text, ``.gz`` or not, or a pattern of such names. The source of a file that names
-                none is the file's name up to its first dot.
+                text, ``.gz`` or not, or a pattern of such names. All documents of a run have the
+                source that it curates, as mixtures name it: those of Project Gutenberg are
+                "books". The source of a file that names none is the file's name up to its first
+                dot.
 
         Raises:
             CorpusError: a name or pattern without files, or a run that is not finished.
@@ -72,7 +74,8 @@ class Corpus:
         self.bad_records = 0
         self.bad: list[BadRecord] = []
         paths = [path for name in inputs for path in _expand(name)]
-        self.files = [file for path in paths for file in _files(path)]
+        self._sources: dict[Path, str] = {}  # of the files of runs
+        self.files = [file for path in paths for file in self._files(path)]
         if not self.files:
             raise CorpusError("no input: give run directories, .jsonl or text files")
 
@@ -81,7 +84,7 @@ class Corpus:
         self.bad_records, self.bad = 0, []
         for path in self.files:
             try:
-                for record in _reader(path)(path):
+                for record in self._records(path):
                     if isinstance(record, BadRecord):
                         self.bad_records += 1
                         if len(self.bad) < BAD_RECORDS_KEPT:
@@ -90,6 +93,23 @@ class Corpus:
                         yield record
             except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
                 raise CorpusError(f"{path}: cannot be read ({error})") from None
+
+    def _files(self, path: Path) -> list[Path]:
+        if not path.is_dir():
+            if path.suffix == ".parquet":
+                raise CorpusError(f"{path}: give the run directory, not one of its files")
+            return [path]
+        run = _open_run(path)
+        files = [file.path for file in run.files]
+        self._sources |= dict.fromkeys(files, run.source)
+        return files
+
+    def _records(self, path: Path) -> Iterator[Text | BadRecord]:
+        if path in self._sources:
+            return _read_parquet(path, self._sources[path])
+        if path.name.endswith((".jsonl", ".jsonl.gz", ".json.gz")):
+            return _read_json_lines(path)
+        return _read_plain_text(path)
 
 
 def _expand(name: str) -> list[Path]:
@@ -101,42 +121,30 @@ def _expand(name: str) -> list[Path]:
     return [Path(path) for path in found]
 
 
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        if path.suffix == ".parquet":
-            raise CorpusError(f"{path}: give the run directory, not one of its files")
-        return [path]
-    return files_of_run(path)
-
-
 def files_of_run(path: Path, folder: str = "documents") -> list[Path]:
     """Return the files in a folder of a run.
 
     Raises:
         CorpusError: as `open_run` says.
     """
+    return [file.path for file in _open_run(path, folder).files]
+
+
+def _open_run(path: Path, folder: str = "documents") -> FinishedRun:
     try:
-        return [file.path for file in open_run(path, folder).files]
+        return open_run(path, folder)
     except RunDirectoryError as error:
         raise CorpusError(str(error)) from None
 
 
-def _reader(path: Path) -> Callable[[Path], Iterator[Text | BadRecord]]:
-    if path.suffix == ".parquet":
-        return _read_parquet
-    if path.name.endswith((".jsonl", ".jsonl.gz", ".json.gz")):
-        return _read_json_lines
-    return _read_plain_text
-
-
-def _read_parquet(path: Path) -> Iterator[Text | BadRecord]:
+def _read_parquet(path: Path, source: str) -> Iterator[Text | BadRecord]:
     there = pq.read_schema(path).names
     if missing := set(COLUMNS) - set(there):
         raise CorpusError(f"{path}: no column {', '.join(sorted(missing))}")
     row = 0
     for batch in read_batches(path, [name for name in (*COLUMNS, "lang") if name in there]):
         for record in batch.to_pylist():
-            yield _text(record, f"{path}: row {row}")
+            yield _text({**record, "source": source}, f"{path}: row {row}")
             row += 1
 
 

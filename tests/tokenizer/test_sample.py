@@ -13,9 +13,13 @@ from tokenizer.corpus import BLOCK_BYTES, BadRecord, Corpus, CorpusError, Text
 from tokenizer.sample import SampleError, cut_lines, draw_sample, share_out
 
 
-def write_run(directory: Path, files: list[list[Text]], *, completed: bool = True) -> str:
-    """A run directory with the columns that a tokenizer needs, and one that it does not."""
+def write_run(
+    directory: Path, files: list[list[Text]], *, completed: bool = True, source: str = ""
+) -> str:
+    """A run of the source of its first document, or of another; with a column that nobody needs."""
     (directory / "documents").mkdir(parents=True)
+    source = source or next((text.source for texts in files for text in texts), "none")
+    (directory / "config.json").write_text(json.dumps({"config": {"source": source}}))
     for number, texts in enumerate(files):
         rows = [
             {"id": t.id, "source": t.source, "text": t.text, "url": "", "lang": t.lang}
@@ -163,11 +167,17 @@ def test_run_directories(tmp_path: Path) -> None:
     assert [*Corpus([str(tmp_path / "r*")])] == first + second
 
 
+def test_documents_have_the_source_of_their_run(tmp_path: Path) -> None:
+    """So the weight of books is that of Project Gutenberg and Books3, whose names are theirs."""
+    run = write_run(tmp_path / "r", [[*texts("gutenberg", 2), *texts("books3", 1)]], source="books")
+    assert {text.source for text in Corpus([run])} == {"books"}
+
+
 def test_a_run_is_what_its_manifest_says(tmp_path: Path) -> None:
     """A file that was cut, or is none of the run's, is not trained on."""
-    run = write_run(tmp_path / "run", [texts("a", 2), texts("b", 1)])
+    run = write_run(tmp_path / "run", [texts("a", 2), texts("a", 1)])
     (tmp_path / "run" / "documents" / "foreign.parquet").write_bytes(b"x")
-    assert [*Corpus([run])] == texts("a", 2) + texts("b", 1)
+    assert [*Corpus([run])] == texts("a", 2) + texts("a", 1)
     first = min((tmp_path / "run" / "documents").iterdir())
     first.write_bytes(first.read_bytes()[:-1])
     with pytest.raises(CorpusError, match="not the file that the run's manifest names"):
