@@ -83,6 +83,24 @@ static void reset_scores(Way *ways, size_t from, size_t to)
     }
 }
 
+/* Go on from a unit and a place in the text to the end of the next longer piece; return false if
+   there is none. */
+static inline int next_piece(const Unit *units, const uint8_t *text, size_t size, size_t *end,
+                             uint32_t *unit)
+{
+    while (*end < size) {
+        const uint32_t next = units[*unit].base ^ text[(*end)++];
+        if (units[next].parent != *unit) {
+            return 0;
+        }
+        *unit = next;
+        if (units[next].id >= 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Find the best way through a segment from the score so far, and move on to its end. */
 static int add_segment(Unigram *model, const uint8_t *text, size_t size)
 {
@@ -106,15 +124,7 @@ static int add_segment(Unigram *model, const uint8_t *text, size_t size)
         const size_t character = begin + bytes_of(text[begin]);
         int has_single = 0;
         uint32_t unit = 0;
-        for (size_t end = begin; end < size;) {
-            const uint32_t next = units[unit].base ^ text[end++];
-            if (units[next].parent != unit) {
-                break;
-            }
-            unit = next;
-            if (units[unit].id < 0) {
-                continue;
-            }
+        for (size_t end = begin; next_piece(units, text, size, &end, &unit);) {
             furthest = end > furthest ? end : furthest;
             has_single |= end == character;
             const float score = units[unit].score + here;
@@ -187,15 +197,7 @@ static int find_lead(Unigram *model, const uint8_t *text, size_t size, Slot *slo
         leads[character].characters = leads[begin].characters + 1;
         int has_single = 0;
         uint32_t unit = 0;
-        for (size_t end = begin; end < size;) {
-            const uint32_t next = units[unit].base ^ text[end++];
-            if (units[next].parent != unit) {
-                break;
-            }
-            unit = next;
-            if (units[unit].id < 0) {
-                continue;
-            }
+        for (size_t end = begin; next_piece(units, text, size, &end, &unit);) {
             has_single |= end == character;
             const double score = here + units[unit].score;
             largest = fabs(score) > largest ? fabs(score) : largest;
