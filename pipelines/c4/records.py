@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from filters.c4.pages import HEADER_STARTS, is_validation, normalize_url, page_text
 from pipelines.c4.config import C4Config
 from pipelines.c4.units import PUBLISHED
 from pipelines.engine.documents import Document
+from pipelines.engine.kept import KEPT
 from pipelines.engine.passes import Converter, Notes
 from pipelines.engine.steps import Verdicts
 from pipelines.engine.units import Part, Unit
@@ -30,7 +32,11 @@ _HEADERS = {
 
 
 def records(config: C4Config, unit: Unit, part: Part, notes: Notes) -> Iterator[Any]:
-    """Yield the records of a file."""
+    """Yield the records of a file, from memory if an earlier phase has kept them."""
+    yield from KEPT.rows(unit, part, notes, partial(_read, config, unit, part, notes))
+
+
+def _read(config: C4Config, unit: Unit, part: Part, notes: Notes) -> Iterator[Any]:
     with storage.open_input(part.path) as stream:
         if unit.kind == PUBLISHED:
             yield from JsonLines(Source(stream), part.path).rows(ROW)

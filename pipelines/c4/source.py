@@ -32,6 +32,7 @@ from pipelines.c4.units import find_units, is_published, is_wet
 from pipelines.engine.documents import KEY_BYTES, Document
 from pipelines.engine.errors import MachineError, RunError, one_line
 from pipelines.engine.guard import DOCUMENT_SECONDS, TimeGuard
+from pipelines.engine.kept import KEPT
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.passes import Write, load
 from pipelines.engine.plan import Inputs
@@ -122,12 +123,15 @@ def surviving(config: C4Config, unit: Unit, stages: Sequence[Stage]) -> Iterator
     convert = converter(config, unit, {}, ledger.notes)
     with TimeGuard(DOCUMENT_SECONDS) as guard:
         for part in unit.parts:
-            for record in records(config, unit, part, ledger.notes):
-                if isinstance(record, BadRow):
-                    continue
-                page = ledger.convert(record, convert, guard)
-                if isinstance(page, Document) and ledger.judge(page, stages, guard) is None:
-                    yield page
+            with KEPT.keeping(unit, part) as kept:
+                for record in records(config, unit, part, kept.notes):
+                    if isinstance(record, BadRow):
+                        kept.add(record, 0)
+                        continue
+                    kept.add(record, len(record.block))
+                    page = ledger.convert(record, convert, guard)
+                    if isinstance(page, Document) and ledger.judge(page, stages, guard) is None:
+                        yield page
 
 
 def find(config: C4Config) -> Inputs:

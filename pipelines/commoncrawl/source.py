@@ -40,8 +40,9 @@ from pipelines.engine.source import Phase, Source
 from pipelines.engine.steps import Topic, Verdicts
 from pipelines.engine.units import Unit
 from pipelines.joins.claims import Claims
-from pipelines.joins.keys import DuplicateKeys, UnitKeys, drop_all, keep_first
+from pipelines.joins.keys import DuplicateKeys, Keys, UnitKeys, drop_all, keep_first
 from pipelines.joins.settle import Settle
+from pipelines.readers.wet import WetPage
 
 PARAGRAPHS = Topic("paragraphs", DuplicateKeys, scope_of)
 
@@ -81,11 +82,17 @@ def paragraph_claims(
 ) -> Iterator[pa.Table]:
     """Yield the paragraph keys of all pages that are long enough (docs/rules/web.md 4.4)."""
     keys = UnitKeys(config.keep)
-    for page in config.reader.pages(unit):
-        if len(page.text) >= config.min_chars:
-            found = paragraphs.paragraph_keys(page.text, strip_accents=config.strip_accents)
-            keys.add(page.row, found)
+    for page in config.reader.hashed(unit, partial(keys_of, config)):
+        if page.keys is not None:
+            keys.add(page.row, page.keys)
     yield keys.claims()
+
+
+def keys_of(config: CommonCrawlConfig, page: WetPage) -> Keys | None:
+    """Return the keys of the paragraphs of a page, or None if the page is too short."""
+    if len(page.text) < config.min_chars:
+        return None
+    return paragraphs.paragraph_keys(page.text, strip_accents=config.strip_accents)
 
 
 def find(config: CommonCrawlConfig) -> Inputs:

@@ -1,7 +1,7 @@
 """The stages of a page of Common Crawl, in the order of CCNet (docs/rules/web.md 3 to 8)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,6 +11,7 @@ from filters.commoncrawl.langid import Language
 from filters.commoncrawl.paragraphs import check_length, plain_controls
 from filters.verdict import KEEP, Verdict, drop
 from pipelines.commoncrawl.config import CommonCrawlConfig
+from pipelines.commoncrawl.records import kept_keys
 from pipelines.engine.documents import Document
 from pipelines.engine.stages import Keep, Rewrite, Score, Stage
 from pipelines.engine.steps import Topic, Verdicts
@@ -25,7 +26,7 @@ def page_stages(
     config: CommonCrawlConfig,
     paragraphs_topic: Topic,
     scored: frozenset[str],
-    _unit: Unit,
+    unit: Unit,
     verdicts: Verdicts,
 ) -> Sequence[Stage]:
     """Return the stages of a page, cheap ones first, in the order of CCNet (3).
@@ -34,6 +35,7 @@ def page_stages(
         config: the settings.
         paragraphs_topic: of the verdicts on paragraphs.
         scored: languages that have a model, as the run was planned.
+        unit: whose pages are judged.
         verdicts: what was decided for the unit.
     """
     models = config.language_models
@@ -41,6 +43,7 @@ def page_stages(
         Keep("commoncrawl.length", partial(check_length, min_characters=config.min_chars)),
         RemoveDuplicates(
             verdicts.get(paragraphs_topic.name) or DuplicateKeys(),
+            kept_keys(unit),
             strip_accents=config.strip_accents,
             within_document=config.within_document,
             length_in_bytes=config.cc_net,
@@ -92,12 +95,14 @@ class RemoveDuplicates:
     def __init__(
         self,
         duplicates: DuplicateKeys,
+        known: Mapping[int, Keys],
         *,
         strip_accents: bool,
         within_document: bool,
         length_in_bytes: bool,
     ) -> None:
         self.duplicates = duplicates
+        self.known = known  # keys of pages that an earlier phase has computed, by row
         self.strip_accents = strip_accents
         self.within_document = within_document
         self.length_in_bytes = length_in_bytes
@@ -105,6 +110,8 @@ class RemoveDuplicates:
 
     def keys(self, document: Document) -> Keys:
         """Return the keys of the paragraphs of a page, one per line."""
+        if (keys := self.known.get(document.row)) is not None:
+            return keys
         return paragraphs.paragraph_keys(document.text, strip_accents=self.strip_accents)
 
     def __call__(self, document: Document) -> Verdict:

@@ -2,8 +2,9 @@
 
 Workers are forked from the launcher once it has planned the run, so they start at once and share
 the models that it has loaded. Each worker takes one unit, or one group of claims, at a time from a
-queue; large units come first. Claims and verdicts go through files (``workspace``), so the
-launcher's memory does not grow with the data.
+queue; large units come first, and before them those whose rows the worker keeps in memory
+(``kept``). Claims and verdicts go through files (``workspace``), so the launcher's memory does not
+grow with the data.
 
 What workers print goes to a file without a name, which is kept under one only if a message names
 it: nothing is left of a run that ends well, or of a launcher that is killed.
@@ -32,8 +33,10 @@ from typing import Any, Self
 
 from pipelines.engine.claim_files import ClaimsFile
 from pipelines.engine.errors import RunError, one_line
+from pipelines.engine.kept import KEPT, share_of_memory
 from pipelines.engine.schedule import Schedule, buckets_of, groups_of, scope_groups
 from pipelines.engine.steps import GroupStep, UnitStep
+from pipelines.engine.workspace import CLAIMS
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
 
@@ -121,6 +124,8 @@ def perform(schedule: Schedule, task: Task) -> None:
         place = schedule.place_of(topic.name, unit)
         verdicts[topic.name] = topic.read(workspace.verdicts_of(topic.name, groups, place))
     step.work(workspace, unit, verdicts)
+    if not step.folder.startswith(CLAIMS):  # it has written the documents of the unit
+        KEPT.forget(unit)
 
 
 def _decide(schedule: Schedule, step: GroupStep, task: Task) -> None:
@@ -174,7 +179,7 @@ def _work(schedule: Schedule, connection: Connection, log: "_Log", parent: int) 
                 f"please report it with {log.name}"
             )
         try:
-            connection.send(answer)
+            connection.send((answer, KEPT.has(task.name)))
         except (BrokenPipeError, OSError):
             os._exit(1)
 
@@ -221,6 +226,7 @@ class _Worker:
         self.process.start()
         theirs.close()
         self.task: Task | None = None
+        self.keeps: set[str] = set()  # units whose rows it has in memory
 
     def give(self, task: Task) -> None:
         self.task = task
@@ -254,6 +260,7 @@ class _Pool:
     def __enter__(self) -> Self:
         sys.stdout.flush()
         sys.stderr.flush()
+        KEPT.allow(share_of_memory(self._count))  # in each worker, a copy of this process
         self._workers = [_Worker(self._schedule, self._log) for _ in range(self._count)]
         return self
 
@@ -263,6 +270,7 @@ class _Pool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        KEPT.allow(0)
         for worker in self._workers:
             worker.close()
         told = error is not None and self._log.name in str(error)
@@ -272,12 +280,18 @@ class _Pool:
 
     def run(self, tasks: Iterable[Task]) -> None:
         """Do all tasks, and return when the last one is done."""
-        queue = deque(sorted(tasks, key=lambda task: (-task.size, task.key)))
-        left = len(queue)
+        queue = deque[Task]()  # of the units that no worker keeps
+        own: list[deque[Task]] = [deque() for _ in self._workers]  # of those that each keeps
+        keepers = {name: n for n, worker in enumerate(self._workers) for name in worker.keeps}
+        for new in sorted(tasks, key=lambda task: (-task.size, task.key)):
+            keeper = keepers.get(new.name)
+            (queue if keeper is None else own[keeper]).append(new)
+        left = len(queue) + sum(map(len, own))
         while left:
-            for worker in self._workers:
-                if worker.task is None and queue:
-                    worker.give(queue.popleft())
+            for number, worker in enumerate(self._workers):
+                waiting = own[number] or queue or max(own, key=len)
+                if worker.task is None and waiting:
+                    worker.give(waiting.popleft())
             handles: list[Any] = [worker.connection for worker in self._workers]
             handles += [worker.process.sentinel for worker in self._workers]
             ready = wait(handles)
@@ -292,11 +306,13 @@ class _Pool:
     def _answered(self, worker: _Worker) -> bool:
         """Receive an answer; return False if there is none because the worker died."""
         try:
-            answer = worker.connection.recv()
+            answer, keeps = worker.connection.recv()
         except (EOFError, OSError):
             worker.process.join()
             return False
         task, worker.task = worker.task, None
+        if task and keeps:
+            worker.keeps.add(task.name)
         if answer:
             raise RunError(answer)
         if task and task.deaths and not task.aside:  # it came to its end: memory was short, say

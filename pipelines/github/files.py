@@ -8,6 +8,7 @@ every export a document is a file, with its path and the facts of its repository
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,12 +20,14 @@ from filters.github.licenses import spdx_id
 from filters.github.paths import language_of
 from pipelines.engine.documents import Document
 from pipelines.engine.errors import RunError
+from pipelines.engine.kept import KEPT, Kept
 from pipelines.engine.passes import Converter, Notes
 from pipelines.engine.steps import Verdicts
 from pipelines.engine.units import Part, Unit, one_per_file, ranges_of
 from pipelines.github import records as tables
 from pipelines.github.records import Table
 from pipelines.joins.claims import RowVerdicts
+from pipelines.readers.bigquery import parsed
 from pipelines.readers.rows import BadRow, RawRow, UnreadableFile, convert_each
 from pipelines.storage import files as storage
 
@@ -166,12 +169,27 @@ class Repositories:
 
 
 def file_rows(unit: Unit, part: Part, *, content: bool) -> Iterator[FileOrBlob | BadRow]:
-    """Yield the rows that name a file, without languages, from ``files`` or a joined export."""
+    """Yield the rows that name a file, without languages, from ``files`` or a joined export.
+
+    Rows of a joined export with their texts are kept for the phase that writes documents.
+    """
     if unit.kind == FILES:
         yield from read_table(part, tables.read_files)
-        return
-    rows = read_table(part, tables.frame_blobs, content=content)
-    yield from convert_each(rows, partial(joined_of, languages=False))
+    elif not content:
+        rows = read_table(part, tables.frame_blobs, content=False)
+        yield from convert_each(rows, partial(joined_of, languages=False))
+    else:
+        with KEPT.keeping(unit, part) as kept:
+            rows = _parsed_rows(unit, part, kept)
+            yield from convert_each(rows, partial(joined_of, languages=False))
+
+
+def _parsed_rows(unit: Unit, part: Part, kept: Kept) -> Iterator[RawRow | BadRow]:
+    """Yield the rows of a joined export, parsed, and keep them."""
+    for row in records(unit, part, kept.notes):
+        found = parsed(row)
+        kept.add(found, sum(map(sys.getsizeof, found.data)) if isinstance(found, RawRow) else 0)
+        yield found
 
 
 def joined_of(row: RawRow, *, languages: bool = True) -> tables.BlobRow | BadRow:
@@ -232,9 +250,9 @@ def git_blob_id(content: str) -> str:
     return hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
 
 
-def records(unit: Unit, part: Part, _notes: Notes) -> Iterator[RawRow | BadRow]:
-    """Yield the framed rows of a unit of any kind, without converting their values."""
-    yield from read_table(part, _FRAMES[unit.kind])
+def records(unit: Unit, part: Part, notes: Notes) -> Iterator[RawRow | BadRow]:
+    """Yield the framed rows of a unit of any kind; kept ones have been parsed."""
+    yield from KEPT.rows(unit, part, notes, partial(read_table, part, _FRAMES[unit.kind]))
 
 
 _FRAMES: Mapping[str, Any] = {

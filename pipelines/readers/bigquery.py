@@ -58,6 +58,14 @@ def group_sizes(stream: BinaryIO, name: str) -> list[tuple[int, int]]:
     return export.group_sizes() if isinstance(export, parquet.ParquetRows) else []
 
 
+def parsed(row: RawRow | BadRow) -> RawRow | BadRow:
+    """Return a row with its values instead of what they are parsed from; a bad row unchanged."""
+    if isinstance(row, BadRow) or isinstance(row.data, tuple):
+        return row
+    found = values_of(row)
+    return row if isinstance(found, BadRow) else RawRow(row.row, row.layout, *found)
+
+
 def values_of(row: RawRow) -> Values | BadRow:
     """Return the values of a row in the order of the columns of its layout."""
     data = row.data

@@ -74,17 +74,22 @@ def convert_each(
     exception becomes a ``BadRow`` with the reason ``failed:NAME``; ``MACHINE_ERRORS`` are raised.
     """
     for record in records:
-        if isinstance(record, BadRow):
-            yield record
-            continue
-        try:
-            converted = convert(record)
-        except MACHINE_ERRORS:
-            raise
-        except Exception as error:  # noqa: BLE001 -- any other is the fault of the record
-            converted = failed(record.row, error)
-        if converted is not None:
+        if (converted := convert_one(record, convert)) is not None:
             yield converted
+
+
+def convert_one(
+    record: Raw | BadRow, convert: Callable[[Raw], Converted | BadRow | None]
+) -> Converted | BadRow | None:
+    """Return the result of ``convert`` for one raw record, as ``convert_each`` yields it."""
+    if isinstance(record, BadRow):
+        return record
+    try:
+        return convert(record)
+    except MACHINE_ERRORS:
+        raise
+    except Exception as error:  # noqa: BLE001 -- any other is the fault of the record
+        return failed(record.row, error)
 
 
 def failed(row: int, error: Exception) -> BadRow:
