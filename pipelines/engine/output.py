@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipelines.engine.claim_files import ClaimsWriter, write_claims
 from pipelines.engine.documents import (
@@ -230,6 +231,11 @@ class UnitOutput:
             if self._policy.mode == "ids":
                 row["text"] = ""
             self._sink("rejects").write(row, len(row["text"]))
+
+    def resume_rejects(self, file: pq.ParquetFile) -> None:
+        """Write the rejects that the unit has staged, before any other."""
+        if file.metadata.num_rows:
+            self._sink("rejects").resume(file)
 
     def bad(self, part: Part, record: BadRow) -> None:
         """Count a bad record, and write its place and reason to the rejects."""

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from filters.verdict import Verdict, drop
 from pipelines.engine.claim_files import write_claims
-from pipelines.engine.documents import DOCUMENT_SCHEMA, Document, document_of, meta_json, read_rows
+from pipelines.engine.documents import DOCUMENT_SCHEMA, Document, document_of, meta_json
 from pipelines.engine.ledger import Ledger, StageTally
 from pipelines.engine.output import CLAIM_SCHEMA, StagedClaim, Terms, UnitOutput
 from pipelines.engine.passes import Context, every_unit
@@ -198,8 +198,8 @@ def staged_file(workspace: Workspace, name: str) -> Iterator[BinaryIO | None]:
 def copy_rejects(workspace: Workspace, unit: Unit, out: UnitOutput) -> None:
     """Write the rejects of a staged unit once more."""
     with staged_file(workspace, f"{unit.name}.rejects.parquet") as stream:
-        for row in read_rows(stream) if stream else ():
-            out.write_reject(row)
+        if stream:
+            out.resume_rejects(pq.ParquetFile(stream))
 
 
 def _copy(
