@@ -18,6 +18,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -200,11 +201,11 @@ class _Log:
 
     def keep(self) -> bool:
         """Give the file its name; return False if nothing was printed."""
-        self._file.seek(0)
-        printed = self._file.read()
-        if printed:
-            Path(self.name).write_bytes(printed)
-        return bool(printed)
+        if self.size:
+            self._file.seek(0)
+            with Path(self.name).open("wb") as named:
+                shutil.copyfileobj(self._file, named)
+        return self.size > 0
 
     def close(self) -> None:
         """Remove the file, unless it was kept."""
