@@ -36,6 +36,9 @@ def text_of(lang: str, wikitext: str) -> str:
         ("es", "A:\n{{lista de columnas|3|\n* b\n* c\n}}", "A:\nb\nc"),
         ("pl", "A:\n{{Układ wielokolumnowy|liczba=3|\n* b\n* c\n}}", "A:\nb\nc"),
         ("it", "A.\n{{cassetto|titolo=T|testo=\n* b\n* c\n}}\nD", "A.\n\nT\n\nb\nc\n\nD"),
+        ("it", "A.\n{{Nota|titolo=T|contenuto=Viene da ''x''.}}\nD", "A.\n\nT\n\nViene da x.\n\nD"),
+        ("it", "A.\n{{nota|contenuto=Viene da x.}}\nD", "A.\n\nViene da x.\n\nD"),
+        ("it", "A.\n{{nota|titolo=T|larghezza=300px}}\nD", "A.\n\nD"),
         ("ru", "А:\n{{скрытый|T|\n* b\n}}", "А:\nT\nb"),
     ],
 )
