@@ -19,6 +19,11 @@ _CLOSING: Final = frozenset(",.;:)!?]\n")
 _STOPS: Final = frozenset(".)]")  # a comma, colon or dash never belongs before these
 _LEADS: Final = frozenset(",;:")
 _DASHES: Final = frozenset("-\u2013\u2014")
+_DOT: Final = "·"  # between the items of a list in one line
+_ENDS: Final = frozenset("\n.)]")  # of such a list
+_DOUBLES: Final = frozenset(
+    {",,", ";;", "··", ":·", "(·", "\n·"}
+)  # the second mark followed an item that is gone
 _SPACED: Final = frozenset(":;!?")  # French writes a blank before these
 _PAIRS: Final = frozenset(
     {"[]", '""', "\u201c\u201d", "\u201e\u201c", "\u201e\u201d", "«»"}
@@ -138,9 +143,9 @@ class _Gap:
         if before + after in _PAIRS:
             self.end -= 1
             self.start += 1
-        elif after in _STOPS and self._leads_here(before):
+        elif (before == _DOT and after in _ENDS) or (after in _STOPS and self._leads_here(before)):
             self.end -= 1
-        elif (before == after and after in {",", ";"}) or self._leads_nowhere(before, after):
+        elif before + after in _DOUBLES or self._leads_nowhere(before, after):
             self.start += 1
         else:
             return False
