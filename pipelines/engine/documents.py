@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 # Bytes of a digest. The chance that any two of 10^12 different digests are equal is 10^-14.
@@ -108,8 +107,7 @@ class ParquetSink:
         self.schema = schema
         self.rows = 0
         self._buffer: dict[str, list[Any]] = {name: [] for name in schema.names}
-        self._head = schema.empty_table()  # rows of the open group that come before the buffer
-        self._characters = 0  # of the open group
+        self._characters = 0
         self._writer = pq.ParquetWriter(
             stream,
             schema,
@@ -127,22 +125,10 @@ class ParquetSink:
             values.append(row[name])
         self.rows += 1
         self._characters += characters
-        rows = self._head.num_rows + len(self._buffer[self.schema.names[0]])
-        if self._characters >= CHARACTERS_PER_GROUP or rows >= ROWS_PER_GROUP:
-            self._flush()
-
-    def resume(self, file: pq.ParquetFile) -> None:
-        """Begin with the rows of a file that another sink of this schema has written.
-
-        The bytes are those of a sink that was given all rows one by one. The last row group of
-        the file stays open for the rows that come next.
-        """
-        for group in range(file.num_row_groups):
-            self._flush()
-            self._head = file.read_row_group(group, use_threads=False).cast(self.schema)
-            self._characters = pc.sum(pc.utf8_length(self._head["text"])).as_py()
-            self.rows += self._head.num_rows
-        if self._characters >= CHARACTERS_PER_GROUP or self._head.num_rows >= ROWS_PER_GROUP:
+        if (
+            self._characters >= CHARACTERS_PER_GROUP
+            or len(self._buffer[self.schema.names[0]]) >= ROWS_PER_GROUP
+        ):
             self._flush()
 
     def write_table(self, rows: pa.Table) -> None:
@@ -156,12 +142,9 @@ class ParquetSink:
             {field.name: pa.array(self._buffer[field.name], field.type) for field in self.schema},
             schema=self.schema,
         )
-        if self._head.num_rows:  # in one piece, since pages end where pieces do
-            table = pa.concat_tables([self._head, table]).combine_chunks()
         if table.num_rows:
             self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
         self._buffer = {name: [] for name in self.schema.names}
-        self._head = self.schema.empty_table()
         self._characters = 0
 
     def close(self) -> None:

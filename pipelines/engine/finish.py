@@ -9,7 +9,7 @@ from pipelines.engine.card import write_card
 from pipelines.engine.errors import RunError
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.manifest import Manifest, RunFile, differences, listing, told
-from pipelines.engine.runs import Run
+from pipelines.engine.runs import Run, unit_of
 from pipelines.engine.units import Unit
 from pipelines.engine.workspace import clear
 from pipelines.storage import files as storage
@@ -148,11 +148,7 @@ def _check_files(run: Run, files: Iterable[RunFile], units: set[str]) -> None:
     """
     present = listing(run.path)
     known = {file.path for file in files}
-    left = [
-        path
-        for path in present.keys() - known
-        if path.rpartition("/")[2].removesuffix(".parquet") in units
-    ]
+    left = [path for path in present.keys() - known if unit_of(path) in units]
     storage.remove(run.at(path) for path in left)
     for path in left:
         del present[path]

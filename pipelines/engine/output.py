@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipelines.engine.claim_files import ClaimsWriter, write_claims
 from pipelines.engine.documents import (
@@ -22,6 +21,7 @@ from pipelines.engine.documents import (
 )
 from pipelines.engine.errors import RunError
 from pipelines.engine.ledger import Judged, Ledger
+from pipelines.engine.runs import SETTLED
 from pipelines.engine.units import Part, Unit
 from pipelines.engine.workspace import Workspace
 from pipelines.readers.rows import BadRow
@@ -118,6 +118,9 @@ class UnitOutput:
     Nothing appears under its name before :meth:`commit`; a failed unit leaves nothing. Documents
     that are ``staged`` go to ``staged/`` with their claims beside them, to be decided later; those
     that are ``given`` go to the groups that write them.
+
+    Rejects are written once. Those of a staged unit are in their place already when the unit is
+    settled; ``before`` are the files that it has, and what is rejected then goes to a second file.
     """
 
     def __init__(
@@ -129,6 +132,7 @@ class UnitOutput:
         staged: StagedClaim | None = None,
         *,
         given: Given | None = None,
+        before: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         self.workspace = workspace
         self.run = workspace.run
@@ -142,16 +146,15 @@ class UnitOutput:
         self._giving: ClaimsWriter | None = None
         self._held: list[Document] = []  # to be given
         self._held_characters = 0
-        name = unit.name
+        self._before = [file for file in before or () if file["path"].startswith("rejects/")]
+        name = f"{unit.name}.parquet"
+        rejects = name if before is None else f"{unit.name}{SETTLED}"
         self._targets: dict[str, tuple[pa.Schema, tuple[str, ...]]] = {
-            "documents": (DOCUMENT_SCHEMA, ("documents", f"{name}.parquet")),
-            "rejects": (REJECT_SCHEMA, ("rejects", f"{name}.parquet")),
+            "documents": (DOCUMENT_SCHEMA, ("documents", name)),
+            "rejects": (REJECT_SCHEMA, ("rejects", rejects)),
         }
         if staged:
-            self._targets = {
-                "documents": (STAGED_SCHEMA, ("staged", f"{name}.parquet")),
-                "rejects": (REJECT_SCHEMA, ("staged", f"{name}.rejects.parquet")),
-            }
+            self._targets["documents"] = (STAGED_SCHEMA, ("staged", name))
         self._open: dict[str, tuple[storage.AtomicFile, ParquetSink]] = {}
 
     def __enter__(self) -> Self:
@@ -232,11 +235,6 @@ class UnitOutput:
                 row["text"] = ""
             self._sink("rejects").write(row, len(row["text"]))
 
-    def resume_rejects(self, file: pq.ParquetFile) -> None:
-        """Write the rejects that the unit has staged, before any other."""
-        if file.metadata.num_rows:
-            self._sink("rejects").resume(file)
-
     def bad(self, part: Part, record: BadRow) -> None:
         """Count a bad record, and write its place and reason to the rejects."""
         self.ledger.records_read += 1
@@ -258,7 +256,7 @@ class UnitOutput:
         Args:
             failed: paths of the parts that cannot be read, and why.
         """
-        files = []
+        files = [dict(file) for file in self._before]
         for name, (file, sink) in sorted(self._open.items()):
             sink.close()
             written = file.commit()

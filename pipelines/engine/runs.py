@@ -5,7 +5,7 @@
     LOCK             names the launcher that works here, while it does (``lock.py``)
     config.json      settings, inputs, versions, hashes of models
     documents/       one Parquet file per unit
-    rejects/         one Parquet file per unit
+    rejects/         one Parquet file per unit, and a second one of what a later decision rejects
     units/           one sidecar per unit, written last: its presence commits the unit
     staged/          documents that wait for a later decision; gone when the run is complete
     claims/, verdicts/, attempts/, pieces/
@@ -38,6 +38,18 @@ from pipelines.engine.manifest import (
 )
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
+
+SETTLED = ".settled.parquet"  # ends the names of files of rejects by a later decision
+
+
+def unit_of(path: str) -> str:
+    """Return the name of the unit that wrote a file of documents or rejects.
+
+    >>> unit_of("rejects/00003-a.parquet"), unit_of("rejects/00003-a.settled.parquet")
+    ('00003-a', '00003-a')
+    """
+    return storage.basename(path).removesuffix(SETTLED).removesuffix(".parquet")
+
 
 LOCK = "LOCK"
 

@@ -62,7 +62,7 @@ from pipelines.joins.overlap_claims import (
     sketch_claims,
 )
 from pipelines.joins.pairs import nominate
-from pipelines.joins.settle import claims_in, copy_rejects, staged_file
+from pipelines.joins.settle import claims_in, staged_file
 from pipelines.storage import files as storage
 
 Emit = Callable[[Workspace, Unit, Verdicts], Iterable[pa.Table]]
@@ -174,8 +174,7 @@ def copy_unit(
     tally = StageTally(documents_in=ledger.documents, characters_in=ledger.characters)
     ledger.stages[phase.stage] = tally
     ledger.documents = ledger.characters = 0
-    with UnitOutput(workspace, unit, ledger, terms) as out:
-        copy_rejects(workspace, unit, out)
+    with UnitOutput(workspace, unit, ledger, terms, before=sidecar["files"]) as out:
         with staged_file(workspace, f"{unit.name}.parquet") as stream:
             if stream:
                 staged = pq.ParquetFile(stream)

@@ -174,8 +174,7 @@ def settle_unit(
     for stage in phase.then:
         ledger.stages[stage.name] = StageTally()
     ledger.documents = ledger.characters = 0
-    with UnitOutput(workspace, unit, ledger, terms) as out:
-        copy_rejects(workspace, unit, out)
+    with UnitOutput(workspace, unit, ledger, terms, before=sidecar["files"]) as out:
         with staged_file(workspace, f"{unit.name}.parquet") as stream:
             if stream:
                 staged = pq.ParquetFile(stream)
@@ -193,13 +192,6 @@ def staged_file(workspace: Workspace, name: str) -> Iterator[BinaryIO | None]:
         return
     with stream:
         yield stream
-
-
-def copy_rejects(workspace: Workspace, unit: Unit, out: UnitOutput) -> None:
-    """Write the rejects of a staged unit once more."""
-    with staged_file(workspace, f"{unit.name}.rejects.parquet") as stream:
-        if stream:
-            out.resume_rejects(pq.ParquetFile(stream))
 
 
 def _copy(

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.engine.documents import read_rows
-from pipelines.engine.runs import Run
+from pipelines.engine.runs import SETTLED, Run
 from pipelines.storage import files as storage
 
 _SAME_AS = ("same as ", "same blob as ", "same text as ")  # how details of duplicates begin
@@ -79,7 +79,10 @@ def rows_where(
     wanted = pa.array(values, pa.string())
     if units:
         paths = [
-            path for name in units if storage.exists(path := run.at(folder, f"{name}.parquet"))
+            path
+            for name in units
+            for ending in (".parquet", SETTLED)
+            if storage.exists(path := run.at(folder, f"{name}{ending}"))
         ]
     else:
         paths = written_files(run, folder)

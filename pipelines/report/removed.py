@@ -18,7 +18,7 @@ from typing import Any
 from pipelines.catalog import SOURCE_BY_NAME
 from pipelines.engine.passes import Write
 from pipelines.engine.recorded import settings_of_run, units_of_run
-from pipelines.engine.runs import Run
+from pipelines.engine.runs import Run, unit_of
 from pipelines.engine.source import Phase
 from pipelines.engine.units import Unit
 from pipelines.engine.workspace import PIECES
@@ -35,7 +35,6 @@ from pipelines.report.replay import (
 from pipelines.report.sample import Place, number_of
 from pipelines.report.spans import removed_spans
 from pipelines.report.trace import Trace, trace
-from pipelines.storage import files as storage
 from tokenizer.errors import UserError
 
 MAX_BYTES = 32_000_000  # bytes of inputs of a run that are read
@@ -168,7 +167,7 @@ def removed_by_stages(
 
 def _wanted(places: Sequence[Place], rows: Sequence[Mapping[str, Any]]) -> Wanted:
     """Return the documents to trace by unit and id; units and documents are chosen by hash."""
-    units = [storage.basename(place.path).removesuffix(".parquet") for place in places]
+    units = [unit_of(place.path) for place in places]
     chosen = sorted(set(units), key=number_of)[:FILES]
     wanted: dict[str, dict[str, Mapping[str, Any]]] = {unit: {} for unit in chosen}
     pairs = [pair for pair in zip(units, rows, strict=True) if pair[0] in wanted]

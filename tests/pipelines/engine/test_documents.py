@@ -56,25 +56,6 @@ def test_row_groups_are_cut_by_characters(monkeypatch: pytest.MonkeyPatch) -> No
     assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == [2, 2, 1]
 
 
-@pytest.mark.parametrize("limit", [10, 16_000_000])
-@pytest.mark.parametrize("before", range(7))
-def test_a_file_that_is_resumed_has_the_bytes_of_one_that_was_written_at_once(
-    monkeypatch: pytest.MonkeyPatch, limit: int, before: int
-) -> None:
-    """With an open or a full last row group, and with pages that a row group has many of."""
-    monkeypatch.setattr(documents, "CHARACTERS_PER_GROUP", limit)
-    length = 5 if limit == 10 else 400_000
-    rows = [Document(f"x:{n}", "x", "abcdé" * (length // 5), lang="fr" * (n % 2)) for n in range(6)]
-    stream = io.BytesIO()
-    sink = ParquetSink(stream, DOCUMENT_SCHEMA)
-    sink.resume(pq.ParquetFile(io.BytesIO(_written(rows[:before]))))
-    for document in rows[before:]:
-        sink.write(row_of(document), len(document.text))
-    sink.close()
-    assert sink.rows == len(rows)
-    assert stream.getvalue() == _written(rows)
-
-
 def test_meta_is_compact_json_with_sorted_keys() -> None:
     """The order in which a stage set them does not show."""
     assert meta_json({"b": 1, "a": "é\ud800"}) == meta_json({"a": "é\ud800", "b": 1})
