@@ -247,10 +247,11 @@ class _Layout:
     def _end_pre(self) -> None:
         code = "".join(self._parts)
         self._parts = []
+        if not code.strip("\n"):  # a block without code
+            return
         if self.options.code_fence:
             code = f"```\n{code}{'' if code.endswith(chr(10)) else chr(10)}```"
-        if code:
-            self._done.append(code)
+        self._done.append(code)
 
     def text(self) -> str:
         """Return the text that was collected."""

@@ -125,7 +125,7 @@ class SlowReader(HTMLParser):
     def end_code(self) -> None:
         """Write code as it is, a blank line around it."""
         self.wanted, self.newlines, self.wide = {"block"}, 0, ""
-        if self.code:
+        if self.code.strip("\n"):
             if self.out:
                 self.out += "\n" * (2 - min(2, self.trailing()))
             self.out += self.code

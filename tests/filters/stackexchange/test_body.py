@@ -113,6 +113,7 @@ def _marks(html: str) -> Iterator[str]:
         ("<pre><code>\n\n  a</code></pre>", "  a"),  # the second line feed begins the text
         ("b<pre><code>\n\n  a</code></pre>", "b\n\n\n  a"),
         ("<pre>a</pre><pre>b</pre>", "a\n\nb"),
+        ("a<pre>\n\n<br></pre>b", "a\n\nb"),  # a block of nothing but line feeds
         ("<pre>a <b>b</b><br>c <!-- d -->  e</pre>", "a b\nc   e"),
         ("<pre>$ a\n<p>b</p></pre>", "$ a\nb"),
         ("<pre>a\n  never closed", "a\n  never closed"),
