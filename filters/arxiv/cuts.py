@@ -4,6 +4,7 @@ The text has no comments, its macros are expanded, and its verbatim parts are se
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ _AFTER_TITLE = re.compile(
     r"\\maketitle(?![A-Za-z@])|\\end[ \t]*\{abstract\}|\\endabstract(?![A-Za-z@])"
 )
 _ABSTRACT = re.compile(r"\\begin[ \t]*\{abstract\}")
+_ENVIRONMENT = re.compile(r"\\(begin|end)[ \t]*\{([^{}\n]+)\}")
 _BIBLIOGRAPHY = re.compile(
     r"\\begin[ \t]*\{(thebibliography|references|biblist|bibdiv|bibsection)\*?\}"
     r"|\\(bibliography|bibliographystyle|nocite|printbibliography|printbibheading|putbib"
@@ -91,7 +93,7 @@ class Cut(NamedTuple):
 
 
 def cut_start(body: str, *, document: bool = True, keep_without_section: bool = True) -> Cut:
-    r"""Drop what stands before the first sectioning command.
+    r"""Drop what stands before the first sectioning command, and what ends only there.
 
     Args:
         body: what stands between ``\begin{document}`` and its end.
@@ -108,11 +110,45 @@ def cut_start(body: str, *, document: bool = True, keep_without_section: bool = 
     if amsppt and (head := _PLAIN_HEAD.search(body)):
         starts.append(head.start())
     if starts:
-        return Cut(body[min(starts) :], "section")
+        return Cut(_from(body, min(starts)), "section")
     if not (document and keep_without_section):
         return Cut(None, "none")
     end = max((match.end() for match in _AFTER_TITLE.finditer(body)), default=0)
-    return Cut(body[end:], "title")
+    return Cut(_from(body, end), "title")
+
+
+def _from(body: str, start: int) -> str:
+    r"""Return a body from a place on, without the ends of environments that began before it.
+
+    >>> _from("\\begin{CJK}{UTF8}{min}\\section{a}\nb\n\\end{CJK}\nc", 22)
+    '\\section{a}\nb\nc'
+    """
+    begun: Counter[str] = Counter()
+    for match in _ENVIRONMENT.finditer(body, 0, start):
+        if match[1] == "begin":
+            begun[match[2]] += 1
+        elif begun[match[2]]:
+            begun[match[2]] -= 1
+    if not any(begun.values()):
+        return body[start:]
+    pieces = []
+    nested: Counter[str] = Counter()
+    done = start
+    for match in _ENVIRONMENT.finditer(body, start):
+        name = match[2]
+        if match[1] == "begin":
+            nested[name] += 1
+        elif nested[name]:
+            nested[name] -= 1
+        elif begun[name]:
+            begun[name] -= 1
+            pieces.append(body[done : match.start()])
+            done = match.end()
+            before = body[max(start, match.start() - _HEADING_CHARACTERS) : match.start()]
+            line_end = LINE_END.match(body, done)
+            if line_end and before.rstrip(" \t")[-1:] == "\n":
+                done = line_end.end()  # it had a line to itself
+    return join([*pieces, body[done:]])
 
 
 def _titled(reader: Reader, at: int) -> bool:

@@ -26,6 +26,27 @@ def test_the_text_starts_at_the_first_section(body: str, kept: str) -> None:
     assert cut_start(body).text == kept
 
 
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ("\\begin{CJK*}{UTF8}{gbsn}\\section{T}b\n\\end{CJK*}\n", "\\section{T}b\n"),
+        ("\\begin{x}\\section{T}\\alpha\\end{x}b", "\\section{T}\\alpha b"),
+        ("\\begin{x}\\begin{y}\\end{y}\\section{T}\\end{y}\\end{x}", "\\section{T}\\end{y}"),
+        (
+            "\\begin{x}\\section{T}\\begin{x}a\\end{x} b\\end{x}",
+            "\\section{T}\\begin{x}a\\end{x} b",
+        ),
+        (
+            "\\begin{frontmatter}\\begin{abstract}a\\end{abstract}\n\\end{frontmatter}\n\nb",
+            "\n\nb",
+        ),
+    ],
+)
+def test_what_began_before_the_start_does_not_end_in_the_text(body: str, kept: str) -> None:
+    """Environments around the paper lose both of their ends; others keep both."""
+    assert cut_start(body).text == kept
+
+
 def test_a_paper_without_a_section_may_be_dropped() -> None:
     """By the switch, and where there is no document."""
     assert cut_start("a \\maketitle b", keep_without_section=False).text is None
