@@ -6,9 +6,6 @@ queue; large units come first, and before them those whose rows the worker keeps
 (``kept``). Claims and verdicts go through files (``workspace``), so the launcher's memory does not
 grow with the data.
 
-What workers print goes to a file without a name, which is kept under one only if a message names
-it: nothing is left of a run that ends well, or of a launcher that is killed.
-
 A worker that dies is replaced and its unit is tried once more. A unit that has taken two workers
 with it in one step is set aside, there and in all later steps: it counts as a failed file, by name.
 """
@@ -18,17 +15,13 @@ import ctypes
 import gc
 import multiprocessing
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import traceback
-import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,6 +30,7 @@ from pipelines.engine.errors import RunError, one_line
 from pipelines.engine.kept import KEPT, share_of_memory
 from pipelines.engine.schedule import Schedule, buckets_of, groups_of, scope_groups
 from pipelines.engine.steps import GroupStep, UnitStep
+from pipelines.engine.workerlog import WorkerLog
 from pipelines.engine.workspace import CLAIMS
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage
@@ -147,7 +141,7 @@ def _decide(schedule: Schedule, step: GroupStep, task: Task) -> None:
         workspace.write_verdicts(topic, task.key, schedule.members(topic)[scope], verdicts)
 
 
-def _work(schedule: Schedule, connection: Connection, log: "_Log", parent: int) -> None:
+def _work(schedule: Schedule, connection: Connection, log: WorkerLog, parent: int) -> None:
     """Do tasks in a worker process until the launcher closes the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the launcher to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -185,37 +179,10 @@ def _work(schedule: Schedule, connection: Connection, log: "_Log", parent: int) 
             os._exit(1)
 
 
-class _Log:
-    """What the workers print: a file that has no name until it is kept."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        self.fileno = self._file.fileno()
-        name = f"corpusmill-workers-{uuid.uuid4().hex[:12]}.log"
-        self.name = str(Path(tempfile.gettempdir()) / name)  # that it gets if it is kept
-
-    @property
-    def size(self) -> int:
-        """Bytes that were printed."""
-        return os.fstat(self.fileno).st_size
-
-    def keep(self) -> bool:
-        """Give the file its name; return False if nothing was printed."""
-        if self.size:
-            self._file.seek(0)
-            with Path(self.name).open("wb") as named:
-                shutil.copyfileobj(self._file, named)
-        return self.size > 0
-
-    def close(self) -> None:
-        """Remove the file, unless it was kept."""
-        self._file.close()
-
-
 class _Worker:
     """A worker process and its current task."""
 
-    def __init__(self, schedule: Schedule, log: _Log) -> None:
+    def __init__(self, schedule: Schedule, log: WorkerLog) -> None:
         # Fork, since the launcher has imported and loaded everything.
         context = multiprocessing.get_context("fork")
         self.connection, theirs = context.Pipe()
@@ -241,7 +208,7 @@ class _Worker:
 
 
 def _run_worker(
-    schedule: Schedule, ours: Connection, theirs: Connection, log: _Log, parent: int
+    schedule: Schedule, ours: Connection, theirs: Connection, log: WorkerLog, parent: int
 ) -> None:
     ours.close()  # otherwise the worker would hold its own pipe open
     _work(schedule, theirs, log, parent)
@@ -254,7 +221,7 @@ class _Pool:
         self._schedule = schedule
         self._count = workers
         self._say = say
-        self._log = _Log()
+        self._log = WorkerLog()
         self._workers: list[_Worker] = []
         self._deaths = Counter[str]()
 
