@@ -34,6 +34,7 @@ ALLOWED = {
     },
     "trainer": {
         *("trainer", "tokenizer", "mixtures", "torch", "numpy", "safetensors", "cyclopts"),
+        "docstring_parser",
         *("pynvml", "wandb", "lm_eval"),  # optional: used where they are installed
     },
 }

@@ -243,7 +243,11 @@ trainer demo train.total_tokens=0
 trainer demo train.batch_tokens=1000
     nearest: train.batch_tokens = 1_024
 trainer demo --dry-rnu
-    unknown flag --dry-rnu. --help lists the flags
+    unknown flag --dry-rnu. Did you mean '--dry-run'?
+trainer demo optim.lr=1 --data.shrads=x --dry-run
+    Did you mean 'data.shards'?
+trainer generate NOWHERE --promt=hello
+    unknown flag --promt. Did you mean '--prompt'?
 trainer demo --dry-run --device TPU
     must be one of A100 PCIe, A100
 trainer demo --dry-run --mfu 2

@@ -8,6 +8,7 @@ the keys that a CONFIG may have.
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -43,8 +44,14 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None, name: str = "python -m trainer") -> int:
-    """Run a command and return the exit code; a first word that is no command is a CONFIG."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Run a command and return the exit code; a first word that is no command is a CONFIG.
+
+    A key of a configuration may be set like a flag, as ``--optim.lr=3e-4``.
+    """
+    words = [
+        word.removeprefix("--") if re.match(r"--\w+\.\w+(=|$)", word) else word
+        for word in (sys.argv[1:] if argv is None else argv)
+    ]
     if words and not words[0].startswith("-") and words[0] not in {c[0] for c in COMMANDS}:
         words.insert(0, "train")
     here = os.environ.get("RANK", "0")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from tokenizer.errors import UserError
 from tokenizer.model import Tokenizer
 from trainer.config import TrainerError, load, override, to_toml
 from trainer.plan import describe
@@ -22,52 +21,46 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415 - see above
 
-ConfigName = Annotated[
-    str, Parameter(help="a TOML file, or the name of a preset, such as debug or llama_7b")
-]
 Target = Annotated[
     str, Parameter(help="a checkpoint, a run directory, or a configuration whose run.dir is meant")
 ]
-
-
-def _refuse_flag(_kind: object, word: str) -> None:
-    """Refuse a flag that no command has, which would pass for an override, as UserError."""
-    name = word.partition("=")[0]
-    if name.startswith("--") and "." not in name:
-        raise UserError(f"unknown flag {name}. --help lists the flags")
-
-
-Overrides = Annotated[
+ConfigName = Annotated[
+    str, Parameter(help="a TOML file, or the name of a preset, such as debug or llama_7b")
+]
+Overrides = Annotated[str, Parameter(help="section.key=value, also as --section.key=value")]
+Tasks = Annotated[
     str,
     Parameter(
-        help="section.key=value, also as --section.key=value",
-        allow_leading_hyphen=True,
-        validator=_refuse_flag,
+        help="names of lm-evaluation-harness, or groups of the paper's tables, with commas: "
+        "common_sense, closed_book, reading, mathematics, code, mmlu, toxicity, crows_pairs, "
+        "winogender, truthfulqa"
     ),
 ]
-_SHARE = Number(gt=0, lte=1)
+Flag = Annotated[bool, Parameter(negative="")]
+NotNegative = Annotated[int, Parameter(validator=Number(gte=0))]
+AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
+Share = Annotated[float, Parameter(validator=Number(gt=0, lte=1))]
 
 
 def train(
     config: ConfigName,
     /,
     *overrides: Overrides,
-    print_config: Annotated[
-        bool, Parameter(help="print the whole configuration and stop", negative="")
-    ] = False,
-    dry_run: Annotated[
-        bool, Parameter(help="print what the run would be, and stop", negative="")
-    ] = False,
-    ranks: Annotated[
-        int, Parameter(help="of a dry run: devices (0: those of torchrun)", validator=Number(gte=0))
-    ] = 0,
-    device: Annotated[str, Parameter(help="of a dry run: the device")] = "H100",
-    mfu: Annotated[
-        float,
-        Parameter(help="of a dry run: the share of the peak that is reached", validator=_SHARE),
-    ] = 0.45,
+    print_config: Flag = False,
+    dry_run: Flag = False,
+    ranks: NotNegative = 0,
+    device: str = "H100",
+    mfu: Share = 0.45,
 ) -> int:
-    """Train a model, or go on with its run."""
+    """Train a model, or go on with its run.
+
+    Args:
+        print_config: print the whole configuration and stop
+        dry_run: print what the run would be, and stop
+        ranks: of a dry run: devices (0: those of torchrun)
+        device: of a dry run: the device
+        mfu: of a dry run: the share of the peak that is reached
+    """
     made = load(config, overrides)
     if print_config or dry_run:
         count = ranks or int(os.environ.get("WORLD_SIZE", "1"))
@@ -82,13 +75,14 @@ def train(
 
 
 def inspect(
-    target: Target,
-    /,
-    *overrides: Overrides,
-    step: Annotated[int, Parameter(help="1 is the first", validator=Number(gte=0))] = 1,
-    chars: Annotated[int, Parameter(help="characters of each text", validator=Number(gte=0))] = 200,
+    target: Target, /, *overrides: Overrides, step: NotNegative = 1, chars: NotNegative = 200
 ) -> None:
-    """Show which documents a step read: shard, ids, and the beginning of each text."""
+    """Show which documents a step read: shard, ids, and the beginning of each text.
+
+    Args:
+        step: 1 is the first
+        chars: characters of each text
+    """
     from trainer import trace
     from trainer.checkpoint import open_run, read_record
 
@@ -100,19 +94,7 @@ def inspect(
         print("ids stand for the text: give data.tokenizer=FILE to read it", file=sys.stderr)
 
 
-def evaluate(
-    target: Target,
-    /,
-    *overrides: Overrides,
-    tasks: Annotated[
-        str,
-        Parameter(
-            help="names of lm-evaluation-harness, or groups of the paper's tables, with commas: "
-            "common_sense, closed_book, reading, mathematics, code, mmlu, toxicity, crows_pairs, "
-            "winogender, truthfulqa"
-        ),
-    ] = "",
-) -> None:
+def evaluate(target: Target, /, *overrides: Overrides, tasks: Tasks = "") -> None:
     """Score a checkpoint on the held-out documents, or on tasks.
 
     The keys eval.tasks_folder and eval.tasks_limit hold here too.
@@ -123,29 +105,29 @@ def evaluate(
     named = [f"eval.tasks={tasks}"] if tasks else []
     config, path = open_checkpoint(target, [*overrides, *named])
     with _ranks(config) as world:
-        text = (
-            f"\n{evaluate_tasks(config, path, world)}"
-            if tasks
-            else evaluate_checkpoint(config, path, world)
-        )
+        score = evaluate_tasks if tasks else evaluate_checkpoint
+        text = score(config, path, world)
         if world.rank == 0:
             print(f"{path}: {text}")
 
 
 def instruct(
     target: Target,
-    data: Annotated[str, Parameter(help='JSON lines of "prompt" and "response"')],
-    out: Annotated[str, Parameter(help="folder of the new run")],
+    data: str,
+    out: str,
     /,
     *overrides: Overrides,
-    epochs: Annotated[
-        float, Parameter(help="how often the examples are read", validator=Number(gt=0))
-    ] = 3.0,
+    epochs: Annotated[float, Parameter(validator=Number(gt=0))] = 3.0,
 ) -> int:
     """Tune a trained model on instructions; only responses are learned.
 
     The new run, with the preset instruct, begins with the weights of TARGET. The same command goes
     on with it.
+
+    Args:
+        data: JSON lines of "prompt" and "response"
+        out: folder of the new run
+        epochs: how often the examples are read
     """
     from trainer import instruct as tuning
     from trainer.train import run
@@ -160,22 +142,22 @@ def instruct(
 
 def export(
     target: Target,
-    out: Annotated[str, Parameter(help="folder to write")],
+    out: str,
     /,
     *overrides: Overrides,
-    layout: Annotated[
-        Literal["hf", "meta"], Parameter(help="for transformers, or as Meta published its models")
-    ] = "hf",
-    dtype: Annotated[
-        Literal["stored", "float32", "bfloat16", "float16"], Parameter(help="of the weights")
-    ] = "stored",
-    parts: Annotated[
-        int, Parameter(help="files that meta's layout is split into", validator=Number(gte=1))
-    ] = 1,
+    layout: Literal["hf", "meta"] = "hf",
+    dtype: Literal["stored", "float32", "bfloat16", "float16"] = "stored",
+    parts: AtLeastOne = 1,
 ) -> None:
     """Write a checkpoint, or an exported folder, in a folder that other programs read.
 
     From Meta's layout, which does not say the context, give model.context=TOKENS unless it is 2048.
+
+    Args:
+        out: folder to write
+        layout: for transformers, or as Meta published its models
+        dtype: of the weights
+        parts: files that meta's layout is split into
     """
     from trainer.export import write
 
@@ -190,23 +172,25 @@ def generate(
     target: Target,
     /,
     *overrides: Overrides,
-    prompt: Annotated[str, Parameter(help="text to go on with")] = "",
-    tokens: Annotated[int, Parameter(help="to write at most", validator=Number(gte=1))] = 256,
-    temperature: Annotated[
-        float, Parameter(help="0 takes the likeliest token", validator=Number(gte=0))
-    ] = 0.8,
-    top_k: Annotated[
-        int, Parameter(help="draw from so many likeliest tokens; 0: all", validator=Number(gte=0))
-    ] = 0,
-    top_p: Annotated[
-        float, Parameter(help="and from the fewest that have this probability", validator=_SHARE)
-    ] = 0.95,
-    seed: Annotated[int, Parameter(help="of the draws")] = 0,
-    dtype: Annotated[
-        Literal["float32", "bfloat16", "float16"], Parameter(help="to compute in")
-    ] = "float32",
+    prompt: str = "",
+    tokens: AtLeastOne = 256,
+    temperature: Annotated[float, Parameter(validator=Number(gte=0))] = 0.8,
+    top_k: NotNegative = 0,
+    top_p: Share = 0.95,
+    seed: int = 0,
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32",
 ) -> None:
-    """Write on after a prompt, with a checkpoint or an exported folder."""
+    """Write on after a prompt, with a checkpoint or an exported folder.
+
+    Args:
+        prompt: text to go on with
+        tokens: to write at most
+        temperature: 0 takes the likeliest token
+        top_k: draw from so many likeliest tokens; 0: all
+        top_p: and from the fewest that have this probability
+        seed: of the draws
+        dtype: to compute in
+    """
     from trainer.generate import Sampling, complete
 
     sampling = Sampling(temperature, top_k, top_p, seed)
@@ -215,14 +199,13 @@ def generate(
     print()
 
 
-def ablate(
-    spec: Annotated[str, Parameter(help="TOML file of arms and texts (docs/evaluation.md)")],
-    /,
-    *overrides: Overrides,
-) -> int:
+def ablate(spec: str, /, *overrides: Overrides) -> None:
     """Train the same small model on several data sets, and compare them on texts and tasks.
 
     Runs that are done are not repeated.
+
+    Args:
+        spec: TOML file of arms and texts (docs/evaluation.md)
     """
     from trainer import ablate as ablation
 
@@ -231,19 +214,21 @@ def ablate(
         table = ablation.ablate(read, world)
         if world.rank == 0 and table:
             print(table)
-    return 0
 
 
 def bench(
     config: ConfigName,
     /,
     *overrides: Overrides,
-    steps: Annotated[
-        int, Parameter(help="that are timed, after one to warm up", validator=Number(gte=1))
-    ] = 5,
-    microbatches: Annotated[int, Parameter(help="of each step", validator=Number(gte=1))] = 4,
+    steps: AtLeastOne = 5,
+    microbatches: AtLeastOne = 4,
 ) -> None:
-    """Measure tokens/s, MFU and memory on random tokens, with each attention kernel."""
+    """Measure tokens/s, MFU and memory on random tokens, with each attention kernel.
+
+    Args:
+        steps: that are timed, after one to warm up
+        microbatches: of each step
+    """
     from trainer.bench import bench as measure
 
     made = load(config, overrides)
@@ -253,13 +238,12 @@ def bench(
                 print(line, flush=True)
 
 
-def keys(
-    *,
-    page: Annotated[
-        str, Parameter(help="write them into this page of Markdown, between its two comments")
-    ] = "",
-) -> None:
-    """Print every key of a configuration: its default, its unit, and what it means."""
+def keys(*, page: str = "") -> None:
+    """Print every key of a configuration: its default, its unit, and what it means.
+
+    Args:
+        page: write them into this page of Markdown, between its two comments
+    """
     from trainer.reference import tables, write_tables
 
     if page:
@@ -289,7 +273,7 @@ def _weights(target: str, overrides: Sequence[str]) -> "Weights":
     folder = Path(target)
     if any((folder / name).exists() for name in ("config.json", "params.json")):
         given = override(Config(), overrides)
-        keys = {text.removeprefix("--").partition("=")[0] for text in overrides}
+        keys = {text.partition("=")[0] for text in overrides}
         if strange := sorted(keys - {"data.tokenizer", "model.context"}):
             raise TrainerError(
                 f"{strange[0]}: an exported folder takes data.tokenizer and model.context only"

@@ -54,7 +54,7 @@ def override(config: Config, overrides: Iterable[str]) -> Config:
     """Apply ``section.key=value`` overrides, and check what comes out; for the rest see `load`."""
     values, known = asdict(config), flatten(config)
     for text in overrides:
-        key, equals, value = text.removeprefix("--").partition("=")
+        key, equals, value = text.partition("=")
         if not equals and key in known:
             raise ConfigError(f"{text}: give it a value, as in {key}={known[key]}")
         if not equals or key not in known:
@@ -75,14 +75,10 @@ def from_dict(values: Mapping[str, Any], where: str = "configuration") -> Config
     >>> from_dict({"optim": {"lr": 1}}).optim.lr
     1.0
     """
-    full: dict[str, Any] = asdict(Config())
-    for section, content in values.items():
-        known = section in full and isinstance(content, Mapping)
-        full[section] = {**full[section], **content} if known else content
-        for name, value in content.items() if known else ():
-            if isinstance(value, bool) and "true" in CHOICES.get(f"{section}.{name}", ()):
-                full[section][name] = str(value).lower()  # a word among others, as "auto"
-    plain = json.loads(json.dumps(full, default=str))  # tuples as the lists that files have
+    plain = json.loads(json.dumps(values, default=str))  # tuples as the lists that files have
+    parallel = plain.get("parallel")
+    if isinstance(parallel, dict) and isinstance(parallel.get("compile"), bool):
+        parallel["compile"] = str(parallel["compile"]).lower()  # a word among others, as "auto"
     try:
         config: Config = build(Config, plain, where)
     except ValueError as error:
@@ -116,7 +112,7 @@ def changed_maths(saved: Mapping[str, Any], config: Config) -> dict[str, str]:
     return {
         key: f"{before[key]} -> {value}"
         for key, value in flatten(config).items()
-        if value != before[key] and KEYS[key].maths
+        if value != before[key] and KEYS[key].fixed
     }
 
 

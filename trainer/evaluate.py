@@ -137,7 +137,7 @@ def evaluate_tasks(config: Config, path: Path, world: World) -> str:
     evaluation = Evaluation(config, world)
     model, _ = build_model(config, world)
     load_weights(path, model)
-    return evaluation.run(model)[1]
+    return f"\n{evaluation.run(model)[1]}"
 
 
 def _count(

@@ -1,35 +1,24 @@
-"""The keys of a configuration as tables in Markdown, made from the fields of its sections.
+"""The keys of a configuration as tables in Markdown, made from its sections.
 
 They are the middle of docs/trainer.md; a test holds the page to them.
 """
 
-import inspect
 import json
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
+import docstring_parser
+
 from trainer.config import TrainerError
-from trainer.sections import KEYS, Config, Key
+from trainer.sections import KEYS, Config
 
 BEGIN, END = "<!-- keys: made by python -m trainer keys --page -->", "<!-- end of keys -->"
 
 
 def tables() -> str:
     """Give a heading and a table for each section."""
-    made = []
-    for section in fields(Config):
-        values = getattr(Config(), section.name)
-        about = inspect.getdoc(type(values)) or ""
-        made += [f"### {section.name}", "", about, ""]
-        made += ["| key | default | unit | meaning | resumed |", "|---|---|---|---|---|"]
-        for item in fields(values):
-            rules = KEYS[f"{section.name}.{item.name}"]
-            shown = json.dumps(getattr(values, item.name))
-            name, fixed = f"`{section.name}.{item.name}`", "fixed" if rules.maths else ""
-            cells = (name, f"`{shown}`", rules.unit, _meaning(rules), fixed)
-            made.append(f"| {' | '.join(cells)} |")
-        made.append("")
-    return "\n".join(made).strip()
+    return "\n".join(line for section in fields(Config) for line in _table(section.name)).strip()
 
 
 def write_tables(page: Path) -> None:
@@ -42,13 +31,18 @@ def write_tables(page: Path) -> None:
     page.write_text(f"{before}{BEGIN}\n\n{tables()}\n\n{END}{after}", encoding="utf-8")
 
 
-def _meaning(rules: Key) -> str:
-    """Say what a key means, and which words it takes.
-
-    >>> _meaning(Key("so many", choices=("a", "b")))
-    'so many. One of `a`, `b`.'
-    """
-    parts = [rules.says]
-    if rules.choices:
-        parts.append(f"One of {', '.join(f'`{word}`' for word in rules.choices)}")
-    return ". ".join(parts) + "."
+def _table(section: str) -> Iterator[str]:
+    values = getattr(Config(), section)
+    doc = docstring_parser.parse(values.__doc__)
+    yield from (f"### {section}", "", doc.short_description or "", "")
+    yield from ("| key | default | unit | meaning | resumed |", "|---|---|---|---|---|")
+    for described in doc.params:
+        name = f"{section}.{described.arg_name}"
+        rules = KEYS[name]
+        default = json.dumps(getattr(values, described.arg_name))
+        meaning = " ".join((described.description or "").split())
+        if rules.choices:
+            meaning += f" One of {', '.join(f'`{word}`' for word in rules.choices)}."
+        cells = (f"`{name}`", f"`{default}`", rules.unit, meaning, "fixed" if rules.fixed else "")
+        yield f"| {' | '.join(cells)} |"
+    yield ""

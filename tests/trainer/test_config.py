@@ -42,7 +42,7 @@ def test_overrides_are_read_as_the_annotation_says() -> None:
         "debug",
         [
             "optim.lr=1",
-            "--data.doc_mask=true",
+            "data.doc_mask=true",
             "run.dir=7",
             "data.skip=[[3, 5]]",
             "optim.betas=0.8,0.9",

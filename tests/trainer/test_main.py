@@ -196,7 +196,7 @@ def test_errors_are_one_line_and_exit_code_1(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["debug", "--dryrun"], "unknown flag --dryrun"),
+        (["debug", "--dryrun"], "unknown flag --dryrun. Did you mean '--dry-run'?"),
         (
             ["generate", "debug", "--dtype=int8"],
             'Invalid value "int8" for --dtype.',
