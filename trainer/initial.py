@@ -7,12 +7,10 @@ takes its random words from Philox, a counter-based generator whose stream NumPy
 table of quantiles and one multiplication and addition in float32, which IEEE 754 fixes; logarithms
 and cosines, whose last bits differ between processors and libraries, are not in it.
 
-The paper does not give its initial weights. These are GPT-2's, cut off at three deviations
-(docs/rules/trainer.md 1).
+`trainer.model.initialize` says which weights take which deviation (docs/rules/trainer.md 1).
 """
 
 import functools
-import math
 from collections.abc import Iterator
 from hashlib import blake2b
 from statistics import NormalDist
@@ -23,9 +21,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from trainer.model import Llama
-
-INIT_STD = 0.02
 CUT = 3.0  # deviations
 _CELLS = 1 << 12  # of equal probability; inside of a cell the density is flat
 _PLACE_BITS = 20  # a word of 32 bits is a cell and a place in it
@@ -33,25 +28,15 @@ _WORDS_PER_COUNT = 8  # Philox gives four numbers of 64 bits for each value of i
 _CHUNK_WEIGHTS = 1 << 18  # so many at once stay in the processor's cache
 
 
-@torch.no_grad()
-def initialize(model: Llama, seed: int) -> None:
-    """Fill the weights: this rank's part of each, with the values that any other layout gives.
+def fill_normal(matrix: Tensor, seed: int, name: str, std: float) -> None:
+    """Fill this rank's part of a matrix with the values that any other layout gives.
 
-    Matrices are normal with deviation 0.02, cut off at three deviations; what writes to the
-    residual stream (wo, w2) is narrower by sqrt(2 layers). Norms are 1. Nothing may wrap a module,
-    which would change the names.
+    They are normal with deviation ``std``, cut off at three deviations.
     """
-    for name, parameter in model.named_parameters():
-        local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
-        if parameter.ndim == 1:
-            local.fill_(1.0)
-            continue
-        residual = name.endswith(("attention.wo.weight", "feed_forward.w2.weight"))
-        std = INIT_STD / math.sqrt(2 * model.config.layers) if residual else INIT_STD
-        rows, columns = _local_ranges(parameter)
-        key = key_of(seed, name)
-        for part, values in draw(key, parameter.shape[1], rows, columns, std):
-            local[part] = torch.from_numpy(values).to(local.device)
+    local = matrix.to_local() if isinstance(matrix, DTensor) else matrix
+    rows, columns = _local_ranges(matrix)
+    for part, values in draw(key_of(seed, name), matrix.shape[1], rows, columns, std):
+        local[part] = torch.from_numpy(values).to(local.device)
 
 
 def key_of(seed: int, name: str) -> int:

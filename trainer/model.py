@@ -2,10 +2,10 @@
 
 Parameters carry Meta's names (``layers.0.attention.wq.weight``); the rows of wq and wk are in
 half-rotated order, as in Hugging Face's checkpoints, so that no complex number is needed. Build on
-the meta device, shard, ``to_empty``, then initialize (`trainer.initial`) or load
-(docs/rules/trainer.md 1 and 4).
+the meta device, shard, ``to_empty``, then initialize or load (docs/rules/trainer.md 1 and 4).
 """
 
+import math
 from typing import Any, cast
 
 import torch
@@ -15,8 +15,11 @@ from torch.distributed.tensor import DTensor, Partial, Replicate
 from torch.utils.checkpoint import checkpoint
 
 from trainer.attention import Attend, attend
+from trainer.initial import fill_normal
 from trainer.loss import next_token_losses
 from trainer.sections import ModelConfig, TrainConfig
+
+INIT_STD = 0.02
 
 
 class RMSNorm(nn.Module):
@@ -152,6 +155,23 @@ class Llama(nn.Module):
             x = x.redistribute(placements=[Replicate()]).to_local(grad_placements=[Partial()])
             group, weight = weight.device_mesh.get_group(), weight.to_local()
         return next_token_losses(x, weight, labels, self.loss, group)
+
+
+@torch.no_grad()
+def initialize(model: Llama, seed: int) -> None:
+    """Fill the weights with GPT-2's initial values, as the paper does not give its own.
+
+    Matrices are normal with deviation 0.02, cut off at three deviations; what writes to the
+    residual stream (wo, w2) is narrower by sqrt(2 layers). Norms are 1. Nothing may wrap a module,
+    which would change the names, by which the values are drawn.
+    """
+    for name, parameter in model.named_parameters():
+        residual = name.endswith(("attention.wo.weight", "feed_forward.w2.weight"))
+        if parameter.ndim == 1:
+            parameter.fill_(1.0)
+        else:
+            narrower = math.sqrt(2 * model.config.layers) if residual else 1.0
+            fill_normal(parameter, seed, name, INIT_STD / narrower)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

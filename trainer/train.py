@@ -35,10 +35,9 @@ from trainer.config import TrainerError, changed_maths, to_toml
 from trainer.data import Corpus, Loader, StepBatch
 from trainer.environment import FLIGHT_RECORDER, repeating
 from trainer.evaluate import evaluate, unigram_nll
-from trainer.initial import initialize
 from trainer.kept import keep
 from trainer.metrics import Metrics, Profiler, dump_memory, record_memory
-from trainer.model import Llama
+from trainer.model import Llama, initialize
 from trainer.parallel import World, build_model, give_back, limit_waiting
 from trainer.plan import BatchPlan, memory_advice, plan_batch
 from trainer.sections import Config

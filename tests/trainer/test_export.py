@@ -21,8 +21,7 @@ from trainer.export import (
     to_interleaved,
     write,
 )
-from trainer.initial import initialize
-from trainer.model import Llama, rotate
+from trainer.model import Llama, initialize, rotate
 from trainer.parallel import World
 from trainer.sections import ModelConfig
 

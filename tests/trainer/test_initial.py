@@ -9,8 +9,8 @@ import torch
 
 from trainer import initial
 from trainer.config import load
-from trainer.initial import INIT_STD, draw, initialize, key_of
-from trainer.model import Llama
+from trainer.initial import draw, key_of
+from trainer.model import INIT_STD, Llama, initialize
 from trainer.sections import ModelConfig
 
 TINY = ModelConfig(dim=32, layers=2, heads=4, vocab_size=64, context=16, multiple_of=16)

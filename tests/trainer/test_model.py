@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from trainer.config import load
-from trainer.initial import initialize
-from trainer.model import Llama, RMSNorm, rotate
+from trainer.model import Llama, RMSNorm, initialize, rotate
 from trainer.parallel import World, build_model
 from trainer.sections import ModelConfig
 

@@ -5,8 +5,7 @@ import itertools
 import pytest
 import torch
 
-from trainer.initial import initialize
-from trainer.model import Llama
+from trainer.model import Llama, initialize
 from trainer.optim import build_optimizer, clip_gradients, learning_rate, set_learning_rate
 from trainer.sections import ModelConfig, OptimConfig
 
