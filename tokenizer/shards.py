@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tokenizer.fast import SPACE
-from tokenizer.manifest import FILE_KINDS, FileInfo, ShardInfo, parse_shard_name
+from tokenizer.manifest import FILE_KINDS, FileInfo, ManifestError, ShardInfo, parse_shard_name
 from tokenizer.megatron import encode_index
 from tokenizer.model import Tokenizer
 
@@ -239,12 +239,12 @@ def documents_between(docs: str | Path, begin: int, end: int) -> list[Span]:
         end: token of the shard, after ``begin``.
 
     Raises:
-        ValueError: the file cannot be read.
+        ManifestError: the file cannot be read.
     """
     try:
         table = pq.read_table(docs, columns=["id", "offset", "n_tokens"])
     except (OSError, pa.ArrowInvalid) as error:
-        raise ValueError(f"{docs}: cannot be read ({error})") from None
+        raise ManifestError(f"{docs}: cannot be read ({error})") from None
     offsets = table["offset"].to_numpy()
     first = int(np.searchsorted(offsets, begin, side="right")) - 1
     found = table.slice(first, int(np.searchsorted(offsets, end)) - first).to_pylist()

@@ -119,17 +119,10 @@ def configure(spec: Spec, arm: str = "", seed: int = 0) -> Config:
 def ablate(spec: Spec, world: World) -> str:
     """Train and score all models; give the table, or nothing if a signal asked to stop.
 
-    What is done is kept: the same command goes on. Raises TrainerError for what the user can put
-    right, and ConfigError for texts that cannot be read.
+    What is done is kept: the same command goes on. Raises UserError for what the user can put
+    right, such as texts that cannot be read.
     """
-
-    def write() -> None:
-        try:
-            _write_data(spec)
-        except (ValueError, OSError) as error:
-            raise ConfigError(str(error)) from error
-
-    world.once(write)
+    world.once(lambda: _write_data(spec))
     results: dict[str, list[Result]] = {}
     for arm in spec.arms:
         for seed in spec.seeds:

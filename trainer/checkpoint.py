@@ -140,7 +140,7 @@ class Checkpoints:
         if self._world.rank == 0:
             for later, target in aside.items():
                 later.rename(target)
-                print(f"{later} is put aside as {target.name}")
+                self._world.say(f"{later} is put aside as {target.name}")
 
     def before(self, path: Path, resume: str, error: UnreadableError) -> Path:
         """Find the checkpoint to fall back to from one that cannot be read, and say so.
@@ -151,8 +151,7 @@ class Checkpoints:
         others = self._world.agree([other for other in _whole(self.root) if other != path])
         earlier = [other for other in others if other < path]
         if resume == "auto" and earlier:
-            if self._world.rank == 0:
-                print(f"warning: {error}; going on from the one before, {earlier[-1].name}")
+            self._world.say(f"warning: {error}; going on from the one before, {earlier[-1].name}")
             return earlier[-1]
         ways = [f"run.resume={other.name}" for other in others] or ["another run.dir"]
         raise UnreadableError(f"{error}; take {' or '.join(ways)}") from error

@@ -107,8 +107,7 @@ def evaluate(target: Target, /, *overrides: Overrides, tasks: Tasks = "") -> Non
     with _ranks(config) as world:
         score = evaluate_tasks if tasks else evaluate_checkpoint
         text = score(config, path, world)
-        if world.rank == 0:
-            print(f"{path}: {text}")
+        world.say(f"{path}: {text}")
 
 
 def instruct(
@@ -135,8 +134,7 @@ def instruct(
     config = tuning.configure(target, out, overrides)
     with _ranks(config) as world:
         windows, text = tuning.write_shards(config, data, world)
-        if world.rank == 0:
-            print(text)
+        world.say(text)
         return run(tuning.lengthen(config, windows, epochs, overrides), world)
 
 
@@ -211,9 +209,8 @@ def ablate(spec: str, /, *overrides: Overrides) -> None:
 
     read = ablation.read_spec(spec, overrides)
     with _ranks(ablation.configure(read)) as world:
-        table = ablation.ablate(read, world)
-        if world.rank == 0 and table:
-            print(table)
+        if table := ablation.ablate(read, world):
+            world.say(table)
 
 
 def bench(
@@ -234,8 +231,7 @@ def bench(
     made = load(config, overrides)
     with _ranks(made) as world:
         for line in measure(made, world, steps, microbatches):
-            if world.rank == 0:
-                print(line, flush=True)
+            world.say(line)
 
 
 def keys(*, page: str = "") -> None:

@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mixtures import mixture as mixture_files
-from mixtures.mixture import MixtureError
-from mixtures.order import BLOCK_SEQUENCES, Order, OrderError
+from mixtures.order import BLOCK_SEQUENCES, Order
 from mixtures.plan import corpus_order
 from tokenizer.files import sha256_of
 from tokenizer.instructions import LEARNED
-from tokenizer.manifest import Manifest, ManifestError, read_manifest
+from tokenizer.manifest import Manifest, read_manifest
 from trainer.config import TrainerError
 from trainer.loss import IGNORE
 from trainer.plan import BatchPlan
@@ -87,21 +86,18 @@ def open_corpus(
     """Open the shards of the configured mixture and check all that can be without reading them.
 
     The run has so many sequences, of which ``first`` were read before this order begins, and of
-    each source ``start``. Raises DataError for shards that are missing, unfinished, cut, or of
+    each source ``start``. Raises UserError for shards that are missing, unfinished, cut, or of
     another tokenizer, a source without held-out documents, a mixture that the shards cannot fill.
     """
     directory, context = Path(config.data.shards), config.model.context
-    try:
-        ordered = corpus_order(
-            mixture_files.load(config.data.mixture),
-            directory,
-            context=context,
-            sequences=sequences - first,
-            start=start,
-        )
-        manifests = {name: read_manifest(directory / name) for name in ordered.shards}
-    except (MixtureError, OrderError, ManifestError) as error:
-        raise DataError(str(error)) from error
+    ordered = corpus_order(
+        mixture_files.load(config.data.mixture),
+        directory,
+        context=context,
+        sequences=sequences - first,
+        start=start,
+    )
+    manifests = {name: read_manifest(directory / name) for name in ordered.shards}
     manifest = next(iter(manifests.values()))  # in what is checked now the sources do not differ
     _check_tokenizer(manifest, config)
     return Corpus(

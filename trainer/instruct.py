@@ -14,7 +14,6 @@ from tokenizer.instructions import write_instructions
 from tokenizer.model import Tokenizer
 from trainer.checkpoint import open_checkpoint
 from trainer.config import ConfigError, flatten, load, override
-from trainer.data import DataError
 from trainer.parallel import World
 from trainer.sections import Config
 
@@ -50,17 +49,13 @@ def lengthen(config: Config, windows: int, epochs: float, overrides: Sequence[st
 def write_shards(config: Config, data: str, world: World) -> tuple[int, str]:
     """Write examples as shards, on rank 0; give the windows of an epoch, and a line to read.
 
-    Raises DataError on all ranks for examples that cannot be taken.
+    Raises UserError on all ranks for examples that cannot be taken.
     """
-    return world.once(lambda: _write_shards(config, data))
-
-
-def _write_shards(config: Config, data: str) -> tuple[int, str]:
-    """Do what ``write_shards`` does, on one rank."""
     shards, tokenizer = Path(config.data.shards), Tokenizer(config.data.tokenizer)
-    try:
+
+    def write() -> tuple[int, str]:
         said = write_instructions(data, shards / SOURCE, tokenizer, config.model.context)
         Path(config.data.mixture).write_text(of_one_source(SOURCE), encoding="utf-8")
-    except (ValueError, OSError) as error:
-        raise DataError(str(error)) from error
-    return said
+        return said
+
+    return world.once(write)

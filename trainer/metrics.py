@@ -99,7 +99,7 @@ class Metrics:
             **self._energy(),
         }
         self.write(full)
-        self.say(_line(full, last))
+        self._world.say(_line(full, last))
         self._begin(0)
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -110,17 +110,12 @@ class Metrics:
         for mirror in self._mirrors:
             mirror(dict(_scalars(row)), row["step"])
 
-    def say(self, text: str) -> None:
-        """Print for the reader, once for all ranks."""
-        if self._world.rank == 0:
-            print(text, flush=True)
-
     def finish(self) -> None:
         """Report the energy of the run so far, where the accelerator is known."""
         spent = self._energy()
         if self._hardware is not None:
             measured = spent["energy_measured_wh"]
-            self.say(
+            self._world.say(
                 f"energy: {spent['gpu_hours']:,.1f} GPU-hours x {self._hardware.watts:.0f} W x "
                 f"{PUE} = {spent['energy_wh'] / 1000:,.1f} kWh, {spent['co2_kg']:,.1f} kg CO2eq"
                 + (f"; {measured / 1000:,.1f} kWh measured at the GPUs" if measured else "")

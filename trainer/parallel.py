@@ -29,7 +29,7 @@ from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint
 from tokenizer.errors import UserError
 from trainer import environment
 from trainer.attention import Choice, choose
-from trainer.config import ConfigError
+from trainer.config import ConfigError, TrainerError
 from trainer.model import Block, Llama
 from trainer.plan import shards
 from trainer.sections import Config, ParallelConfig
@@ -76,8 +76,16 @@ class World:
         dist.broadcast_object_list(box, src=0)
         return box[0]
 
+    def say(self, text: str) -> None:
+        """Print for the reader, once for all ranks."""
+        if self.rank == 0:
+            print(text, flush=True)
+
     def once(self, compute: Callable[[], T]) -> T:
-        """Compute something on rank 0; every rank gets the result, or raises its UserError."""
+        """Compute something on rank 0; every rank gets the result, or raises its UserError.
+
+        A file that rank 0 cannot read or write is a TrainerError.
+        """
         result: T | None = None
         problem: UserError | None = None
         if self.rank == 0:
@@ -85,6 +93,8 @@ class World:
                 result = compute()
             except UserError as error:
                 problem = error
+            except OSError as error:
+                problem = TrainerError(str(error))
         result, problem = self.agree((result, problem))
         if problem:
             raise problem
@@ -163,8 +173,8 @@ def build_model(config: Config, world: World) -> tuple[Llama, Choice]:
         if parallel.async_tensor:
             overlap(world)
     recompute, problem = recomputation(parallel.recompute, chosen.name)
-    if problem and world.rank == 0:
-        print(f"warning: {problem}")
+    if problem:
+        world.say(f"warning: {problem}")
     for block in model.layers:
         assert isinstance(block, Block)
         block.recompute = recompute

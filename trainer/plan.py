@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mixtures import mixture as mixture_files
-from mixtures.mixture import MixtureError
-from mixtures.order import OrderError
 from mixtures.plan import make_plan
 from mixtures.render import render
 from trainer.config import ConfigError, near
@@ -151,7 +149,7 @@ def memory_advice(config: Config, ranks: int) -> str:
 
 
 def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
-    """Say what a run would be on devices that reach ``mfu`` of their peak; or ConfigError."""
+    """Say what a run would be on devices that reach ``mfu`` of their peak; or UserError."""
     hardware = find_hardware(device)
     if hardware is None or not 0 < mfu <= 1:
         names = ", ".join(known.name for known in HARDWARE)
@@ -159,15 +157,12 @@ def describe(config: Config, ranks: int, device: str, mfu: float) -> str:
     memory, model = memory_plan(config, ranks), config.model
     plan = plan_batch(config, ranks // config.parallel.tensor)
     shards = Path(config.data.shards)
-    try:
-        sources = make_plan(
-            mixture_files.load(config.data.mixture),
-            shards if shards.is_dir() else None,
-            context=plan.context,
-            sequences=plan.sequences,
-        )
-    except (MixtureError, OrderError) as error:
-        raise ConfigError(str(error)) from error
+    sources = make_plan(
+        mixture_files.load(config.data.mixture),
+        shards if shards.is_dir() else None,
+        context=plan.context,
+        sequences=plan.sequences,
+    )
     flops = model.flops_per_token * plan.sequences * plan.context
     hours = flops / (hardware.peak_flops * mfu) / 3600  # of one device
     energy = energy_wh(hours, hardware.watts)

@@ -35,7 +35,7 @@ def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterat
     """Give the sequences of step ``step`` (1 is the first), in the order of the batch.
 
     The step may be done or yet to come. ``train_state.json`` of a checkpoint knows the run's order;
-    without, it is that of a run that begins with ``config``. Raises DataError if there is no such
+    without, it is that of a run that begins with ``config``. Raises UserError if there is no such
     step, its order is no longer known, or the shards cannot be read or are not those of the run.
     """
     plan = plan_batch(config, 1)
@@ -56,11 +56,8 @@ def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterat
     for number in range(first, first + plan.batch_sequences):
         source, shard, begin = corpus.locate(number)
         ids = reader.read(shard, begin, plan.context + 1)
-        try:
-            docs = shard.path.with_suffix(".docs.parquet")
-            documents = documents_between(docs, begin, begin + len(ids))
-        except ValueError as error:
-            raise DataError(str(error)) from error
+        docs = shard.path.with_suffix(".docs.parquet")
+        documents = documents_between(docs, begin, begin + len(ids))
         yield Traced(number, source, shard.path, begin, tuple(documents), ids)
     reader.close()
 

@@ -112,16 +112,16 @@ class Run:
             keep(config, self.corpus.fingerprint["data.tokenizer"])
         self.metrics = Metrics(self.directory, config, self.plan, world)
         self._scored = world.agree(self.metrics.restart(self.state.step))
-        self.metrics.say(
+        world.say(
             f"{config.model.parameters:,} parameters on {world.size} x {world.device.type}, "
             f"{self.plan.steps:,} steps of {config.train.batch_tokens:,} "
             f"tokens, {self.plan.accumulation} x {self.plan.micro_batch} sequences per rank; "
             + (f"going on from {found.name}" if found else "from the beginning")
         )
         why = f" ({attention.passed_over})" if attention.passed_over else ""
-        self.metrics.say(f"attention by {attention.name}{why}")
+        self.world.say(f"attention by {attention.name}{why}")
         if compiled:
-            self.metrics.say(compiled)
+            world.say(compiled)
 
     def _begin(self, found: Path | None) -> tuple[TrainState, Path | None]:
         """Fill the model and the optimizer: from a checkpoint, or with the weights of a new run.
@@ -185,7 +185,7 @@ class Run:
                 if self.world.rank == 0:
                     finished.touch()  # what restarts a job that was stopped asks for it
         self.metrics.finish()
-        self.metrics.say(ending)
+        self.world.say(ending)
         return code
 
     def _do_what_is_due(self, step: int) -> None:
@@ -205,7 +205,7 @@ class Run:
                 self.task_scores, text = self.tasks.run(self.model)
             give_back(self.model)
             self.metrics.write({"step": step, **self.task_scores})
-            self.metrics.say(f"tasks at step {step:,}:\n{text}")
+            self.world.say(f"tasks at step {step:,}:\n{text}")
         if step % _COLLECT_GARBAGE_STEPS == 0:
             gc.collect()
 
@@ -281,13 +281,14 @@ class Run:
             for values, value in recent
         )
         good = finite and not (spike and run.on_spike == "skip")
-        if (spike or not finite) and self.world.rank == 0:
+        if spike or not finite:
             row = {"step": batch.step, "loss": str(loss), "grad_norm": str(norm), "update": good}
             row["sequences"] = f"{batch.first}-{batch.first + self.plan.batch_sequences - 1}"
-            with (self.directory / BAD_BATCHES).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-            what = "a spike" if spike else "not finite"
-            print(f"warning: step {batch.step:,}: loss {loss:.4f}, norm {norm:.2f}: {what}")
+            if self.world.rank == 0:
+                with (self.directory / BAD_BATCHES).open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+            what = f"loss {loss:.4f}, norm {norm:.2f}: {'a spike' if spike else 'not finite'}"
+            self.world.say(f"warning: step {batch.step:,}: {what}")
         return good
 
     def _evaluate(self) -> None:
@@ -298,7 +299,7 @@ class Run:
             row, text = evaluate(self.model, self.corpus, self.world, self.config, self._unigram)
         give_back(self.model)
         self.metrics.write({"step": self.state.step, **row})
-        self.metrics.say(f"held out at step {self.state.step:,}: {text}")
+        self.world.say(f"held out at step {self.state.step:,}: {text}")
 
     def _save(self, *, must: bool) -> None:
         """Write a checkpoint, or begin an asynchronous one that need not be there at once."""
@@ -335,7 +336,7 @@ class Run:
             self._save_due = True
             if must or self._failed_saves >= MAX_FAILED_SAVES:
                 raise
-            self.metrics.say(f"warning: {error}; training goes on")
+            self.world.say(f"warning: {error}; training goes on")
 
 
 def _make_directory(directory: Path, device: torch.device) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.trainer import tiny
+from tokenizer.errors import UserError
 from trainer import data
 from trainer.data import (
     DataError,
@@ -37,7 +38,7 @@ def loader(overrides: list[str], rank: int = 0, ranks: int = 1) -> Loader:
 
 def refusal(overrides: list[str]) -> str:
     """Open the corpus, which must fail, and give the message."""
-    with pytest.raises(DataError) as error:
+    with pytest.raises(UserError) as error:
         open_corpus(tiny.small(overrides), 32)
     return str(error.value)
 

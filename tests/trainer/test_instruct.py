@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.trainer import tiny
+from tokenizer.errors import UserError
 from tokenizer.instructions import encode_example, lay_out, pack, read_examples
 from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
@@ -217,7 +218,7 @@ def test_a_wrong_line_is_named(
     """With its number, and what was expected."""
     good = '{"prompt": "p", "response": "r"}'
     (tmp_path / "data.jsonl").write_text(f"{good}\n\n{line}\n")
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(UserError, match=message):
         configured(base, tmp_path / "tuned", tmp_path / "data.jsonl", world)
 
 
