@@ -18,21 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.checkpoint import filesystem, staging, state_dict, state_dict_loader
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader
-from torch.distributed.checkpoint.staging import (
-    AsyncStager,
-    BlockingAsyncStager,
-    DefaultStager,
-    StagingOptions,
-)
-from torch.distributed.checkpoint.state_dict import (
-    get_model_state_dict,
-    get_state_dict,
-    set_model_state_dict,
-    set_state_dict,
-)
-from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.tensor import DTensor
 from torch.optim import Optimizer
 
@@ -168,9 +155,9 @@ class Checkpoints:
         content = json.dumps({**record, "state": asdict(state)}, indent=1)
         # Asked for moments that are not there, DCP makes them by a step of the optimizer, which
         # counts: training would go on differently from one that did not save.
-        tensors: dict[str, Any] = {"model": get_model_state_dict(model)}
+        tensors: dict[str, Any] = {"model": state_dict.get_model_state_dict(model)}
         if state.updates:
-            tensors["model"], tensors["optimizer"] = get_state_dict(model, optimizer)
+            tensors["model"], tensors["optimizer"] = state_dict.get_state_dict(model, optimizer)
         path = final.with_suffix(".tmp")
         writer = None
         if self._config.asynchronous:
@@ -271,7 +258,7 @@ def read_record(path: Path) -> dict[str, Any]:
     return record
 
 
-def load_tensors(reader: FileSystemReader, state: dict[str, Any]) -> None:
+def load_tensors(reader: filesystem.FileSystemReader, state: dict[str, Any]) -> None:
     """Fill tensors in place from a checkpoint; raise CheckpointError if it does not fit them.
 
     Each rank reads what it needs: nothing about it has to be agreed on.
@@ -279,7 +266,7 @@ def load_tensors(reader: FileSystemReader, state: dict[str, Any]) -> None:
     try:
         with warnings.catch_warnings():  # it warns of what no_dist asks for
             warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
-            load(state, storage_reader=reader, no_dist=True)
+            state_dict_loader.load(state, storage_reader=reader, no_dist=True)
     except CheckpointException as error:  # its own text brings tracebacks
         reasons = "; ".join(str(cause) for cause, _ in error.failures.values())
         raise CheckpointError(f"{reader.path}: cannot be loaded: {reasons}") from error
@@ -287,9 +274,9 @@ def load_tensors(reader: FileSystemReader, state: dict[str, Any]) -> None:
 
 def load_weights(path: Path, model: Llama) -> None:
     """Load the weights alone into a sharded model; raise CheckpointError if they do not fit it."""
-    weights = get_model_state_dict(model)
-    load_tensors(FileSystemReader(path), {"model": weights})
-    set_model_state_dict(model, weights)
+    weights = state_dict.get_model_state_dict(model)
+    load_tensors(filesystem.FileSystemReader(path), {"model": weights})
+    state_dict.set_model_state_dict(model, weights)
 
 
 def _load(path: Path, model: Llama, optimizer: Optimizer | None) -> None:
@@ -298,14 +285,14 @@ def _load(path: Path, model: Llama, optimizer: Optimizer | None) -> None:
         load_weights(path, model)
         return
     settings = [{**group} for group in optimizer.param_groups]
-    weights, moments = get_state_dict(model, optimizer)
-    load_tensors(FileSystemReader(path), {"model": weights, "optimizer": moments})
-    set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
+    weights, moments = state_dict.get_state_dict(model, optimizer)
+    load_tensors(filesystem.FileSystemReader(path), {"model": weights, "optimizer": moments})
+    state_dict.set_state_dict(model, optimizer, model_state_dict=weights, optim_state_dict=moments)
     for group, setting in zip(optimizer.param_groups, settings, strict=True):
         group.update(setting)  # the configuration rules over what was saved
 
 
-def _stager(config: CheckpointConfig, device: torch.device) -> AsyncStager:
+def _stager(config: CheckpointConfig, device: torch.device) -> staging.AsyncStager:
     """Make what copies to the host for an asynchronous save.
 
     On a GPU ``checkpoint.pinned`` copies into page-locked memory, by a thread and a stream of its
@@ -313,8 +300,8 @@ def _stager(config: CheckpointConfig, device: torch.device) -> AsyncStager:
     one that training waits for, and whose memory is given back.
     """
     if config.asynchronous and config.pinned and device.type == "cuda":
-        return DefaultStager(StagingOptions(use_shared_memory=False))
-    return BlockingAsyncStager()
+        return staging.DefaultStager(staging.StagingOptions(use_shared_memory=False))
+    return staging.BlockingAsyncStager()
 
 
 def open_run(target: str, overrides: Iterable[str]) -> tuple[Config, Path | None]:

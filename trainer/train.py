@@ -20,19 +20,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from trainer import compiling, data, optim
+from trainer import checkpoint, compiling, data, optim
 from trainer.accumulate import accumulate
-from trainer.checkpoint import (
-    CheckpointError,
-    Checkpoints,
-    TrainState,
-    UnreadableError,
-    load_weights,
-    open_checkpoint,
-    read_record,
-)
 from trainer.config import TrainerError, changed_maths, to_toml
-from trainer.data import Corpus, Loader, StepBatch
 from trainer.environment import FLIGHT_RECORDER, repeating
 from trainer.evaluate import evaluate, unigram_nll
 from trainer.kept import keep
@@ -87,9 +77,9 @@ class Run:
         self.plan = plan_batch(config, world.data_ranks)
         self.directory = Path(config.run.dir)
         world.once(lambda: _make_directory(self.directory, world.device))
-        self.checkpoints = Checkpoints(self.directory / "ckpt", world, config.checkpoint)
+        self.checkpoints = checkpoint.Checkpoints(self.directory / "ckpt", world, config.checkpoint)
         found = self.checkpoints.find(config.run.resume)
-        saved = read_record(found)["config"] if found else None
+        saved = checkpoint.read_record(found)["config"] if found else None
         self.config, compiled = compiling.resolve(config, world, saved)
         self.corpus = _open_data(config, self.plan, found)
         if config.data.verify:
@@ -97,7 +87,7 @@ class Run:
         self.model, attention = build_model(self.config, world)
         self.optimizer = optim.build_optimizer(self.model, config.optim)
         self.state, found = self._begin(found)
-        self.loader = Loader(self.corpus, self.plan, world.data_rank, config.data)
+        self.loader = data.Loader(self.corpus, self.plan, world.data_rank, config.data)
         self._unigram: dict[str, float] | None = None
         self.tasks = None
         self.task_scores: dict[str, Any] | None = None  # of the newest evaluation here
@@ -123,7 +113,7 @@ class Run:
         if compiled:
             world.say(compiled)
 
-    def _begin(self, found: Path | None) -> tuple[TrainState, Path | None]:
+    def _begin(self, found: Path | None) -> tuple[checkpoint.TrainState, Path | None]:
         """Fill the model and the optimizer: from a checkpoint, or with the weights of a new run.
 
         Gives the state, and the checkpoint that it came from: an older one than ``found`` where
@@ -132,7 +122,7 @@ class Run:
         while found:
             try:
                 state = self.checkpoints.load(found, self.model, self.optimizer)
-            except UnreadableError as error:
+            except checkpoint.UnreadableError as error:
                 found = self.checkpoints.before(found, self.config.run.resume, error)
                 self.corpus = _open_data(self.config, self.plan, found)
                 continue
@@ -140,7 +130,7 @@ class Run:
                 self.checkpoints.abandon_after(found)
             return state, found
         _fill(self.model, self.config)
-        return TrainState(), None
+        return checkpoint.TrainState(), None
 
     def train(self, heard: Sequence[int] = ()) -> int:
         """Train to the end, or until asked to stop; give the exit code (see ``run``)."""
@@ -209,7 +199,7 @@ class Run:
         if step % _COLLECT_GARBAGE_STEPS == 0:
             gc.collect()
 
-    def gradients(self, batch: StepBatch, valid: int) -> tuple[float, float]:
+    def gradients(self, batch: data.StepBatch, valid: int) -> tuple[float, float]:
         """Run forward and backward over a step; give its mean loss and its norm before clipping.
 
         ``valid`` is the number of the step's labels over all ranks.
@@ -229,7 +219,7 @@ class Run:
         loss, norm_before = torch.stack((nll / valid, norm)).tolist()  # the step's one host sync
         return loss, norm_before
 
-    def _step(self, batch: StepBatch, valid: int, sources: list[float]) -> dict[str, Any]:
+    def _step(self, batch: data.StepBatch, valid: int, sources: list[float]) -> dict[str, Any]:
         """Train on one batch, or pass over it; give its row of metrics."""
         state = self.state
         loss: float | None = None
@@ -268,7 +258,7 @@ class Run:
             "source_tokens": {s: n * self.plan.context for s, n in state.source_sequences.items()},
         }
 
-    def _is_good(self, batch: StepBatch, loss: float, norm: float) -> bool:
+    def _is_good(self, batch: data.StepBatch, loss: float, norm: float) -> bool:
         """Tell whether a step shall make its update; write down what a bad or odd one read.
 
         All ranks have the same loss and norm, and so the same answer.
@@ -331,7 +321,7 @@ class Run:
         try:
             with self.metrics.timed("checkpoint"):
                 yield
-        except CheckpointError as error:
+        except checkpoint.CheckpointError as error:
             self._failed_saves += 1
             self._save_due = True
             if must or self._failed_saves >= MAX_FAILED_SAVES:
@@ -358,20 +348,20 @@ def _fill(model: Llama, config: Config) -> None:
     """Fill the weights of a new run: with those of ``run.init``, or drawn ones."""
     if not config.run.init:
         return initialize(model, config.train.seed)
-    before, path = open_checkpoint(config.run.init, ())
+    before, path = checkpoint.open_checkpoint(config.run.init, ())
     if before.model != config.model:
-        raise CheckpointError(f"run.init = {path}: its [model] differs: take it over")
-    return load_weights(path, model)
+        raise checkpoint.CheckpointError(f"run.init = {path}: its [model] differs: take it over")
+    return checkpoint.load_weights(path, model)
 
 
-def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> Corpus:
+def _open_data(config: Config, plan: BatchPlan, found: Path | None) -> data.Corpus:
     """Open the corpus; for a run that goes on, refuse what would make another training of it."""
     if found is None:
         return data.open_corpus(config, plan.sequences)
-    record, allowed = read_record(found), config.run.allow_change
+    record, allowed = checkpoint.read_record(found), config.run.allow_change
     changed = changed_maths(record["config"], config)
     if refused := {key: change for key, change in changed.items() if key not in allowed}:
-        raise CheckpointError(
+        raise checkpoint.CheckpointError(
             f"{found} was trained with another configuration ("
             f"{'; '.join(f'{key}: {change}' for key, change in refused.items())}): take another "
             f"run.dir, or allow it with run.allow_change={','.join([*allowed, *refused])}"
