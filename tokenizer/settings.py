@@ -9,10 +9,18 @@ unknown keys, but neither names the nearest key or checks ranges that the fields
 import dataclasses
 import difflib
 import json
+import tomllib
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from tokenizer.errors import UserError
+
+
+class SettingsError(UserError, ValueError):
+    """Settings that are not what was declared; the message names the place."""
 
 
 def setting(
@@ -51,6 +59,20 @@ def flag_of(name: str, *, underscores: bool = False) -> str:
     return "--" + (name if underscores else name.replace("_", "-"))
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        SettingsError: the file cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # of TOML, or of UTF-8
+        raise SettingsError(f"{path}: not TOML: {error}") from error
+
+
 def build(cls: Any, value: Any, where: str) -> Any:
     """Make ``cls`` from parsed JSON or TOML.
 
@@ -61,7 +83,7 @@ def build(cls: Any, value: Any, where: str) -> Any:
         where: the place of ``value``, for messages.
 
     Raises:
-        ValueError: a key is unknown or missing, or a value has another type or is out of range.
+        SettingsError: a key is unknown or missing, or a value has another type or is out of range.
     """
     origin, arguments = typing.get_origin(cls), typing.get_args(cls)
     if origin is tuple:
@@ -84,7 +106,7 @@ def from_table(cls: Any, table: Mapping[str, Any], where: str) -> Any:
     """Make settings from a table that a person wrote, in which one word may stand for a list.
 
     Raises:
-        ValueError: as `build`.
+        SettingsError: as `build`.
     """
     hints = typing.get_type_hints(cls)
     lists = {name for name, hint in hints.items() if typing.get_origin(hint) is tuple}
@@ -141,7 +163,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _one_of(choices: Sequence[Any], value: Any, where: str) -> Any:
     if value not in choices:
-        raise ValueError(f"{where}: {value!r} is none of {', '.join(map(repr, choices))}")
+        raise SettingsError(f"{where}: {value!r} is none of {', '.join(map(repr, choices))}")
     return value
 
 
@@ -149,16 +171,16 @@ def _build_dataclass(cls: Any, members: dict[str, Any], where: str) -> Any:
     hints = typing.get_type_hints(cls)
     for key in members:
         if key not in hints:
-            raise ValueError(f"{where}: unknown key {key!r}{nearest(key, hints)}")
+            raise SettingsError(f"{where}: unknown key {key!r}{nearest(key, hints)}")
     for field in dataclasses.fields(cls):
         missing = field.default is dataclasses.MISSING
         missing = missing and field.default_factory is dataclasses.MISSING
         if missing and field.name not in members:
             meaning = f" ({field.metadata['help']})" if "help" in field.metadata else ""
-            raise ValueError(f"{where}: key {field.name!r} is missing{meaning}")
+            raise SettingsError(f"{where}: key {field.name!r} is missing{meaning}")
     made = cls(**{key: build(hints[key], item, f"{where}: {key}") for key, item in members.items()})
     for problem in out_of_range(made, lambda name: f"{where}: {name} ="):
-        raise ValueError(problem)
+        raise SettingsError(problem)
     return made
 
 
@@ -166,5 +188,5 @@ def _expect(cls: Any, value: Any, where: str) -> Any:
     """Return ``value`` if it is of exactly this class: true is no number here."""
     if type(value) is not cls:
         shown = json.dumps(value, ensure_ascii=False, default=str)[:80]
-        raise ValueError(f"{where}: expected {cls.__name__}, found {shown}")
+        raise SettingsError(f"{where}: expected {cls.__name__}, found {shown}")
     return value

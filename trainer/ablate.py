@@ -29,7 +29,6 @@ import json
 import math
 import re
 import statistics
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,7 @@ from tokenizer.files import sha256_of, write_atomically
 from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
 from tokenizer.run_texts import RunTexts, tokenize_runs
-from tokenizer.settings import build
+from tokenizer.settings import build, read_toml
 from trainer.config import ConfigError, load
 from trainer.data import open_source
 from trainer.evaluate import heldout_nll
@@ -84,19 +83,13 @@ class Result:
 
 
 def read_spec(path: str, overrides: Sequence[str] = ()) -> Spec:
-    """Read a specification; raise ConfigError, which names the key, for a wrong one.
+    """Read a specification; raise UserError, which names the key, for a wrong one.
 
     ``overrides`` of the command line come after its own, for all arms alike.
     """
-    try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        spec: Spec = build(Spec, table, path)
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}; docs/evaluation.md shows such a file"
-        ) from error
-    except ValueError as error:
-        raise ConfigError(f"{error}" if path in f"{error}" else f"{path}: {error}") from error
+    if not Path(path).is_file():
+        raise ConfigError(f"{path}: no such file; docs/evaluation.md shows such a file")
+    spec: Spec = build(Spec, read_toml(Path(path)), path)
     for name, arm in spec.arms.items():
         if bool(arm.runs) == bool(arm.mixture and arm.shards):
             raise ConfigError(f"{path}: arms.{name}: give runs, or a mixture with its shards")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenizer.errors import UserError
-from tokenizer.settings import build, nearest
+from tokenizer.settings import build, nearest, read_toml
 from trainer.sections import CHOICES, KEYS, Config, ModelConfig, ParallelConfig
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -32,22 +32,15 @@ def load(path: str, overrides: Iterable[str] = ()) -> Config:
     """Read a configuration file and apply ``section.key=value`` overrides to it.
 
     ``path`` may be the name of one that the package brings, as ``llama_7b``. Values of overrides
-    are written as in TOML, strings and lists without quotes and brackets. Raises ConfigError for
-    an unreadable file, an unknown key, a wrong type, or values that cannot run.
+    are written as in TOML, strings and lists without quotes and brackets. Raises UserError for an
+    unreadable file, an unknown key, a wrong type, or values that cannot run.
     """
-    file, presets = Path(path), sorted(config.stem for config in CONFIGS.glob("*.toml"))
-    if not file.exists() and path in presets:
-        file = CONFIGS / f"{path}.toml"
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    presets = {config.stem: config for config in sorted(CONFIGS.glob("*.toml"))}
+    file = Path(path) if Path(path).exists() else presets.get(path)
+    if file is None:
         hint = nearest(path, presets) or f": those of the package are {', '.join(presets)}"
-        raise ConfigError(f"{path}: no such file, folder or preset{hint}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
-    return override(from_dict(values, where=path), overrides)
+        raise ConfigError(f"{path}: no such file, folder or preset{hint}")
+    return override(from_dict(read_toml(file), where=path), overrides)
 
 
 def override(config: Config, overrides: Iterable[str]) -> Config:
@@ -79,10 +72,7 @@ def from_dict(values: Mapping[str, Any], where: str = "configuration") -> Config
     parallel = plain.get("parallel")
     if isinstance(parallel, dict) and isinstance(parallel.get("compile"), bool):
         parallel["compile"] = str(parallel["compile"]).lower()  # a word among others, as "auto"
-    try:
-        config: Config = build(Config, plain, where)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    config: Config = build(Config, plain, where)
     return config
 
 

@@ -7,7 +7,6 @@ Meta's (2i, 2i + 1) (docs/rules/trainer.md 11).
 
 import json
 import shutil
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +21,7 @@ from torch.distributed.checkpoint.filesystem import FileSystemReader
 
 from tokenizer.files import sha256_of
 from tokenizer.hugging_face import write_tokenizer
+from tokenizer.settings import read_toml
 from trainer.checkpoint import STATE_FILE, load_tensors, read_record
 from trainer.config import TrainerError, from_dict
 from trainer.model import Llama
@@ -29,7 +29,7 @@ from trainer.sections import ModelConfig
 
 FILE_BYTES = 5_000_000_000  # largest file of Hugging Face's layout
 TOKENIZER = "tokenizer.model"
-LAYOUTS = tomllib.loads(Path(__file__).with_name("layouts.toml").read_text("utf-8"))
+LAYOUTS = read_toml(Path(__file__).with_name("layouts.toml"))
 _HF, _META = LAYOUTS["hugging_face"], LAYOUTS["meta"]
 _ROTATED = ("attention.wq.weight", "attention.wk.weight")
 # Meta's files of a model are the parts of its tensor parallel ranks; norms are in all of them.

@@ -10,7 +10,6 @@ import logging
 import math
 import os
 import random
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tokenizer.model import Tokenizer
-from tokenizer.settings import nearest
+from tokenizer.settings import nearest, read_toml
 from trainer.config import ConfigError
 from trainer.generate import Sampling
 from trainer.model import Llama
@@ -39,7 +38,7 @@ except ImportError as error:
         f"tasks: {error.name} is not installed: pip install 'corpusmill[eval]', or ask for no tasks"
     ) from error
 
-_FILE = tomllib.loads(Path(__file__).with_name("tasks.toml").read_text("utf-8"))
+_FILE = read_toml(Path(__file__).with_name("tasks.toml"))
 GROUPS: dict[str, list[dict[str, Any]]] = _FILE["groups"]
 SIZES: dict[str, int] = _FILE["sizes"]
 _ANSWER = "Answer:"  # the context of the likelihoods that others are divided by (section 3)

@@ -9,7 +9,6 @@ one and FSDP over a mesh of one, which changes no bit of the result.
 import importlib
 import os
 import time
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +26,7 @@ from torch.distributed.tensor import parallel as tp
 from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 
 from tokenizer.errors import UserError
+from tokenizer.settings import read_toml
 from trainer import environment
 from trainer.attention import Choice, choose
 from trainer.config import ConfigError, TrainerError
@@ -38,7 +38,7 @@ T = TypeVar("T")
 c10d: Any = dist  # for public names that its typed list lacks
 
 _OF_PYTORCH = ("aten", "_c10d_functional", "torch_attn")
-_KEPT = tomllib.loads(Path(__file__).with_name("selective.toml").read_text("utf-8"))
+_KEPT = read_toml(Path(__file__).with_name("selective.toml"))
 
 
 @dataclass(frozen=True, slots=True)

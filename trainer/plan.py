@@ -3,7 +3,6 @@
 The batch divides exactly or not at all (docs/rules/trainer.md 3). Nothing here needs torch.
 """
 
-import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from mixtures import mixture as mixture_files
 from mixtures.plan import make_plan
 from mixtures.render import render
+from tokenizer.settings import read_toml
 from trainer.config import ConfigError, near
 from trainer.sections import Config, ParallelConfig
 
@@ -34,8 +34,8 @@ class Hardware(NamedTuple):
     gib: float  # of memory
 
 
-_FILE = Path(__file__).with_name("hardware.toml")
-HARDWARE = [Hardware(**line) for line in tomllib.loads(_FILE.read_text("utf-8"))["devices"]]
+_DEVICES = read_toml(Path(__file__).with_name("hardware.toml"))["devices"]
+HARDWARE = [Hardware(**line) for line in _DEVICES]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ import torch
 from mixtures import mixture
 from tests.trainer import tiny
 from tokenizer.corpus import CorpusError
+from tokenizer.errors import UserError
 from tokenizer.manifest import read_manifest
 from tokenizer.run_texts import RunTexts, read_run_texts
 from trainer import ablate, parallel
 from trainer.__main__ import main
-from trainer.config import ConfigError, flatten
+from trainer.config import flatten
 from trainer.parallel import World
 from trainer.train import Run
 
@@ -239,6 +240,6 @@ def test_a_wrong_specification_is_refused(spec: Path, old: str, new: str, messag
     text = spec.read_text()
     assert old in text
     spec.write_text(text.replace(old, new))
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UserError) as caught:
         ablate.read_spec(str(spec))
     assert message in str(caught.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mixtures import mixture
+from tokenizer.errors import UserError
 from trainer.config import CONFIGS, ConfigError, changed_maths, flatten, from_dict, load, to_toml
 from trainer.plan import plan_batch
 from trainer.sections import Config, ModelConfig, TrainConfig
@@ -95,7 +96,7 @@ def test_overrides_are_read_as_the_annotation_says() -> None:
 )
 def test_bad_overrides_are_refused_with_the_way_out(override: str, message: str) -> None:
     """Each names the key, what is wrong, and where it can be said the nearest legal value."""
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(UserError) as error:
         load("debug", override.split())
     assert message in str(error.value)
 
@@ -113,7 +114,7 @@ def test_bad_files_are_refused(tmp_path: Path, content: str, message: str) -> No
     """Files are as strict as the command line."""
     path = tmp_path / "config.toml"
     path.write_text(content)
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(UserError) as error:
         load(str(path))
     assert message in str(error.value)
 
@@ -135,7 +136,7 @@ def test_a_batch_that_leaves_a_rest_names_the_nearest_that_do_not() -> None:
     """Either number may be changed, so both are offered."""
     model = ModelConfig(dim=8, layers=1, heads=1, context=64)
     train = TrainConfig(total_tokens=10**6, batch_tokens=64 * 12, micro_batch=5)
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(UserError) as error:
         plan_batch(Config(model=model, train=train), 2)
     assert str(error.value).endswith(
         "nearest: train.batch_tokens = 640 or 1_280, or train.micro_batch = 3 or 6"
