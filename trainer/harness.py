@@ -94,7 +94,10 @@ class Evaluation:
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         random.seed(DEFAULT_RANDOM_SEED)  # some tasks shuffle with it while they are loaded
         np.random.seed(DEFAULT_OTHER_SEED)  # noqa: NPY002 - the generator that they use
-        self._lines += _load(self._config.eval.tasks, self._config.eval.tasks_folder)
+        manager = _find_tasks(self._config.eval.tasks_folder)
+        for name in self._config.eval.tasks:
+            for line in GROUPS.get(name, [{"tasks": [name]}]):
+                self._lines.append((Line(**line), _build(manager, Line(**line), name)))
 
     def run(self, model: Llama) -> tuple[dict[str, Any], str]:
         """Evaluate a model; all ranks call it and all get a row of metrics, and a table to read."""
@@ -123,28 +126,25 @@ class Evaluation:
             bootstrap_iters=_BOOTSTRAP,
             confirm_run_unsafe_code=bool(line.needs),
         )
-        assert results is not None, "it is rank 0"
         if line.name:
             results["results"][line.name] = _pooled(results, line)
         of_size = size_of(self._config.model)
         for name in line.paper or [n for n in results["results"] if not n.startswith(_OURS)]:
-            values = results["results"][name]
-            shots = results["n-shot"].get(name)
-            label = " ".join(filter(None, [name, line.label]))
+            values, shots = results["results"][name], results["n-shot"].get(name)
+            paper = math.nan
+            if of_size and line.paper:
+                paper = line.paper[name][list(SIZES).index(of_size)]
             for metric, key in _metrics(values, line.metric):
                 scale = line.scale if line.metric else 1.0
                 error = values.get(key.replace(",", "_stderr,"))
-                paper = math.nan
-                if of_size and line.paper:
-                    paper = line.paper[name][list(SIZES).index(of_size)]
                 yield Score(
-                    label,
-                    shots if isinstance(shots, int) else None,
-                    metric,
-                    float(values[key]) * scale,
-                    float(error) * scale if isinstance(error, int | float) else None,
-                    line.table,
-                    None if math.isnan(paper) else paper,
+                    task=" ".join(filter(None, [name, line.label])),
+                    shots=shots if isinstance(shots, int) else None,
+                    metric=metric,
+                    value=float(values[key]) * scale,
+                    error=float(error) * scale if isinstance(error, int | float) else None,
+                    table=line.table,
+                    paper=None if math.isnan(paper) else paper,
                 )
 
 
@@ -287,15 +287,6 @@ def _find_tasks(folder: str) -> Any:
     if folder and not Path(folder).is_dir():
         raise ConfigError(f"eval.tasks_folder = {folder}: no such folder of task files")
     return TaskManager(include_path=folder or None)
-
-
-def _load(names: Sequence[str], folder: str) -> Iterator[tuple[Line, Any]]:
-    """Give the lines of what is named, each with the harness' objects for it."""
-    manager = _find_tasks(folder)
-    for name in names:
-        lines = [Line(**line) for line in GROUPS.get(name, [{"tasks": [name]}])]
-        for line in lines:
-            yield line, _build(manager, line, name)
 
 
 def _build(manager: Any, line: Line, name: str) -> Any:
