@@ -22,6 +22,7 @@ from tokenizer.export_mds import write_mds
 from tokenizer.files import replacing
 from tokenizer.manifest import SPLITS, Manifest, ShardInfo, read_manifest
 from tokenizer.megatron import decode_index, encode_index
+from tokenizer.reading import find_file
 
 COPY_TOKENS: Final = 1 << 24  # copied at a time
 
@@ -60,7 +61,8 @@ def export(directory: Path, to: str, out: Path) -> dict[str, int]:
 
     Raises:
         ManifestError: the shards are not complete.
-        ExportError: a file is not what the manifest says, or ``out`` is not empty.
+        ReadError: a file is not what the manifest says.
+        ExportError: ``out`` is not empty.
     """
     manifest = read_manifest(directory)
     if out.exists() and any(out.iterdir()):
@@ -79,13 +81,7 @@ def _shards(
     directory: Path, manifest: Manifest, shards: tuple[ShardInfo, ...]
 ) -> Iterator[SplitShard]:
     for shard in shards:
-        paths = {kind: directory / shard.file_name(kind) for kind in shard.files}
-        for kind, path in paths.items():
-            if not path.is_file() or path.stat().st_size != shard.files[kind].bytes:
-                raise ExportError(
-                    f"{path} is not the file that the manifest names: see 'python -m tokenizer "
-                    f"verify {directory}'"
-                )
+        paths = {kind: find_file(directory, shard, kind) for kind in shard.files}
         index = decode_index(paths["idx"].read_bytes())
         yield SplitShard(
             shard.name,

@@ -5,7 +5,6 @@ of the step's first sequence (``mixtures.order``). Nothing else is remembered: r
 integer, and a run may change its ranks or its micro batch between restarts and sees the same data.
 """
 
-import os
 import sys
 from collections import deque
 from collections.abc import Generator, Mapping
@@ -23,28 +22,16 @@ from mixtures import mixture as mixture_files
 from mixtures.order import BLOCK_SEQUENCES, Order
 from mixtures.plan import corpus_order
 from tokenizer.files import sha256_of
-from tokenizer.instructions import LEARNED
 from tokenizer.manifest import Manifest, read_manifest
+from tokenizer.reading import Reader, ReadError, Shard, open_split
 from trainer.config import TrainerError
 from trainer.loss import IGNORE
 from trainer.plan import BatchPlan
 from trainer.sections import Config, DataConfig
 
-OPEN_SHARDS = 256  # the corpus has about 19,000 shards, a process usually 1,024 descriptors
-
 
 class DataError(TrainerError):
     """Shards that are not there, not what their manifest says, or not for this model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """The token ids of one shard on disk."""
-
-    path: Path
-    tokens: int
-    sha256: str
-    learned: Path | None = None  # a byte per token: 1 where it is learned; None: all are
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +50,6 @@ class Corpus:
     sources: Mapping[str, Source]
     order: Order
     first: int  # the run's number of the order's sequence 0: more than 0 after a change of data
-    dtype: np.dtype[np.unsignedinteger]
     vocab_size: int  # ids are less
     mask_bos: int | None  # begins a document to which attention is kept; None: to windows
     fingerprint: Mapping[str, str | int]  # what a resumed run must find, by configuration key
@@ -104,7 +90,6 @@ def open_corpus(
         sources={name: open_source(directory / name, m, context) for name, m in manifests.items()},
         order=ordered.order,
         first=first,
-        dtype=np.dtype(manifest.dtype).newbyteorder("<"),
         vocab_size=manifest.vocab_size,
         mask_bos=manifest.bos_id if config.data.doc_mask else None,
         fingerprint={
@@ -164,59 +149,6 @@ def verify(corpus: Corpus, rank: int, ranks: int) -> None:
             raise DataError(f"{shard.path}: not the SHA-256 of its manifest; write it again")
 
 
-class Reader:
-    """Reads token ids of a corpus, with the shards used last held open. One per thread."""
-
-    def __init__(self, corpus: Corpus) -> None:
-        self._dtype, self._vocab_size = corpus.dtype, corpus.vocab_size
-        self._open: dict[Path, int] = {}  # descriptors, the last used at the end
-
-    def read(self, shard: Shard, offset: int, count: int) -> NDArray[np.int64]:
-        """Read ``count`` ids from token ``offset`` on.
-
-        Raises DataError with the byte from which they cannot be read, or where an id is that the
-        vocabulary does not have: an embedding would look it up outside of its table.
-        """
-        start, size = offset * self._dtype.itemsize, count * self._dtype.itemsize
-        ids = np.frombuffer(self._bytes(shard.path, start, size), self._dtype)
-        if count and ids.max() >= self._vocab_size:
-            first = int(np.argmax(ids >= self._vocab_size))
-            raise DataError(
-                f"{shard.path}: byte {start + first * self._dtype.itemsize}: id {ids[first]} of a "
-                f"vocabulary of {self._vocab_size}: it is not what was written; data.verify=true "
-                "finds all such shards"
-            )
-        return ids.astype(np.int64)
-
-    def learned(self, shard: Shard, offset: int, count: int) -> NDArray[np.bool_]:
-        """Tell which of ``count`` tokens from ``offset`` on are learned. Raises as ``read``."""
-        if shard.learned is None:
-            return np.ones(count, np.bool_)
-        content = self._bytes(shard.learned, offset, count)
-        return np.frombuffer(content, np.bool_)
-
-    def close(self) -> None:
-        """Close the shards."""
-        while self._open:
-            os.close(self._open.popitem()[1])
-
-    def _bytes(self, path: Path, start: int, size: int) -> bytes:
-        try:
-            content = os.pread(self._descriptor(path), size, start)
-        except OSError as error:
-            raise DataError(f"{path}: byte {start}: {error.strerror}") from error
-        if len(content) != size:
-            raise DataError(f"{path}: byte {start}: {len(content)} of {size} bytes: it was cut")
-        return content
-
-    def _descriptor(self, path: Path) -> int:
-        descriptor = self._open.pop(path) if path in self._open else os.open(path, os.O_RDONLY)
-        self._open[path] = descriptor
-        if len(self._open) > OPEN_SHARDS:
-            os.close(self._open.pop(next(iter(self._open))))
-        return descriptor
-
-
 @dataclass(frozen=True, slots=True)
 class StepBatch:
     """What one data rank reads for one step."""
@@ -240,7 +172,7 @@ class Loader:
 
     def __init__(self, corpus: Corpus, plan: BatchPlan, data_rank: int, config: DataConfig) -> None:
         self._corpus, self._plan, self._rank, self._config = corpus, plan, data_rank, config
-        self._reader = Reader(corpus)
+        self._reader = Reader()
         self._warned: set[Path] = set()
 
     def steps(self, step: int, sequences: int) -> Generator[StepBatch]:
@@ -286,7 +218,7 @@ class Loader:
             try:
                 windows[row] = self._reader.read(shard, offset, plan.context + 1)
                 learned[row] = self._reader.learned(shard, offset + 1, plan.context)
-            except DataError as error:
+            except ReadError as error:
                 if self._config.on_bad_shard == "raise":
                     raise
                 bad.append(row)
@@ -357,29 +289,9 @@ def _check_tokenizer(manifest: Manifest, config: Config) -> None:
 
 
 def open_source(directory: Path, manifest: Manifest, context: int) -> Source:
-    """List a source's shards; a size that is not the manifest's is an error.
-
-    Beside each shard of instructions lies what of it is learned (`tokenizer.instructions`), and its
-    windows are made for one context.
-    """
-    splits: dict[str, list[Shard]] = {"train": [], "heldout": []}
-    packed = {file.name: file for file in directory.glob(f"*.{LEARNED}-*")}
-    for info in manifest.shards:
-        path, expected = directory / info.file_name("bin"), info.files["bin"]
-        size = path.stat().st_size if path.exists() else 0
-        if size != expected.bytes:
-            raise DataError(f"{path}: {size} bytes are there, its manifest says {expected.bytes}")
-        learned = packed.get(f"{info.name}.{LEARNED}-{context}")
-        if packed and learned is None:
-            raise DataError(
-                f"{directory / min(packed)}: packed for another model.context than {context}"
-            )
-        if learned and learned.stat().st_size != info.tokens:
-            raise DataError(
-                f"{learned}: not a byte for each of {info.tokens} tokens: pack it again"
-            )
-        splits[info.split].append(Shard(path, info.tokens, expected.sha256, learned))
-    heldout = manifest.splits["heldout"]
-    if heldout.tokens <= len(splits["heldout"]):
+    """Open the shards of a source; UserError if one is not its manifest's, or none is held out."""
+    train, heldout = (open_split(directory, manifest, s, context) for s in ("train", "heldout"))
+    totals = manifest.splits["heldout"]
+    if totals.tokens <= len(heldout):
         raise DataError(f"{directory}: no held-out documents: tokenize it with a larger fraction")
-    return Source(tuple(splits["train"]), tuple(splits["heldout"]), heldout.text_bytes)
+    return Source(train, heldout, totals.text_bytes)

@@ -17,7 +17,7 @@ from trainer.sections import Config
 
 FLIGHT_RECORDER = "flight_recorder"  # folder of the run: what each rank was doing at a timeout
 _STORE_DESCRIPTORS = 64  # of what serves the store, beside one for each rank
-_SPARE_DESCRIPTORS = 512  # of shards (trainer.data), libraries and the accelerator's driver
+_SPARE_DESCRIPTORS = 512  # of shards (tokenizer.reading), libraries and the accelerator's driver
 
 
 def prepare(config: Config) -> None:

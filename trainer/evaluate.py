@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tokenizer.reading import Reader, Shard
 from trainer.checkpoint import load_weights
-from trainer.data import Corpus, Reader, Shard, Source, model_inputs, open_corpus
+from trainer.data import Corpus, Source, model_inputs, open_corpus
 from trainer.loss import IGNORE
 from trainer.model import Llama
 from trainer.parallel import World, build_model
@@ -39,7 +40,7 @@ def evaluate(
     It is a row of metrics.jsonl and a line to read. By source and weighted: nats per token, beside
     them `unigram_nll`; bits per byte of UTF-8, which compare between tokenizers. ``unigram`` is
     what `unigram_nll` gave for this corpus, which never changes; without, it is computed. The model
-    is left in training mode. Raises DataError if a shard cannot be read.
+    is left in training mode. Raises ReadError if a shard cannot be read.
     """
     unigram = unigram or unigram_nll(corpus, world)
     scores: dict[str, dict[str, float]] = {}
@@ -70,10 +71,10 @@ def heldout_nll(
 ) -> tuple[float, int]:
     """Score a held-out split: its nats over all ranks, and its predicted tokens.
 
-    Only the corpus' way of reading shards counts here, the source may be none of it. The model is
-    left in training mode.
+    Of the corpus only the way in which it keeps attention inside documents counts here: the source
+    may be none of it. The model is left in training mode.
     """
-    reader = Reader(corpus)
+    reader = Reader()
     context, micro_batch = config.model.context, config.train.micro_batch
     nll, tokens = torch.zeros((), dtype=torch.float64, device=world.device), 0
     model.eval()
@@ -100,14 +101,14 @@ def unigram_nll(corpus: Corpus, world: World) -> dict[str, float]:
     Frequencies are the mixture's: those of each source's train tokens, by its weight. Each token is
     counted once more than it occurs, so that none is impossible. Scored are the tokens that
     ``evaluate`` scores, all but a shard's first. Rank 0 reads them and tells the others. Raises
-    DataError on all ranks if a shard cannot be read.
+    ReadError on all ranks if a shard cannot be read.
     """
     return world.once(lambda: _unigram_nll(corpus))
 
 
 def _unigram_nll(corpus: Corpus) -> dict[str, float]:
     """Do what ``unigram_nll`` does, on one rank."""
-    reader, vocab_size = Reader(corpus), corpus.vocab_size
+    reader, vocab_size = Reader(), corpus.vocab_size
     frequencies, counted = np.zeros(vocab_size), 0
     for name, source in corpus.sources.items():
         counts = _count(reader, source.train, vocab_size, UNIGRAM_TOKENS)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokenizer.model import Tokenizer
+from tokenizer.reading import Reader
 from tokenizer.shards import Span, documents_between
-from trainer.data import DataError, Reader, open_corpus, resume_corpus
+from trainer.data import DataError, open_corpus, resume_corpus
 from trainer.plan import plan_batch
 from trainer.sections import Config
 
@@ -52,7 +53,7 @@ def trace(config: Config, step: int, record: Mapping[str, Any] | None) -> Iterat
         raise DataError(
             f"step {step} was read before the run's data changed: name an older checkpoint"
         )
-    reader = Reader(corpus)
+    reader = Reader()
     for number in range(first, first + plan.batch_sequences):
         source, shard, begin = corpus.locate(number)
         ids = reader.read(shard, begin, plan.context + 1)

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from tests.trainer import tiny
+from tokenizer import reading
 from tokenizer.errors import UserError
+from tokenizer.reading import Reader, ReadError
 from trainer import data
 from trainer.data import (
     DataError,
     Loader,
-    Reader,
     document_starts,
     open_corpus,
     order_record,
@@ -143,7 +144,7 @@ def test_a_shard_cut_during_the_run_is_named(corpus: list[str], tmp_path: Path) 
     lenient = loader([*corpus, "data.on_bad_shard=skip"])
     path = tmp_path / "tokens/github/shard-00001-of-00002.bin"
     os.truncate(path, 100)
-    with pytest.raises(DataError, match=r"shard-00001-of-00002\.bin: byte \d+: \d+ of 66 bytes"):
+    with pytest.raises(ReadError, match=r"shard-00001-of-00002\.bin: byte \d+: \d+ of 66 bytes"):
         list(broken.steps(0, 0))
     batches = list(lenient.steps(0, 0))
     bad = sum(batch.bad_sequences for batch in batches)
@@ -206,11 +207,11 @@ def test_verify_finds_a_changed_byte(corpus: list[str], tmp_path: Path) -> None:
 
 def test_few_shards_are_open_at_a_time(corpus: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The least recently used descriptor is closed for a new one, and all are at the end."""
-    monkeypatch.setattr(data, "OPEN_SHARDS", 2)
+    monkeypatch.setattr(reading, "OPEN_SHARDS", 2)
     opened = open_corpus(tiny.small(corpus), 32)
     shards = [s for source in opened.sources.values() for s in (*source.train, *source.heldout)]
     before = open_files()
-    reader = Reader(opened)
+    reader = Reader()
     for shard in shards * 3:
         assert reader.read(shard, 0, 1).tolist() == [tiny.BOS]
         assert open_files() <= before + 2
@@ -237,8 +238,8 @@ def test_ids_beyond_the_vocabulary_are_an_error_with_their_place(
             data.verify(opened, 0, 1)
         return
     plan = plan_batch(config, 1)
-    message = rf"{path.name}: byte \d+: id 512 of a vocabulary of 512: .* data\.verify=true"
-    with pytest.raises(DataError, match=message):
+    message = rf"{path.name}: byte \d+: id 512 of a vocabulary of 512: .* tokenizer verify"
+    with pytest.raises(ReadError, match=message):
         Loader(opened, plan, 0, config.data).batch(1, 0)
     skipping = tiny.small([*corpus, "data.on_bad_shard=skip"]).data
     batch = Loader(opened, plan, 0, skipping).batch(1, 0)

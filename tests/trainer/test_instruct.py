@@ -12,10 +12,11 @@ from tokenizer.errors import UserError
 from tokenizer.instructions import encode_example, lay_out, pack, read_examples
 from tokenizer.manifest import read_manifest
 from tokenizer.model import Tokenizer
+from tokenizer.reading import Reader, ReadError
 from trainer import instruct
 from trainer.__main__ import main
 from trainer.config import ConfigError, flatten
-from trainer.data import DataError, Loader, Reader, open_corpus
+from trainer.data import Loader, open_corpus
 from trainer.evaluate import evaluate
 from trainer.export import load_model, open_weights
 from trainer.generate import Sampling, generate
@@ -111,7 +112,7 @@ def test_the_loss_of_an_example_is_that_of_its_response_alone(
     found = row["eval"]["instructions"]
     whole = load_model(open_weights(Path(config.run.init)), torch.device("cpu"), torch.float32)
     (shard,) = run.corpus.sources["instructions"].heldout
-    reader = Reader(run.corpus)
+    reader = Reader()
     ids, learned = reader.read(shard, 0, shard.tokens), reader.learned(shard, 0, shard.tokens)
     starts = [int(place) for place in np.flatnonzero(ids == tiny.BOS)]
     nats, count = 0.0, 0
@@ -259,7 +260,7 @@ def test_a_tuning_is_of_the_model_that_it_begins_with(
     }
     other = configured(base, tmp_path / "tuned", tmp_path / "data.jsonl", world)
     wrong = instruct.override(other, ["model.context=24", f"run.dir={tmp_path / 'wrong'}"])
-    with pytest.raises(DataError, match=r"packed for another model\.context than 24"):
+    with pytest.raises(ReadError, match=r"packed for another context than 24"):
         Run(wrong, world)
     wider = instruct.override(other, ["model.dim=64", f"run.dir={tmp_path / 'wider'}"])
     with pytest.raises(ValueError, match=r"its \[model\] differs"):
