@@ -185,7 +185,7 @@ def _train(spec: Spec, arm: str, seed: int, world: World) -> Result | None:
     for name in spec.heldout:
         directory = Path(spec.out) / "heldout" / name
         source = open_source(directory, read_manifest(directory), config.model.context)
-        nats, _ = heldout_nll(run.model, source, run.corpus, world, config)
+        nats, _ = heldout_nll(run.model, source, run.corpus.mask_bos, world, config)
         scores[f"{name} bits/byte"] = nats / math.log(2) / source.heldout_text_bytes
     if run.tasks:
         row = run.task_scores or run.tasks.run(run.model)[0]  # the last step evaluates them

@@ -209,35 +209,51 @@ class Loader:
         plan = self._plan
         passed_over = any(low <= step <= high for low, high in self._config.skip)
         sequences = [] if passed_over else self.sequences(first)
-        windows, bad = np.zeros((len(sequences), plan.context + 1), np.int64), []
-        learned = np.ones((len(sequences), plan.context), np.bool_)
+        windows, bad = blank(len(sequences), plan.context), 0
         counts = dict.fromkeys(self._corpus.sources, 0)
         for row, sequence in enumerate(sequences):
             source, shard, offset = self._corpus.locate(sequence)
             counts[source] += 1
             try:
-                windows[row] = self._reader.read(shard, offset, plan.context + 1)
-                learned[row] = self._reader.learned(shard, offset + 1, plan.context)
+                windows[:, row] = read_window(self._reader, shard, offset, plan.context)
             except ReadError as error:
                 if self._config.on_bad_shard == "raise":
                     raise
-                bad.append(row)
+                bad += 1
                 if shard.path not in self._warned:
                     print(f"warning: {error}; its sequences teach nothing", file=sys.stderr)
                     self._warned.add(shard.path)
-        labels = windows[:, 1:].copy()
-        labels[~learned] = IGNORE
-        labels[bad] = IGNORE
-        shape = (-1, plan.micro_batch, plan.context)
+        tokens, labels = (
+            _host_tensor(part).view(-1, plan.micro_batch, plan.context) for part in windows
+        )
         return StepBatch(
             step=step,
             first=first,
-            tokens=_host_tensor(windows[:, :-1]).view(shape),
-            labels=_host_tensor(labels).view(shape),
+            tokens=tokens,
+            labels=labels,
             source_sequences=tuple(counts.values()),
-            bad_sequences=len(bad),
+            bad_sequences=bad,
             passed_over=passed_over,
         )
+
+
+def blank(*shape: int) -> NDArray[np.int64]:
+    """Make the tokens and the labels, (2, *shape), of windows that teach nothing."""
+    return np.stack((np.zeros(shape, np.int64), np.full(shape, IGNORE)))
+
+
+def read_window(reader: Reader, shard: Shard, offset: int, context: int) -> NDArray[np.int64]:
+    """Read the tokens of a window and their labels, the next tokens: (2, context).
+
+    Nothing is learned from what the shard marks so, nor where it has no next token. Raises
+    ReadError if the shard cannot be read.
+    """
+    tokens, labels = window = blank(context)
+    count = min(context, shard.tokens - offset - 1)
+    ids, learned = reader.read(shard, offset, count + 1), reader.learned(shard, offset + 1, count)
+    tokens[: count + 1] = ids[:context]
+    labels[:count] = np.where(learned, ids[1:], IGNORE)
+    return window
 
 
 def model_inputs(
@@ -267,7 +283,7 @@ def document_starts(tokens: Tensor, bos_id: int) -> Tensor:
 
 
 def _host_tensor(values: NDArray[np.int64]) -> Tensor:
-    tensor = torch.from_numpy(np.ascontiguousarray(values))
+    tensor = torch.from_numpy(values)
     return tensor.pin_memory() if torch.accelerator.is_available() else tensor
 
 

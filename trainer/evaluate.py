@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tokenizer.reading import Reader, Shard
 from trainer.checkpoint import load_weights
-from trainer.data import Corpus, Source, model_inputs, open_corpus
+from trainer.data import Corpus, Source, blank, model_inputs, open_corpus, read_window
 from trainer.loss import IGNORE
 from trainer.model import Llama
 from trainer.parallel import World, build_model
@@ -45,7 +45,7 @@ def evaluate(
     unigram = unigram or unigram_nll(corpus, world)
     scores: dict[str, dict[str, float]] = {}
     for name, source in corpus.sources.items():
-        total, predicted = heldout_nll(model, source, corpus, world, config)
+        total, predicted = heldout_nll(model, source, corpus.mask_bos, world, config)
         mean = total / predicted
         scores[name] = {
             "nll": mean,
@@ -67,27 +67,24 @@ def evaluate(
 
 
 def heldout_nll(
-    model: Llama, source: Source, corpus: Corpus, world: World, config: Config
+    model: Llama, source: Source, mask_bos: int | None, world: World, config: Config
 ) -> tuple[float, int]:
     """Score a held-out split: its nats over all ranks, and its predicted tokens.
 
-    Of the corpus only the way in which it keeps attention inside documents counts here: the source
-    may be none of it. The model is left in training mode.
+    Attention stays inside documents that begin with ``mask_bos``, if it is given. The model is left
+    in training mode.
     """
     reader = Reader()
     context, micro_batch = config.model.context, config.train.micro_batch
     nll, tokens = torch.zeros((), dtype=torch.float64, device=world.device), 0
     model.eval()
     for windows in _batches(source.heldout, context, micro_batch, world):
-        ids = np.full((micro_batch, context + 1), IGNORE)
-        labels = ids[:, 1:].copy()
-        for row, (shard, offset, count) in enumerate(windows):
-            ids[row, :count] = reader.read(shard, offset, count)
-            learned = reader.learned(shard, offset + 1, count - 1)
-            labels[row, : count - 1] = np.where(learned, ids[row, 1:count], IGNORE)
-        inputs, wanted = torch.from_numpy(ids[:, :-1].clip(min=0)), torch.from_numpy(labels)
+        batch = blank(micro_batch, context)
+        for row, (shard, offset) in enumerate(windows):
+            batch[:, row] = read_window(reader, shard, offset, context)
+        inputs, labels = torch.from_numpy(batch)
         with torch.no_grad():
-            nll += model(*model_inputs(inputs, wanted, corpus.mask_bos, world.device)).nll
+            nll += model(*model_inputs(inputs, labels, mask_bos, world.device)).nll
         tokens += int((labels != IGNORE).sum())
     reader.close()
     model.train()
@@ -157,13 +154,9 @@ def _count(
 
 def _batches(
     shards: tuple[Shard, ...], context: int, micro_batch: int, world: World
-) -> Iterator[list[tuple[Shard, int, int]]]:
-    """Deal windows (shard, first token, ids to read) to this rank, in as many batches on each."""
-    windows = [
-        (shard, offset, min(context + 1, shard.tokens - offset))
-        for shard in shards
-        for offset in range(0, shard.tokens - 1, context)
-    ]
+) -> Iterator[list[tuple[Shard, int]]]:
+    """Deal windows (shard, first token) to this rank, in as many batches on each."""
+    windows = [(shard, at) for shard in shards for at in range(0, shard.tokens - 1, context)]
     mine = windows[world.data_rank :: world.data_ranks]
     most = -(-len(windows) // world.data_ranks)  # of any rank: FSDP's communication waits for all
     for start in range(0, most, micro_batch):
