@@ -4,7 +4,7 @@
     torchrun --nproc-per-node 8 -m trainer CONFIG [section.key=value ...]
 
 CONFIG is a TOML file, or the name of a preset, such as debug or llama_7b. The command keys lists
-the keys that a CONFIG may have.
+the keys that a CONFIG may have. Without the name of a command it trains.
 """
 
 import os
@@ -19,22 +19,10 @@ from tokenizer.commandline import command_line, run
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 COMMANDS = (
-    (
-        "train",
-        "train a model, or go on with its run; the word may be left out",
-        "llama_7b data.shards=tokens run.dir=runs/7b",
-    ),
+    ("train", "train a model, or go on with it", "llama_7b data.shards=tokens run.dir=runs/7b"),
     ("inspect", "show which documents a step read", "runs/7b --step 100"),
-    (
-        "evaluate",
-        "score a checkpoint on the held-out documents, or on tasks",
-        "runs/7b --tasks common_sense,mmlu",
-    ),
-    (
-        "instruct",
-        "tune a trained model on prompts with responses",
-        "runs/7b examples.jsonl runs/7b-i",
-    ),
+    ("evaluate", "score a checkpoint on held-out documents or tasks", "runs/7b --tasks mmlu"),
+    ("instruct", "tune a model on prompts with responses", "runs/7b examples.jsonl runs/7b-i"),
     ("ablate", "train small models on several data sets, and compare them", "ablation.toml"),
     ("export", "write a checkpoint for transformers, or in Meta's layout", "runs/7b exported"),
     ("generate", "write on after a prompt", "runs/7b --prompt 'The history of'"),

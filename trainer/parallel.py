@@ -70,10 +70,10 @@ class World:
         dist.all_reduce(total)
         return [float(value) for value in total / self.tensor]
 
-    def agree(self, value: T) -> T:
-        """Give every rank the value of rank 0."""
+    def agree(self, value: T, group: dist.ProcessGroup | None = None) -> T:
+        """Give every rank the value of rank 0; all ranks are in the ``group``."""
         box = [value]
-        dist.broadcast_object_list(box, src=0)
+        dist.broadcast_object_list(box, src=0, group=group)
         return box[0]
 
     def say(self, text: str) -> None:
@@ -300,25 +300,27 @@ def shard(model: Llama, world: World, config: ParallelConfig) -> None:
     replicas = "dp_replicate" in (world.mesh.mesh_dim_names or ())
     mesh = world.mesh["dp_replicate", "dp_shard"] if replicas else world.mesh["dp_shard"]
     reshard = config.reshard_after_forward and world.mesh["dp_shard"].size() > 1
-    last = len(model.layers) - 1
-    for index, block in enumerate(model.layers):
+    for block in model.layers:
         # Backward begins with the last block and the root: they are needed again at once.
-        again = reshard and index < last
+        again = reshard and block is not model.layers[-1]
         fully_shard(block, mesh=mesh, mp_policy=precision, reshard_after_forward=again)
     fully_shard(model, mesh=mesh, mp_policy=precision, reshard_after_forward=False)
-    units: list[FSDPModule] = [block for block in model.layers if isinstance(block, FSDPModule)]
-    ahead = config.prefetch_blocks
-    for index, unit in enumerate(units if ahead else ()):
-        unit.set_modules_to_forward_prefetch(units[index + 1 :][:ahead])
-        unit.set_modules_to_backward_prefetch(units[:index][::-1][:ahead])
-    for module in model.modules():
-        if isinstance(module, FSDPModule):
-            module.set_gradient_divide_factor(1.0)
-            module.set_force_sum_reduction_for_comms(True)
+    for unit in _units(model):
+        unit.set_gradient_divide_factor(1.0)
+        unit.set_force_sum_reduction_for_comms(True)
+    if ahead := config.prefetch_blocks:
+        _, *blocks = _units(model)
+        for index, unit in enumerate(blocks):
+            unit.set_modules_to_forward_prefetch(blocks[index + 1 :][:ahead])
+            unit.set_modules_to_backward_prefetch(blocks[:index][::-1][:ahead])
 
 
 def give_back(model: Llama) -> None:
     """Keep the shards only, after a forward without a backward, which leaves some units whole."""
-    for module in model.modules():
-        if isinstance(module, FSDPModule):
-            module.reshard()
+    for unit in _units(model):
+        unit.reshard()
+
+
+def _units(model: Llama) -> list[FSDPModule]:
+    """List what FSDP gathers at once: the root, then the blocks in their order."""
+    return [module for module in model.modules() if isinstance(module, FSDPModule)]

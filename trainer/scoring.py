@@ -57,13 +57,14 @@ class Scorer:
     def close(self) -> None:
         """Let the ranks that serve go on, and put the model back into training mode."""
         if self._world.rank == 0:
-            self._tell(None)
+            self._world.agree(None, self._group)
         dist.destroy_process_group(self._group)
         self._model.train()
 
     def serve(self) -> None:
         """Compute what rank 0 asks for, until it closes. For all ranks but 0."""
-        while (request := self._tell(None)) is not None:
+        waiting: Any = None
+        while (request := self._world.agree(waiting, self._group)) is not None:
             self._answer(*request)
 
     def score(self, rows: Sequence[Row]) -> list[tuple[float, bool]]:
@@ -87,7 +88,7 @@ class Scorer:
             most = size * self._world.data_ranks * _ROUNDS
             part, order = order[:most], order[most:]
             request = (kind, [items[number] for number in part], size)
-            self._tell(request)
+            self._world.agree(request, self._group)
             for number, answer in zip(part, self._answer(*request), strict=True):
                 answers[number] = answer
         return answers
@@ -97,12 +98,6 @@ class Scorer:
         micro_batch, context = self._config.train.micro_batch, self._config.model.context
         rows = micro_batch * context // longest if kind == "score" else micro_batch
         return max(1, min(_BATCH_ROWS, rows))
-
-    def _tell(self, request: Any) -> Any:
-        """Give every rank the request of rank 0."""
-        box = [request]
-        dist.broadcast_object_list(box, src=0, group=self._group)
-        return box[0]
 
     def _answer(self, kind: str, items: Sequence[Any], size: int) -> list[list[float]]:
         """Compute this rank's share, then give the answers of all, as lists of equal length."""

@@ -13,7 +13,7 @@ import math
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +193,7 @@ class Run:
         if self.tasks and _due(step, config.eval.tasks_every, last):
             with self.metrics.timed("eval"):
                 self.task_scores, text = self.tasks.run(self.model)
-            give_back(self.model)
-            self.metrics.write({"step": step, **self.task_scores})
-            self.world.say(f"tasks at step {step:,}:\n{text}")
+            self._tell(f"tasks at step {step:,}:\n{text}", self.task_scores)
         if step % _COLLECT_GARBAGE_STEPS == 0:
             gc.collect()
 
@@ -287,9 +285,13 @@ class Run:
             if self._unigram is None:
                 self._unigram = unigram_nll(self.corpus, self.world)
             row, text = evaluate(self.model, self.corpus, self.world, self.config, self._unigram)
+        self._tell(f"held out at step {self.state.step:,}: {text}", row)
+
+    def _tell(self, text: str, scores: Mapping[str, Any]) -> None:
+        """Show and write what an evaluation found, and give its memory back."""
         give_back(self.model)
-        self.metrics.write({"step": self.state.step, **row})
-        self.world.say(f"held out at step {self.state.step:,}: {text}")
+        self.metrics.write({"step": self.state.step, **scores})
+        self.world.say(text)
 
     def _save(self, *, must: bool) -> None:
         """Write a checkpoint, or begin an asynchronous one that need not be there at once."""
