@@ -27,23 +27,28 @@ def resolve(config: Config, world: World, saved: Mapping[str, Any] | None) -> tu
 
     ``saved`` is the configuration of the checkpoint from which the run goes on.
     """
-    if config.parallel.compile != "auto":
-        return config, ""
-    before = str((saved or {}).get("parallel", {}).get("compile", "auto")).lower()
-    if before != "auto":
-        return _with(config, compiled=before == "true"), ""
+    choice, why = config.parallel.compile, ""
+    if choice == "auto" and saved:
+        choice = str(saved.get("parallel", {}).get("compile", "auto")).lower()
+    if choice == "auto":
+        choice, why = _as_measured(config, world)
+    return replace(config, parallel=replace(config.parallel, compile=choice)), why
+
+
+def _as_measured(config: Config, world: World) -> tuple[str, str]:
+    """Decide by what `bench` has written down; give the value of the key, and a line."""
     if world.device.type == "cpu" or not compiles(config):
-        return _with(config, compiled=False), ""  # compiling takes longer than a CPU's runs
-    rates = world.agree(_read().get(signature(config, world)) if world.rank == 0 else None)
+        return "false", ""  # compiling takes longer than a CPU's runs
+    rates = world.agree(_read().get(signature(config, world)))
     name = device_name(world.device)
     if rates is None:
-        return _with(config, compiled=False), (
+        return "false", (
             f"warning: parallel.compile = auto: nothing is measured for this model on {name}, so "
             f"its blocks run EAGER, with {EAGER_ACTIVATIONS} times the activations: run python -m "
             "trainer bench with this configuration once, or set parallel.compile=true"
         )
     compiled = rates["compiled"] > rates["eager"]
-    return _with(config, compiled=compiled), (
+    return str(compiled).lower(), (
         f"blocks are {'compiled' if compiled else 'eager'}: bench measured "
         f"{rates['compiled']:,.0f} tokens/s per device compiled and {rates['eager']:,.0f} eager on "
         f"{name}"
@@ -82,11 +87,6 @@ def remember(config: Config, world: World, rates: Mapping[str, float]) -> Path:
 def device_name(device: torch.device) -> str:
     """Give the name by which the vendor calls a device."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _with(config: Config, *, compiled: bool) -> Config:
-    chosen = replace(config.parallel, compile=str(compiled).lower())
-    return replace(config, parallel=chosen)
 
 
 def _path() -> Path:

@@ -58,12 +58,12 @@ def evaluate(
         sum(corpus.weights[name] * score[key] for name, score in scores.items())
         for key in ("nll", "unigram_nll")
     )
-    parts = [f"{loss:.4f} nats a token ({entropy:.4f} by frequency alone)"]
-    parts += [
+    parts = [
         f"{name} {score['nll']:.4f} ({unigram[name]:.4f}), {score['bits_per_byte']:.3f} bits/byte"
         for name, score in scores.items()
     ]
-    return {"eval_nll": loss, "unigram_nll": entropy, "eval": scores}, "  ".join(parts)
+    text = "  ".join([f"{loss:.4f} nats a token ({entropy:.4f} by frequency alone)", *parts])
+    return {"eval_nll": loss, "unigram_nll": entropy, "eval": scores}, text
 
 
 def heldout_nll(

@@ -107,15 +107,15 @@ class Scorer:
         if kind == "generate":
             compute, width = self._generate, max(prompt.max_new for prompt in items)
         answers = torch.zeros(len(items), width, dtype=torch.float64)
-        starts = list(range(0, len(items), size))
-        mine = starts[world.data_rank :: world.data_ranks]
+        starts = range(0, len(items), size)
         with torch.compiler.set_stance("force_eager"), torch.no_grad():  # shapes change too often
-            for index in range(-(-len(starts) // world.data_ranks)):
-                start = mine[index] if index < len(mine) else 0
+            for first in range(0, len(starts), world.data_ranks):
+                mine = first + world.data_rank
+                # A rank that has no batch left computes one to keep the others company.
+                start = starts[mine] if mine < len(starts) else 0
                 found = compute(items[start : start + size])
-                if index < len(mine):  # otherwise it was computed to keep the others company
-                    for row, numbers in enumerate(found):
-                        answers[start + row, : len(numbers)] = torch.tensor(numbers)
+                for row, numbers in enumerate(found if mine < len(starts) else (), start):
+                    answers[row, : len(numbers)] = torch.tensor(numbers)
         total = world.sum(answers.flatten().tolist())
         return [total[row : row + width] for row in range(0, len(total), width)]
 
