@@ -40,8 +40,9 @@ def bench(config: Config, world: World, steps: int, microbatches: int) -> Iterat
         f"{'attention':10} {'blocks':8} {'tokens/s/device':>16} {'TFLOP/s':>9} {'MFU':>7} "
         f"{'peak GiB':>9}"
     )
-    rates: dict[tuple[str, str], float] = {}
     given, modes = config.attention.backend, _modes(config, world)
+    best = dict.fromkeys(modes, 0.0)  # tokens/s per device of the fastest kernel
+    fastest = (0.0, "", "")
     for kernel in CHOICES["attention.backend"][1:] if given == "auto" else [given]:
         for blocks, mode in modes.items():
             chosen = override(config, [f"attention.backend={kernel}", f"parallel.compile={mode}"])
@@ -58,36 +59,26 @@ def bench(config: Config, world: World, steps: int, microbatches: int) -> Iterat
             yield (
                 f"{kernel:10} {blocks:8} {rate:16,.0f} {flops / 1e12:9.3f} {mfu:>7} {peak_gib:9.2f}"
             )
-            rates[kernel, blocks] = rate
-    if not rates:
+            best[blocks] = max(best[blocks], rate)
+            fastest = max(fastest, (rate, kernel, blocks))
+    _, kernel, blocks = fastest
+    if not kernel:
         raise AttentionError(f"no attention kernel serves on {name}: the lines above say why")
-    yield from _verdict(config, world, rates, compared=len(modes) > 1)
+    yield f"fastest: attention.backend={kernel}, {blocks} blocks"
+    if len(best) > 1 and world.rank == 0:
+        path = compiling.remember(config, world, best)
+        yield f"parallel.compile = auto will take {blocks} blocks here: written to {path}"
 
 
 def _modes(config: Config, world: World) -> dict[str, str]:
     """Give what is measured: how the blocks run, and the value of parallel.compile for it."""
     modes = {"eager": "false", "compiled": "true"}
-    if config.parallel.compile == "auto":
+    wanted = {config.parallel.compile}
+    if wanted == {"auto"}:
         # Compiling takes a CPU longer than it ever saves there.
         both = world.device.type != "cpu" and compiling.compiles(config)
-        return modes if both else {"eager": "false"}
-    return {blocks: mode for blocks, mode in modes.items() if mode == config.parallel.compile}
-
-
-def _verdict(
-    config: Config, world: World, rates: dict[tuple[str, str], float], *, compared: bool
-) -> Iterator[str]:
-    """Say what was fastest, and write down whether to compile if both ways were measured."""
-    kernel, blocks = max(rates, key=lambda pair: rates[pair])
-    yield f"fastest: attention.backend={kernel}, {blocks} blocks"
-    if compared:
-        best = {
-            way: max((rate for (_, other), rate in rates.items() if other == way), default=0.0)
-            for way in ("eager", "compiled")
-        }
-        if world.rank == 0:
-            path = compiling.remember(config, world, best)
-            yield f"parallel.compile = auto will take {blocks} blocks here: written to {path}"
+        wanted = {"false", "true"} if both else {"false"}
+    return {blocks: mode for blocks, mode in modes.items() if mode in wanted}
 
 
 def _reason(error: Exception, kernel: str) -> str:
