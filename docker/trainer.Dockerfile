@@ -31,8 +31,8 @@ WORKDIR /src
 # What the trainer, the tokenizer and the mixtures import. The pipelines' own packages are left out:
 # not all of them are published for this Python.
 COPY docker/versions.txt docker/
-RUN pip install --constraint docker/versions.txt cyclopts einops==0.8.2 matplotlib numpy pyarrow safetensors==0.8.0 \
-    sentencepiece
+RUN pip install --constraint docker/versions.txt cyclopts docstring_parser einops==0.8.2 matplotlib numpy pyarrow \
+    safetensors==0.8.0 sentencepiece
 COPY pyproject.toml README.md LICENSE ./
 COPY filters filters
 COPY mixtures mixtures
