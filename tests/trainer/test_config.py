@@ -119,6 +119,12 @@ def test_bad_files_are_refused(tmp_path: Path, content: str, message: str) -> No
     assert message in str(error.value)
 
 
+def test_what_is_no_file_is_told(tmp_path: Path) -> None:
+    """A folder in its place, in one line."""
+    with pytest.raises(UserError, match=f"^{tmp_path}: cannot be read: Is a directory$"):
+        load(str(tmp_path))
+
+
 def test_a_missing_file_names_the_configs_of_the_package() -> None:
     """A wrong path shows what there is."""
     with pytest.raises(ConfigError, match=r"no_such\.toml.*debug.*llama_7b"):

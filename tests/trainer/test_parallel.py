@@ -27,7 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.trainer import ranks, tiny
 from tests.trainer.worker import LAYOUTS, RECOMPUTED
 from trainer import parallel
-from trainer.config import ConfigError
+from trainer.config import ConfigError, TrainerError
 from trainer.parallel import World, arrange
 from trainer.plan import shards
 from trainer.sections import CHOICES, ParallelConfig
@@ -171,6 +171,19 @@ def test_recomputation_repeats_what_it_says(
         block(x, cos, sin, None).sum().backward()
     names = ("mm", "_scaled_dot_product_flash_attention_for_cpu", "silu")
     assert tuple(operators.counts[name] for name in names) == counts
+
+
+def test_an_error_of_rank_0_is_one_of_all_ranks(world: World, tmp_path: Path) -> None:
+    """Of a file, and one that says what to do; on other ranks they come by the same message."""
+    missing = tmp_path / "missing"
+    with pytest.raises(TrainerError, match=f"No such file or directory: '{missing}'"):
+        world.once(missing.read_text)
+
+    def refuse() -> None:
+        raise ConfigError("set it to 1")
+
+    with pytest.raises(ConfigError, match="set it to 1"):
+        world.once(refuse)
 
 
 def test_an_operator_that_does_not_exist_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
