@@ -48,7 +48,7 @@ _OTHERS = (
         "llama1 --cores 1024",
     ),
     (
-        "build:tokenize",
+        "tokenizing:tokenize",
         "write token shards of complete runs of one source",
         "--runs runs/github --tokenizer llama.model --out tokens/github",
     ),

@@ -1,13 +1,11 @@
-"""Build a recipe, or the token shards of runs."""
+"""Build a recipe."""
 
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from pipelines import recipe as recipes
-from pipelines import tokenize as shards
 from pipelines.commands.flags import BEAM_FLAGS, DEFAULT_LAUNCH, LAUNCH_FLAGS, tell_failed_files
-from tokenizer.commandline import flags_of
 
 
 def build(
@@ -25,15 +23,3 @@ def build(
     how = launch.launch(beam_flags)
     failed = recipes.build(recipes.read(recipe, data=data, out=out), out, how)
     return tell_failed_files(failed, launch)
-
-
-def tokenize(
-    *beam_flags: BEAM_FLAGS,
-    settings: flags_of(shards.TokenizeConfig),  # type: ignore[valid-type] # made for cyclopts
-    out: Annotated[str, Parameter(help="directory for the shards of one source")],
-    launch: LAUNCH_FLAGS = DEFAULT_LAUNCH,
-) -> int:
-    """Write the documents of complete runs of one source as token shards."""
-    splits = shards.tokenize(settings, out, launch.launch(beam_flags)).splits
-    print(", ".join(f"{split}: {total.tokens:,} tokens" for split, total in splits.items()))
-    return 0

@@ -10,7 +10,6 @@ from pipelines.commands.flags import BEAM_FLAGS, DEFAULT_LAUNCH, LAUNCH_FLAGS, t
 from pipelines.engine.config import to_bytes
 from pipelines.engine.launch import run_source
 from pipelines.engine.ledger import Ledger
-from pipelines.engine.progress import closing_table, standard_output
 from pipelines.engine.runs import failed_files
 from pipelines.engine.settings import values_of
 from pipelines.engine.source import Source
@@ -45,6 +44,9 @@ def command_of(entry: SourceEntry) -> Callable[..., int]:
 
 def show(source: Source, ledger: Ledger, run: str) -> None:
     """Print the conservation table of a finished run, and what a user has to know of it."""
+    # Imported here, since a quiet run prints nothing.
+    from pipelines.engine.tables import closing_table, standard_output  # noqa: PLC0415
+
     console = standard_output()
     console.print(closing_table(ledger, f"{source.name}: {run}"))
     for remark in source.review(ledger):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from pipelines.engine.launch import Launch
 from tokenizer.commandline import flags_of
@@ -66,13 +65,15 @@ def tell_failed_files(failed: Mapping[str, str], flags: LaunchFlags) -> int:
     Returns:
         the exit code: `COMPLETE_WITH_LOSSES` if files are missing and no budget for them was given.
     """
+    if not failed:
+        return 0
+    from rich.console import Console  # noqa: PLC0415 - a run without failed files needs none
+
     console = Console(stderr=True)
     for why in list(failed.values())[:_SHOWN_FILES]:
         console.print(
             f"not read: {why}", style="red", highlight=False, markup=False, soft_wrap=True
         )
-    if not failed:
-        return 0
     more = len(failed) - _SHOWN_FILES
     console.print(
         f"{len(failed)} input file{'s are' if len(failed) > 1 else ' is'} missing from the run"

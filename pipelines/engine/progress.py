@@ -7,20 +7,17 @@ these files. A terminal shows one live bar per step; other outputs get a line ev
 import sys
 import threading
 import time
-from typing import Self, TextIO
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
-from rich.table import Table
-
-from pipelines.engine.ledger import Ledger
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.steps import UnitStep
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _POLL_SECONDS = 1.0
 POLL_SHARE = 0.05  # the largest share of the time that is spent on listing directories
-_TABLE_WIDTH = 140  # characters of a line where there is no terminal
 _LINE_SECONDS = 15.0  # between two lines where there is no terminal
 
 
@@ -73,7 +70,6 @@ class Progress:
     ) -> None:
         self.shown = shown
         self.stream = stream or sys.stderr
-        self.console = Console(file=self.stream)
         self.states = [
             StepState(schedule, step)
             for step in schedule.steps
@@ -84,6 +80,13 @@ class Progress:
         self._began = time.monotonic()
         self._starts: dict[str, float] = {}
         self._ends: dict[str, float] = {}
+
+    @cached_property
+    def console(self) -> "Console":
+        """The stream as a terminal; a quiet run that has nothing to say does not import it."""
+        from rich.console import Console  # noqa: PLC0415 - as the docstring says
+
+        return Console(file=self.stream)
 
     def __enter__(self) -> Self:
         if self.shown:
@@ -128,6 +131,10 @@ class Progress:
             self._lines()
 
     def _bars(self) -> None:
+        # Imported here, since only a terminal has bars.
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+        from rich.progress import Progress as Bars  # noqa: PLC0415
+
         columns = (
             TextColumn("{task.description:<18}"),
             BarColumn(bar_width=30),
@@ -135,7 +142,7 @@ class Progress:
             TimeRemainingColumn(),
         )
         with Bars(*columns, console=self.console) as bars:
-            tasks: list[TaskID] = [
+            tasks = [
                 bars.add_task(state.step.title, total=max(1, state.size), facts="")
                 for state in self.states
             ]
@@ -167,36 +174,3 @@ class Progress:
                     )
             if stopped:
                 return
-
-
-def standard_output() -> Console:
-    """Return standard output for tables, as wide as the terminal, or as the tables need."""
-    found = Console()
-    return found if found.is_terminal else Console(width=_TABLE_WIDTH)
-
-
-def closing_table(ledger: Ledger, title: str) -> Table:
-    """Return the conservation table of a run, for the terminal."""
-    table = Table(title=title, title_justify="left")
-    for heading in ("stage", "documents in", "out", "characters out", "rejected"):
-        table.add_column(heading, justify="left" if heading in ("stage", "rejected") else "right")
-    for name, tally in ledger.stages.items():
-        reasons = ", ".join(f"{reason} {n:,}" for reason, n in tally.rejected.most_common())
-        table.add_row(
-            name,
-            f"{tally.documents_in:,}",
-            f"{tally.documents_out:,}",
-            f"{tally.characters_out:,}",
-            reasons,
-        )
-    table.add_section()
-    bad = f"; bad records {ledger.bad_records.total():,}" if ledger.bad_records else ""
-    joined = f"; joined to other documents {ledger.joined:,}" if ledger.joined else ""
-    table.add_row(
-        "total",
-        f"{ledger.records_read:,}",
-        f"{ledger.documents:,}",
-        f"{ledger.characters:,}",
-        f"{ledger.rejected:,}{bad}{joined}",
-    )
-    return table

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from filters.github import headers, licenses, quality
 from filters.github import paths as source_paths
@@ -14,7 +15,9 @@ from pipelines.engine.documents import Document
 from pipelines.engine.errors import MachineError
 from pipelines.engine.stages import Keep, Rewrite, Score, Stage
 from pipelines.github.config import GithubConfig
-from tokenizer.model import Tokenizer, TokenizerError
+
+if TYPE_CHECKING:
+    from tokenizer.model import Tokenizer
 
 LANGUAGE_COLUMNS = ("meta.path", "text", "meta.repo_languages")
 
@@ -125,8 +128,10 @@ def count_tokens(model: str, text: str) -> int:
 
 
 @lru_cache(1)
-def load_counter(model: str) -> Tokenizer:
+def load_counter(model: str) -> "Tokenizer":
     """Load a tokenizer once per process; raise MachineError if it cannot be loaded."""
+    from tokenizer.model import Tokenizer, TokenizerError  # noqa: PLC0415 - few runs count tokens
+
     try:
         return Tokenizer(model)
     except TokenizerError as error:

@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import IO, Any, BinaryIO, cast
 
-import fastavro
-
 from pipelines.readers.rows import (
     MAX_ROW_BYTES,
     BadRow,
@@ -45,6 +43,8 @@ class AvroRows:
     has_schema = True
 
     def __init__(self, source: Source, name: str) -> None:
+        import fastavro  # noqa: PLC0415 - most exports are not in Avro
+
         self._source = source
         try:
             blocks = _Blocks(source)
@@ -94,6 +94,8 @@ class _Blocks:
     """
 
     def __init__(self, source: Source) -> None:
+        import fastavro  # noqa: PLC0415 - as above
+
         self._source = source
         header = fastavro.block_reader(source)  # reads exactly the header
         self._codec = header.codec

@@ -20,8 +20,9 @@ from rich.text import Text
 from pipelines.engine.errors import RunError
 from pipelines.engine.ledger import Ledger
 from pipelines.engine.lock import STALE_SECONDS, read_lock
-from pipelines.engine.progress import POLL_SHARE, closing_table, standard_output
+from pipelines.engine.progress import POLL_SHARE
 from pipelines.engine.runs import Run, open_begun
+from pipelines.engine.tables import closing_table, standard_output
 from pipelines.engine.workspace import CLAIMS, CLAIMS_SUFFIX, Workspace
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage import files as storage

@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Iterable, Sequence
 
 from pipelines.readers.rows import UnreadableFile
-from pipelines.storage import http
 from pipelines.storage.atomic import (
     TEMPORARY,
     AtomicFile,
@@ -31,7 +30,7 @@ from pipelines.storage.errors import (
     blaming,
     shown,
 )
-from pipelines.storage.paths import absolute, basename, is_local, join, unit_stem
+from pipelines.storage.paths import absolute, basename, is_http, is_local, join, unit_stem
 from pipelines.storage.reading import (
     open_input,
     open_spooled,
@@ -39,7 +38,7 @@ from pipelines.storage.reading import (
     read_end,
     read_many,
 )
-from pipelines.storage.remote import store_of
+from pipelines.storage.remote import find_url, store_of
 from pipelines.storage.stores import InputFile, match
 
 __all__ = [
@@ -88,9 +87,9 @@ def find(path: str) -> InputFile | None:
     Raises:
         UnreadableFile: the file may exist, but access is denied.
     """
-    if http.is_http(path):
+    if is_http(path):
         try:
-            return http.find(path)
+            return find_url(path)
         except MissingFile:
             return None
     if not is_local(path):
@@ -134,12 +133,12 @@ def _local_matches(pattern: str) -> list[InputFile]:
 
 def _remote_matches(pattern: str) -> list[InputFile]:
     try:
-        if http.is_http(pattern):
+        if is_http(pattern):
             if pattern.endswith("/") or any(c in pattern for c in "*["):
                 raise StorageError(
                     f"cannot list {pattern}: name the files of a web server, or a listing"
                 )
-            return [http.find(pattern)]
+            return [find_url(pattern)]
         return match(store_of(pattern), f"{pattern}*" if pattern.endswith("/") else pattern)
     except MissingFile as error:  # of a web server: stores answer with an empty list
         raise StorageError(str(error)) from error

@@ -25,6 +25,7 @@ from typing import IO, Any, BinaryIO, Self
 
 from pipelines.readers.rows import UnreadableFile
 from pipelines.storage.errors import PASSING_STATUS, refusal, shown
+from pipelines.storage.paths import is_http
 from pipelines.storage.stores import (
     TRIES,
     Broken,
@@ -78,11 +79,6 @@ class _WebRedirects(urllib.request.HTTPRedirectHandler):
 
 
 _OPENER = urllib.request.build_opener(_WebRedirects)
-
-
-def is_http(path: str) -> bool:
-    """Tell an address of a web server from other paths."""
-    return path.startswith(("https://", "http://"))
 
 
 def open_url(url: str) -> BinaryIO:

@@ -15,6 +15,11 @@ def is_local(path: str) -> bool:
     return "://" not in path
 
 
+def is_http(path: str) -> bool:
+    """Tell an address of a web server from other paths."""
+    return path.startswith(("https://", "http://"))
+
+
 def join(path: str, *parts: str) -> str:
     """Join path parts in the manner of the path's filesystem.
 

@@ -8,10 +8,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import Any, BinaryIO, cast
 
-from pipelines.storage import http
 from pipelines.storage.errors import blaming
-from pipelines.storage.paths import is_local
-from pipelines.storage.remote import store_of
+from pipelines.storage.paths import is_http, is_local
+from pipelines.storage.remote import open_url, store_of
 from pipelines.storage.stores import end_of
 
 READING_THREADS = 32  # for many small files of a store, since each thread waits for the network
@@ -47,8 +46,8 @@ def open_input(path: str) -> BinaryIO:
             (then a :class:`MissingFile`).
         OSError: the machine, the network or the store fails.
     """
-    if http.is_http(path):
-        return http.open_url(path)
+    if is_http(path):
+        return open_url(path)
     if not is_local(path):
         return store_of(path).open(path)
     return io.BufferedReader(_LocalFile(path), BUFFER_BYTES)
@@ -90,7 +89,7 @@ def read_end(path: str, count: int) -> bytes:
 
 def read_bytes(path: str) -> bytes:
     """Return the content of a file; raises what :func:`open_input` raises."""
-    if not is_local(path) and not http.is_http(path):
+    if not is_local(path) and not is_http(path):
         return store_of(path).read(path)
     with open_input(path) as stream:
         return stream.read()

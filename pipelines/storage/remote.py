@@ -1,8 +1,13 @@
-"""Choose the client of a store: ours for S3 and Google Cloud Storage, Beam's for others."""
+"""Choose the client of a store or of a web server, and import it when an address needs it.
+
+For S3 and Google Cloud Storage it is ours, for other stores Beam's, which alone takes a second to
+import; the one of web servers needs the standard library's TLS and e-mail, 15 ms.
+"""
 
 import functools
+from typing import BinaryIO
 
-from pipelines.storage.stores import Store
+from pipelines.storage.stores import InputFile, Store
 
 
 def scheme_of(path: str) -> str:
@@ -12,7 +17,6 @@ def scheme_of(path: str) -> str:
 
 @functools.cache
 def _store(scheme: str) -> Store:
-    # Import a client only when it is needed: Beam alone takes a second.
     if scheme == "s3":
         from pipelines.storage.s3 import S3Store
 
@@ -29,3 +33,17 @@ def _store(scheme: str) -> Store:
 def store_of(path: str) -> Store:
     """Return the store that holds an address."""
     return _store(scheme_of(path))
+
+
+def find_url(url: str) -> InputFile:
+    """Return size and version of a file on a web server; raises what ``http.find`` raises."""
+    from pipelines.storage import http
+
+    return http.find(url)
+
+
+def open_url(url: str) -> BinaryIO:
+    """Open a file on a web server; raises what ``http.open_url`` raises."""
+    from pipelines.storage import http
+
+    return http.open_url(url)

@@ -1,5 +1,6 @@
 """One machine: workers, what they do to a run when they fail, and what they may not change."""
 
+import json
 import os
 import signal
 import subprocess
@@ -237,6 +238,21 @@ def test_the_toy_source_is_the_one_of_the_docs_and_short() -> None:
     page = (Path(__file__).parents[3] / "docs" / "architecture.md").read_text("utf-8")
     assert f"```python\n{code}\n```" in page
     assert len([line for line in code.splitlines() if line]) < 40
+
+
+def test_a_quiet_run_imports_only_what_it_uses(tmp_path: Path) -> None:
+    """Start-up is a large part of a small run: no terminal, no Avro, no tokenizer."""
+    row = {"repo_name": "a/b", "path": "c.py", "license": "mit", "content": "x = 1\n" * 20}
+    (tmp_path / "joined-0.json").write_text(json.dumps(row))
+    words = ["github", "--input", str(tmp_path / "joined-0.json"), "--run", str(tmp_path / "run")]
+    unwanted = ["apache_beam", "rich.console", "fastavro", "sentencepiece", "tokenizer.model"]
+    code = (
+        "import sys; from pipelines.__main__ import main; "
+        f"assert main({[*words, '--quiet']!r}) == 0; "
+        f"print([name for name in {unwanted!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
 
 
 def test_beam_is_not_imported_to_run_on_one_machine(tmp_path: Path) -> None:

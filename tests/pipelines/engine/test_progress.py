@@ -7,10 +7,11 @@ import pytest
 
 from pipelines.engine import progress
 from pipelines.engine.ledger import Ledger
-from pipelines.engine.progress import Progress, StepState, closing_table
+from pipelines.engine.progress import Progress, StepState
 from pipelines.engine.runs import Run
 from pipelines.engine.schedule import Schedule
 from pipelines.engine.steps import UnitStep
+from pipelines.engine.tables import closing_table
 from pipelines.engine.units import Part, Unit
 from pipelines.engine.workspace import Workspace
 
