@@ -94,6 +94,8 @@ _PIECE: Final[Mapping[int, tuple[str, Value]]] = {
     3: ("kind", PieceKind.NORMAL),
 }
 
+_KINDS: Final = {int(kind): kind for kind in PieceKind}
+_FLOAT: Final = struct.Struct("<f")
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
 
 
@@ -107,10 +109,9 @@ def parse_model(content: bytes) -> ModelSpec:
     normalizer: dict[str, Value] = {}
     pieces: list[Piece] = []
     try:
-        for number, value in _fields(content):
+        for number, value, _ in raw_fields(content):
             if number == 1:
-                fields = _message(_PIECE, value)
-                pieces.append(Piece(fields["text"], fields["score"], PieceKind(fields["kind"])))
+                pieces.append(_usual_piece(value) or _any_piece(value))
             elif number == 2:
                 trainer = _message(_TRAINER, value)
             elif number == 3:
@@ -126,6 +127,26 @@ def parse_model(content: bytes) -> ModelSpec:
 def vocab_text(spec: ModelSpec) -> str:
     """Text of the ``.vocab`` file that SentencePiece writes: ``piece<TAB>score`` a line."""
     return "".join(f"{piece.text}\t{piece.score:g}\n" for piece in spec.pieces)
+
+
+def _usual_piece(content: bytes) -> Piece | None:
+    """Read a piece as SentencePiece writes it; None for a message that is written another way.
+
+    It writes the text with its length in one byte, the score, and the type unless it is NORMAL.
+    A model has tens of thousands of pieces, which `_any_piece` reads in five times the time.
+    """
+    end = 2 + content[1] if len(content) > 1 else 0
+    usual = content[:1] == b"\x0a" and end < 2 + 0x80 and content[end : end + 1] == b"\x15"
+    rest = content[end + 5 :]
+    if not usual or len(content) < end + 5 or (rest and (len(rest) != 2 or rest[:1] != b"\x18")):
+        return None
+    kind = _KINDS[rest[1]] if rest else PieceKind.NORMAL
+    return Piece(content[2:end].decode(), _score(content[end + 1 : end + 5]), kind)
+
+
+def _any_piece(content: Any) -> Piece:
+    fields = _message(_PIECE, content)
+    return Piece(fields["text"], fields["score"], PieceKind(fields["kind"]))
 
 
 def _message(schema: Mapping[int, tuple[str, Value]], content: Any) -> dict[str, Any]:
@@ -148,10 +169,17 @@ def _convert(value: Any, default: Value) -> Any:
     if isinstance(default, int):
         return value - (1 << 64) if value >= 1 << 63 else value  # negative numbers take 64 bits
     if isinstance(default, float):
-        # The shortest decimal that is the same float32: 0.9995, not 0.9994999766349792.
-        (number,) = struct.unpack("<f", value)
-        return float(f"{number:.7g}")
+        return _score(value)
     return value.decode() if isinstance(default, str) else value
+
+
+def _score(value: Any) -> float:
+    """Read the shortest decimal that is the same float32: 0.9995, not 0.9994999766349792."""
+    number: float
+    (number,) = _FLOAT.unpack(value)
+    if number.is_integer() and -1e6 < number < 1e6:  # as those of BPE are: it is its own decimal
+        return number
+    return float(f"{number:.7g}")
 
 
 def _fields(content: bytes) -> Iterator[tuple[int, Any]]:
@@ -203,6 +231,9 @@ def _write_varint(value: int) -> bytes:
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:
+    value = content[position]
+    if value < 0x80:
+        return value, position + 1
     value = shift = 0
     while True:
         byte = content[position]

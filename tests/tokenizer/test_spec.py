@@ -1,6 +1,7 @@
 """The settings in a model file are those that it was trained with."""
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import sentencepiece
 
 from tokenizer.model import Tokenizer
-from tokenizer.spec import PieceKind, parse_model, vocab_text
+from tokenizer.spec import Piece, PieceKind, parse_model, vocab_text, write_field
 
 
 def test_settings_come_back(tokenizer: Tokenizer, llama_settings: dict[str, Any]) -> None:
@@ -29,6 +30,22 @@ def test_pieces_are_those_of_sentencepiece(tokenizer: Tokenizer) -> None:
     kinds = [PieceKind.UNKNOWN, PieceKind.CONTROL, PieceKind.CONTROL, *[PieceKind.BYTE] * 256]
     assert [piece.kind for piece in pieces[:259]] == kinds
     assert {piece.kind for piece in pieces[259:]} == {PieceKind.NORMAL}
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "kind"),
+    [("a", -3.0, None), ("\u2581é", -0.1, 3), ("x" * 127, 2.5e7, 6), ("x" * 128, 0.0, None)],
+)
+def test_a_piece_may_be_written_in_any_way(text: str, score: float, kind: int | None) -> None:
+    """With its fields in another order, or with a field that is not known, it is the same."""
+    fields = [write_field(1, text.encode()), b"\x15" + struct.pack("<f", score)]
+    if kind:
+        fields.append(write_field(3, kind))
+    rest = write_field(2, write_field(3, 2)) + write_field(3, b"")
+    usual = parse_model(write_field(1, b"".join(fields)) + rest)
+    assert usual.pieces == (Piece(text, score, PieceKind(kind or 1)),)
+    for other in (fields[::-1], [*fields, write_field(9, 1)], [*fields, write_field(9, b"more")]):
+        assert parse_model(write_field(1, b"".join(other)) + rest) == usual
 
 
 def test_vocab_is_the_file_that_sentencepiece_writes(
