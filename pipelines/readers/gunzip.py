@@ -13,6 +13,8 @@ try:
 except ImportError:  # there is no wheel for this machine, and zlib inflates
     igzip = None
 
+BLOCK_BYTES = 1 << 17  # inflated at a time; Python's own readline looks for the end byte by byte
+
 
 class Gunzip:
     """The lines of a gzip file.
@@ -26,6 +28,7 @@ class Gunzip:
         self._source = source
         self._limit = limit
         self._read = 0  # pieces that were returned
+        self._block, self._at = b"", 0  # what was inflated last, and how much of it was returned
         self._is_exact = igzip is None
         self._stream: gzip.GzipFile = (
             gzip.GzipFile(fileobj=source) if igzip is None else igzip.IGzipFile(fileobj=source)
@@ -39,7 +42,7 @@ class Gunzip:
         """
         if not self._is_exact:
             try:
-                line = self._stream.readline(self._limit)
+                line = self._next_line()
             except Exception:  # noqa: BLE001 -- gzip decides what is wrong, and raises its own
                 self._begin_again()
             else:
@@ -47,6 +50,25 @@ class Gunzip:
                 return line
         # GzipFile.readline returns whole lines up to the damage; a larger buffer would not.
         return self._stream.readline(self._limit)
+
+    def _next_line(self) -> bytes:
+        """Return what ``readline`` returns, from blocks in which the end of a line is found fast."""
+        block, at = self._block, self._at
+        end = block.find(b"\n", at, at + self._limit) + 1
+        if end:
+            self._at = end
+            return block[at:end]
+        parts = [block[at : at + self._limit]]
+        wanted = self._limit - len(parts[0])
+        self._at = at + len(parts[0])
+        while wanted and (block := self._stream.read1(BLOCK_BYTES)):
+            self._block = block
+            self._at = block.find(b"\n", 0, wanted) + 1 or min(wanted, len(block))
+            parts.append(block[: self._at])
+            if parts[-1].endswith(b"\n"):
+                break
+            wanted -= self._at
+        return b"".join(parts)
 
     def _begin_again(self) -> None:
         """Read the file with ``gzip`` up to the same place, in the same steps."""
