@@ -7,6 +7,7 @@ written with fixed settings, so that equal documents give equal bytes.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 from typing import IO, Any
 
 import pyarrow as pa
@@ -62,6 +63,8 @@ REJECT_SCHEMA = pa.schema(
 )
 
 _COLUMNS = tuple(DOCUMENT_SCHEMA.names)
+_values = attrgetter(*_COLUMNS)
+_to_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 
 
 def meta_json(meta: dict[str, Any]) -> str:
@@ -70,20 +73,23 @@ def meta_json(meta: dict[str, Any]) -> str:
     >>> meta_json({"path": "a.py", "copies": 2})
     '{"copies":2,"path":"a.py"}'
     """
-    text = json.dumps(meta, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return valid_utf8(text)
+    return valid_utf8(_to_json(meta))
 
 
 def valid_utf8(text: str) -> str:
     """Replace lone surrogates, which UTF-8 and Arrow cannot represent, by U+FFFD."""
     if text.isascii():
         return text
-    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return text
 
 
 def row_of(document: Document) -> dict[str, Any]:
     """Return the columns of DOCUMENT_SCHEMA for one document."""
-    row = {name: getattr(document, name) for name in _COLUMNS}
+    row = dict(zip(_COLUMNS, _values(document), strict=True))
     row["meta"] = meta_json(document.meta)
     return row
 
@@ -106,8 +112,9 @@ class ParquetSink:
     def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
         self.schema = schema
         self.rows = 0
-        self._buffer: dict[str, list[Any]] = {name: [] for name in schema.names}
+        self._buffer: list[tuple[Any, ...]] = []  # rows, their values in the order of the columns
         self._characters = 0
+        self._values = itemgetter(*schema.names)
         self._writer = pq.ParquetWriter(
             stream,
             schema,
@@ -121,14 +128,10 @@ class ParquetSink:
 
     def write(self, row: dict[str, Any], characters: int) -> None:
         """Append a row, whose text has ``characters`` characters."""
-        for name, values in self._buffer.items():
-            values.append(row[name])
+        self._buffer.append(self._values(row))
         self.rows += 1
         self._characters += characters
-        if (
-            self._characters >= CHARACTERS_PER_GROUP
-            or len(self._buffer[self.schema.names[0]]) >= ROWS_PER_GROUP
-        ):
+        if self._characters >= CHARACTERS_PER_GROUP or len(self._buffer) >= ROWS_PER_GROUP:
             self._flush()
 
     def write_table(self, rows: pa.Table) -> None:
@@ -138,13 +141,12 @@ class ParquetSink:
         self.rows += rows.num_rows
 
     def _flush(self) -> None:
-        table = pa.table(
-            {field.name: pa.array(self._buffer[field.name], field.type) for field in self.schema},
-            schema=self.schema,
-        )
-        if table.num_rows:
+        if self._buffer:
+            columns = zip(self.schema, zip(*self._buffer, strict=True), strict=True)
+            arrays = [pa.array(values, field.type) for field, values in columns]
+            table = pa.Table.from_arrays(arrays, schema=self.schema)
             self._writer.write_table(table, row_group_size=ROWS_PER_GROUP)
-        self._buffer = {name: [] for name in self.schema.names}
+        self._buffer = []
         self._characters = 0
 
     def close(self) -> None:
@@ -154,7 +156,7 @@ class ParquetSink:
 
     def abandon(self) -> None:
         """Forget the stream after a failed write, without writing to it again."""
-        self._buffer = {name: [] for name in self.schema.names}
+        self._buffer = []
         self._writer.is_open = False
 
 

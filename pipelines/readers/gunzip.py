@@ -52,7 +52,7 @@ class Gunzip:
         return self._stream.readline(self._limit)
 
     def _next_line(self) -> bytes:
-        """Return what ``readline`` returns, from blocks in which the end of a line is found fast."""
+        """Return what ``readline`` returns, from blocks where its end is found fast."""
         block, at = self._block, self._at
         end = block.find(b"\n", at, at + self._limit) + 1
         if end:
