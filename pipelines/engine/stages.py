@@ -6,8 +6,6 @@ A stage is called with a document, may change it, and returns whether it is kept
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from operator import attrgetter
 from typing import Any, Protocol
 
 from filters.verdict import KEEP, Verdict, drop
@@ -34,18 +32,14 @@ class Stage(Protocol):
         """Return the verdict on the document; the stage may change it."""
 
 
-def _reader(column: str) -> Callable[[Document], Any]:
-    if column.startswith("meta."):
-        return partial(_meta, column.removeprefix("meta."))
-    return attrgetter(column)
+def _places(columns: Sequence[str]) -> tuple[tuple[bool, str], ...]:
+    """Return for each column whether it is a key of ``meta``, and its name there."""
+    return tuple((name.startswith("meta."), name.removeprefix("meta.")) for name in columns)
 
 
-def _meta(key: str, document: Document) -> Any:
-    return document.meta.get(key)
-
-
-def _values(readers: Sequence[Callable[[Document], Any]], document: Document) -> list[Any]:
-    return [read(document) for read in readers]
+def _values(places: Sequence[tuple[bool, str]], document: Document) -> list[Any]:
+    meta = document.meta
+    return [meta.get(name) if in_meta else getattr(document, name) for in_meta, name in places]
 
 
 @dataclass(frozen=True)
@@ -57,11 +51,11 @@ class Keep:
     columns: tuple[str, ...] = ("text",)  # the arguments of ``check``: columns, or "meta.KEY"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_readers", tuple(_reader(column) for column in self.columns))
+        object.__setattr__(self, "_places", _places(self.columns))
 
     def __call__(self, document: Document) -> Verdict:
         """Return the filter's verdict on the document."""
-        return self.check(*_values(self._readers, document))  # type: ignore[attr-defined] # __post_init__
+        return self.check(*_values(self._places, document))  # type: ignore[attr-defined] # __post_init__
 
 
 @dataclass(frozen=True)
@@ -73,11 +67,11 @@ class Rewrite:
     columns: tuple[str, ...] = ("text",)  # the arguments; the first is the column to replace
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_readers", tuple(_reader(column) for column in self.columns))
+        object.__setattr__(self, "_places", _places(self.columns))
 
     def __call__(self, document: Document) -> Verdict:
         """Rewrite the column; every document stays."""
-        value = self.rewrite(*_values(self._readers, document))  # type: ignore[attr-defined] # as above
+        value = self.rewrite(*_values(self._places, document))  # type: ignore[attr-defined] # as above
         setattr(document, self.columns[0], value)
         return KEEP
 
@@ -92,11 +86,11 @@ class Score:
     columns: tuple[str, ...] = ("text",)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_readers", tuple(_reader(column) for column in self.columns))
+        object.__setattr__(self, "_places", _places(self.columns))
 
     def __call__(self, document: Document) -> Verdict:
         """Score the document; every document stays."""
-        value = self.score(*_values(self._readers, document))  # type: ignore[attr-defined] # as above
+        value = self.score(*_values(self._places, document))  # type: ignore[attr-defined] # as above
         if self.into == "meta":
             document.meta.update(value)
         elif self.into.startswith("meta."):
