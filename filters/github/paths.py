@@ -22,6 +22,7 @@ REDPAJAMA_EXTENSIONS: Final = frozenset(
     .bash .command .zsh .ts .tsx .tex .vb Dockerfile Makefile .xml .rst .m .smali
     """.split()  # noqa: SIM905  (a list literal would take 70 lines)
 )
+_REDPAJAMA_ENDS: Final = tuple(sorted(REDPAJAMA_EXTENSIONS))  # as `str.endswith` takes them
 # The paper has no list. Besides RedPajama's, the default takes other spellings of its languages and
 # source code of the other languages that are written by hand and have a comment syntax here.
 # Data and settings (JSON, YAML, TOML, CSV), notebooks and plain text stay out, as in RedPajama.
@@ -228,13 +229,13 @@ def check_extension(
     >>> check_extension("src/Main.PY").keep, check_extension("data.json").detail
     (True, '.json')
     """
-    name, extension = _name(path), extension_of(path)
     if profile == "redpajama":
-        passes = path.endswith(tuple(REDPAJAMA_EXTENSIONS if extensions is None else extensions))
+        passes = path.endswith(_REDPAJAMA_ENDS if extensions is None else tuple(extensions))
     else:  # `.bash` is the name of a hidden file, not an extension
+        name = _name(path)
         listed = EXTENSIONS if extensions is None else extensions
-        passes = extension in listed or (not name.startswith(".") and name in listed)
-    return KEEP if passes else drop("extension_not_allowed", extension or name)
+        passes = extension_of(path) in listed or (not name.startswith(".") and name in listed)
+    return KEEP if passes else drop("extension_not_allowed", extension_of(path) or _name(path))
 
 
 def language_of(path: str) -> str | None:
