@@ -46,7 +46,11 @@ def replace_surrogates(text: str) -> str:
     >>> replace_surrogates("\ud800\r\n")
     '\ufffd\r\n'
     """
-    return text if text.isascii() else _SURROGATE.sub(_REPLACEMENT_CHARACTER, text)
+    try:
+        text.encode("utf-8")  # most texts have none, and this is faster than looking for them
+    except UnicodeEncodeError:
+        return _SURROGATE.sub(_REPLACEMENT_CHARACTER, text)
+    return text
 
 
 def check_binary_like(text: str, *, max_replacement_ratio: float = 0.01) -> Verdict:
