@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 # Bytes of a digest. The chance that any two of 10^12 different digests are equal is 10^-14.
 KEY_BYTES = 16
+ZSTD_LEVEL = 3  # of what a run keeps
+STAGED_LEVEL = 1  # of what is read once and deleted: in half of the time, a sixth larger
 ROWS_PER_GROUP = 8192  # documents in a Parquet row group, at most
 CHARACTERS_PER_GROUP = 16_000_000  # limits the writer's memory, however long documents are
 
@@ -107,9 +109,10 @@ class ParquetSink:
     Args:
         stream: receives the bytes; it is left open.
         schema: the columns of every row.
+        level: how hard zstd tries.
     """
 
-    def __init__(self, stream: IO[bytes], schema: pa.Schema) -> None:
+    def __init__(self, stream: IO[bytes], schema: pa.Schema, level: int = ZSTD_LEVEL) -> None:
         self.schema = schema
         self.rows = 0
         self._buffer: list[tuple[Any, ...]] = []  # rows, their values in the order of the columns
@@ -120,7 +123,7 @@ class ParquetSink:
             schema,
             version="2.6",
             compression="zstd",
-            compression_level=3,
+            compression_level=level,
             data_page_version="1.0",
             use_dictionary=["source", "lang", "license"],
             write_statistics=["id", "source"],

@@ -14,6 +14,8 @@ from pipelines.engine.documents import (
     DOCUMENT_SCHEMA,
     KEY_BYTES,
     REJECT_SCHEMA,
+    STAGED_LEVEL,
+    ZSTD_LEVEL,
     Document,
     ParquetSink,
     row_of,
@@ -176,7 +178,8 @@ class UnitOutput:
         if name not in self._open:
             schema, parts = self._targets[name]
             file = storage.AtomicFile(self.run.at(*parts))
-            self._open[name] = file, ParquetSink(file.stream, schema)
+            level = STAGED_LEVEL if parts[0] == "staged" else ZSTD_LEVEL
+            self._open[name] = file, ParquetSink(file.stream, schema, level)
         return self._open[name][1]
 
     def keep(self, document: Document) -> None:
