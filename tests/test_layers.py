@@ -27,7 +27,7 @@ ALLOWED = {
         *("pipelines", "filters", "tokenizer", "mixtures"),
         *("apache_beam", "pyarrow", "numpy", "fastavro", "rich", "jinja2", "cyclopts"),
         *("matplotlib", "markupsafe"),  # of the report alone
-        *("isal", "simdjson"),
+        *("isal", "rapidgzip", "simdjson"),
         *("fastwarc", "resiliparse", "trafilatura", "sentencepiece", "py7zr"),
         # Of S3 and Google Cloud Storage, imported where an address needs them.
         *("boto3", "botocore", "urllib3", "google", "requests"),

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from pipelines.readers.bunzip import sound_pieces
 from pipelines.readers.rows import Source, clip, unreadable
 
 BZ2_MAGIC, GZIP_MAGIC = b"BZh", b"\x1f\x8b"
@@ -84,6 +85,21 @@ def _gzip_pieces(source: Source) -> Iterator[bytes | Damage]:
 
 
 def _bz2_pieces(source: Source, start: int, end: int | None) -> Iterator[bytes | Damage]:
+    known, complete = yield from sound_pieces(source, start, end)
+    if complete:
+        return
+    for piece in _exact_pieces(source, start, end):
+        if isinstance(piece, Damage):
+            known = 0
+            yield piece
+        elif known < len(piece):
+            yield piece[known:]
+            known = 0
+        else:
+            known -= len(piece)
+
+
+def _exact_pieces(source: Source, start: int, end: int | None) -> Iterator[bytes | Damage]:
     position = start  # of the current stream
     span = _Span(source, start, end)
     while head := span.peek(len(BZ2_MAGIC)):

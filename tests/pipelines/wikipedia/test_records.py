@@ -270,7 +270,7 @@ def test_an_error_of_the_store_is_not_damage() -> None:
 
     class Lost(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
-            if self.tell() > 1000:
+            if self.tell() >= 1000:
                 raise ConnectionError("lost")
             return super().read(min(size or 1000, 1000))
 
