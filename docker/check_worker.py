@@ -17,7 +17,7 @@ from apache_beam.runners.worker import sdk_worker_main  # noqa: F401
 from filters.c4 import _langdetect
 from filters.commoncrawl import _paragraphs, _perplexity
 from filters.fasttext import _fasttext
-from filters.wikipedia import _marks
+from filters.wikipedia import _lines, _marks
 from pipelines.setup.kenlm import find_tools
 from pipelines.setup.langid import find_langid
 from tokenizer import _bpe
@@ -25,7 +25,7 @@ from tokenizer import _bpe
 
 def main() -> None:
     """Print what was found; an import or a search raises where something is missing."""
-    for extension in (_bpe, _fasttext, _langdetect, _marks, _paragraphs, _perplexity):
+    for extension in (_bpe, _fasttext, _langdetect, _lines, _marks, _paragraphs, _perplexity):
         print(Path(str(extension.__file__)).name)
     print(find_tools().lmplz, find_langid())
     names = ("corpusmill", "apache-beam")

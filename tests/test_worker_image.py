@@ -112,6 +112,7 @@ def test_the_wheel_holds_all_data_and_no_tests(image: Image) -> None:
         "filters/commoncrawl/_paragraphs.abi3.so",
         "filters/commoncrawl/_perplexity.abi3.so",
         "filters/fasttext/_fasttext.abi3.so",
+        "filters/wikipedia/_lines.abi3.so",
         "filters/wikipedia/_marks.abi3.so",
         "tokenizer/_bpe.abi3.so",
     }

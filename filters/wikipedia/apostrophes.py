@@ -15,6 +15,13 @@ from typing import Final
 
 from filters.wikipedia.markers import APOSTROPHE, EMPTY, JOINT
 
+try:
+    from filters.wikipedia import _lines
+except ImportError:  # installed without a compiler
+    AVAILABLE = False
+else:
+    AVAILABLE = True
+
 _RUN: Final = re.compile("''++")
 # Characters that would be read as a mark at the start of a line without the apostrophes before.
 _LINE_MARKS: Final = frozenset(" \t*#:;=|{!-")
@@ -27,6 +34,8 @@ def pair_apostrophes(text: str) -> str:
     A line that holds only marks leaves one too, since it is not an empty line.
     """
     if "''" in text:
+        if AVAILABLE:
+            return _lines.pair_apostrophes(text, _unpaired)
         pieces: list[str] = []
         done = 0
         at = text.find("''")

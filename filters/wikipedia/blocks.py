@@ -4,10 +4,20 @@ import re
 from typing import Final
 
 from filters.wikipedia.markers import (
+    APOSTROPHE,
     BREAK,
+    COLON,
     EMPTY,
+    EQUALS,
     REMOVED,
 )
+
+try:
+    from filters.wikipedia import _lines
+except ImportError:  # installed without a compiler
+    AVAILABLE = False
+else:
+    AVAILABLE = True
 
 _HEADING: Final = re.compile(r"(={2,6})([^=]++)\1(?!=)(.*)")  # with the text after it
 _ABSOLUTE_VALUE: Final = re.compile(r"\|[^|\s][^|]*+\|(?!\|)")
@@ -29,6 +39,23 @@ _NOT_PLAIN: Final = frozenset({"", *"=|*#:;-", *_BLANKS, BREAK, EMPTY})
 Block = tuple[int, str]
 
 
+def join_blocks(text: str, drop_sections: frozenset[str]) -> tuple[str, bool]:
+    """Return the lines of a page without marks of lists and headings, and whether to tidy them.
+
+    They need not be tidied if they have no entities, no open marks of templates, tables or links,
+    no blanks before a line end and no two empty lines.
+
+    Args:
+        text: the page, with rendered constructs and without emphasis.
+        drop_sections: casefolded headings of sections to leave out, subsections included.
+    """
+    if AVAILABLE and not drop_sections:
+        return _lines.join_lines(text, _item, _parts, _is_row)
+    blocks = without_empty_sections(blocks_of(text, drop_sections))
+    joined = "\n".join(line for _, line in blocks).replace(EMPTY, "").replace(EQUALS, "=")
+    return joined.replace(APOSTROPHE, "'").replace(COLON, ":"), True
+
+
 def blocks_of(text: str, drop_sections: frozenset[str]) -> list[Block]:
     """Split the text into headings and lines, with one empty line between blocks."""
     lines = _Lines()
@@ -44,11 +71,16 @@ def blocks_of(text: str, drop_sections: frozenset[str]) -> list[Block]:
                 if not dropped_level:
                     lines.add_heading(level, title)
                     lines.add(rest)
-        elif dropped_level or (first == "|" and not _ABSOLUTE_VALUE.match(line)):
-            continue  # "|": a row of a table whose start was produced by a template
+        elif dropped_level or (first == "|" and _is_row(line)):
+            continue
         else:
             _add_marked(lines, line)
     return lines.blocks
+
+
+def _is_row(line: str) -> bool:
+    """Tell whether a line with a bar is a row of a table whose start a template produced."""
+    return not _ABSOLUTE_VALUE.match(line)
 
 
 def _add_marked(lines: "_Lines", line: str) -> None:
@@ -111,8 +143,7 @@ class _Lines:
         if not preformatted:
             line = _one_blank(line)
         if BREAK in line:
-            parts = (_LINE_MARKS.sub("", part).strip(_BLANKS) for part in line.split(BREAK))
-            lines = [(0, part) for part in parts if part]
+            lines = [(0, part) for part in _parts(line)]
         else:
             lines = [(0, line)] if line else []
         if lines:
@@ -120,6 +151,12 @@ class _Lines:
                 self.blocks.pop()  # no empty line between items
             self.blocks += lines
             self._parted, self._item = False, item
+
+
+def _parts(line: str) -> list[str]:
+    """Return the lines that breaks make of a line; those without text are left out."""
+    parts = (_LINE_MARKS.sub("", part).strip(_BLANKS) for part in line.split(BREAK))
+    return [part for part in parts if part]
 
 
 def _one_blank(line: str) -> str:

@@ -15,18 +15,16 @@ from itertools import pairwise
 from typing import Final
 
 from filters.wikipedia.apostrophes import pair_apostrophes
-from filters.wikipedia.blocks import blocks_of, without_empty_sections
+from filters.wikipedia.blocks import join_blocks
 from filters.wikipedia.entities import decode_entities
 from filters.wikipedia.gaps import repair_gaps
 from filters.wikipedia.markers import (
-    APOSTROPHE,
     BLOCK,
     BREAK,
     CITED,
     CITED_END,
     COLON,
     EMPTY,
-    EQUALS,
     FIGURE,
     FRESH_LINE,
     JOINT,
@@ -98,9 +96,8 @@ def lay_out(text: str, site: Site, drop_sections: frozenset[str]) -> str:
     if "_" in text and "__" in text:
         text = _SWITCH.sub(partial(_switch, site.behaviour_switches), text)
     text = repair_gaps(_LEFT_OPEN.sub(REMOVED, text) if _has_open(text) else text)
-    blocks = without_empty_sections(blocks_of(text, drop_sections))
-    joined = "\n".join(line for _, line in blocks).replace(EMPTY, "").replace(EQUALS, "=")
-    return _tidy(joined.replace(APOSTROPHE, "'").replace(COLON, ":"))
+    joined, untidy = join_blocks(text, drop_sections)
+    return _tidy(joined) if untidy else joined.strip()
 
 
 def _tidy(text: str) -> str:
