@@ -1,8 +1,10 @@
 /* Find the marks of wikitext, as the pattern `MARK` of `filters/wikipedia/marks.py` does.
 
    Most marks are links whose text is their label. They are written as text here, so that Python
-   sees only the marks that need a decision. `marks.py` says what is what; it does the same without
-   this module. Every character is read a limited number of times. */
+   sees only the marks that need a decision. Where no link or template can be open, bars and ends of
+   paragraphs decide nothing, and the whole text up to the next mark is one piece. `marks.py` says
+   what is what; it does the same without this module. Every character is read a limited number of
+   times. */
 
 #define PY_SSIZE_T_CLEAN
 #ifndef Py_LIMITED_API
@@ -12,6 +14,7 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <wchar.h>
 
 enum {
     FIRST_MARKER = 0xFDD0, /* `filters.wikipedia.markers`: what no text holds */
@@ -52,7 +55,14 @@ static inline int is_kind(Py_UCS4 character, int kind)
 typedef struct {
     Py_UCS4 *characters; /* with a zero behind them */
     Py_ssize_t size;
+    Py_UCS4 *shown;       /* the text since the last mark; it has room for the page */
+    Py_ssize_t size_shown;
+    Py_ssize_t links;     /* no more links are open where the last call ended */
+    Py_ssize_t templates; /* and no more templates and arguments */
 } Page;
+
+/* A run of so many braces may be several templates, which may close one by one. */
+enum { SEVERAL = 4 };
 
 typedef struct {
     Py_ssize_t start, end;
@@ -120,6 +130,25 @@ static int append_text(PyObject *list, PyObject *text, Py_ssize_t start, Py_ssiz
     return start == end || append(list, PyUnicode_Substring(text, start, end));
 }
 
+/* Append the text since the last mark. */
+static int append_shown(PyObject *list, Page *page)
+{
+    const Py_UCS4 *shown = page->shown;
+    const Py_ssize_t size = page->size_shown;
+    page->size_shown = 0;
+    if (size == 0) {
+        return 1;
+    }
+    if (sizeof(wchar_t) == sizeof *shown) {
+        return append(list, PyUnicode_FromWideChar((const wchar_t *)shown, size));
+    }
+    const uint16_t one = 1;
+    int order = *(const uint8_t *)&one ? -1 : 1;
+    return append(list, PyUnicode_DecodeUTF32((const char *)shown,
+                                              size * (Py_ssize_t)sizeof *shown, "surrogatepass",
+                                              &order));
+}
+
 static PyObject *part_of(PyObject *text, const Span *part)
 {
     return part->end < 0 ? Py_NewRef(Py_None) : PyUnicode_Substring(text, part->start, part->end);
@@ -155,9 +184,40 @@ static Py_ssize_t line_mark(const Page *page, Py_ssize_t start)
     return are(page, blanks, '|', '}') ? blanks + 2 : -1;
 }
 
+static void show(Page *page, Py_ssize_t start, Py_ssize_t end)
+{
+    const Py_ssize_t size = end - start;
+    memcpy(page->shown + page->size_shown, page->characters + start,
+           (size_t)size * sizeof *page->shown);
+    page->size_shown += size;
+}
+
+/* Count the links and templates that a mark opens or closes. The scanner closes at least as many:
+   it abandons those between a mark and its partner, too. */
+static void count_open(Page *page, Span mark)
+{
+    const Py_ssize_t size = mark.end - mark.start;
+    switch (page->characters[mark.start]) {
+    case '[':
+        page->links++;
+        break;
+    case ']':
+        page->links -= page->links > 0;
+        break;
+    case '{':
+        page->templates += size < SEVERAL ? 1 : PY_SSIZE_T_MAX / 2 - page->templates;
+        break;
+    case '}':
+        page->templates -= page->templates > 0;
+        break;
+    default:
+        break;
+    }
+}
+
 /* Read from a place on; return where, or -1 with an error. `*stop` says whether the last mark may
    be continued elsewhere than at its end. */
-static Py_ssize_t read_from(const Page *page, PyObject *text, Py_ssize_t at, PyObject *list,
+static Py_ssize_t read_from(Page *page, PyObject *text, Py_ssize_t at, PyObject *list,
                             int *stop)
 {
     const Py_UCS4 *characters = page->characters;
@@ -216,7 +276,24 @@ static Py_ssize_t read_from(const Page *page, PyObject *text, Py_ssize_t at, PyO
             at++;
             continue;
         }
-        if (!append_text(list, text, literal, at)) {
+        const int closed = !page->links && !page->templates; /* what a bar could divide */
+        if ((character == '|' && closed) ||
+            (character == '\n' && !page->links && characters[mark.end - 1] == '\n')) {
+            at = mark.end;
+            continue;
+        }
+        if (plain && closed) {
+            show(page, literal, at);
+            const Span label = two.end < 0 ? one : two;
+            show(page, label.start, label.end);
+            literal = at = mark.end;
+            continue;
+        }
+        if (closed) {
+            show(page, literal, at);
+            literal = at;
+        }
+        if (!append_shown(list, page) || !append_text(list, text, literal, at)) {
             return -1;
         }
         if (character == '|') {
@@ -224,16 +301,19 @@ static Py_ssize_t read_from(const Page *page, PyObject *text, Py_ssize_t at, PyO
                 return -1;
             }
         } else if (plain) {
-            const Span shown = two.end < 0 ? one : two;
-            if (!append_text(list, text, shown.start, shown.end)) {
+            const Span label = two.end < 0 ? one : two;
+            if (!append_text(list, text, label.start, label.end)) {
                 return -1;
             }
         } else if (!append_mark(list, text, mark, one, two)) {
             return -1;
+        } else if (one.end < 0) {
+            count_open(page, mark);
         }
         literal = at = mark.end;
     }
-    return append_text(list, text, literal, at) ? at : -1;
+    show(page, literal, at);
+    return append_shown(list, page) ? at : -1;
 }
 
 static void free_page(PyObject *capsule)
@@ -241,6 +321,7 @@ static void free_page(PyObject *capsule)
     Page *page = PyCapsule_GetPointer(capsule, "page");
     if (page) {
         PyMem_Free(page->characters);
+        PyMem_Free(page->shown);
         PyMem_Free(page);
     }
 }
@@ -251,15 +332,21 @@ static PyObject *open_page(PyObject *Py_UNUSED(module), PyObject *text)
         PyErr_SetString(PyExc_TypeError, "a text is wanted");
         return NULL;
     }
-    Page *page = PyMem_Malloc(sizeof *page);
+    Page *page = PyMem_Calloc(1, sizeof *page);
     if (!page) {
         return PyErr_NoMemory();
     }
     page->size = PyUnicode_GetLength(text);
     page->characters = PyUnicode_AsUCS4Copy(text);
-    PyObject *capsule = page->characters ? PyCapsule_New(page, "page", free_page) : NULL;
+    page->shown = PyMem_Malloc((size_t)(page->size + 1) * sizeof *page->shown);
+    if (!page->shown) {
+        PyErr_NoMemory();
+    }
+    const int made = page->characters && page->shown;
+    PyObject *capsule = made ? PyCapsule_New(page, "page", free_page) : NULL;
     if (!capsule) {
         PyMem_Free(page->characters);
+        PyMem_Free(page->shown);
         PyMem_Free(page);
     }
     return capsule;
@@ -272,7 +359,7 @@ static PyObject *read_marks(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "OUn", &capsule, &text, &at)) {
         return NULL;
     }
-    const Page *page = PyCapsule_GetPointer(capsule, "page");
+    Page *page = PyCapsule_GetPointer(capsule, "page");
     if (!page) {
         return NULL;
     }
@@ -285,6 +372,7 @@ static PyObject *read_marks(PyObject *Py_UNUSED(module), PyObject *args)
         return NULL;
     }
     int stop = 0;
+    page->size_shown = 0;
     at = read_from(page, text, at, list, &stop);
     if (at < 0) {
         Py_DECREF(list);

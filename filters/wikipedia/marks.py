@@ -2,7 +2,8 @@
 
 A page is read as a list of texts and marks. Links and templates that contain no others are one mark
 with their parts. Where a C compiler was at hand when Corpusmill was installed, `_marks.c` reads the
-list, and writes links that show their label unchanged, which is half of all marks, as texts.
+list, and writes what decides nothing as texts: links that show their label unchanged, and, where no
+link or template can be open, bars and the ends of paragraphs.
 """
 
 import re
@@ -41,7 +42,7 @@ MARK: Final = re.compile(
 
 
 def marks_of(text: str) -> ReadMarks:
-    """Return the function that reads the marks of a text."""
+    """Return the function that reads the marks; each call goes on where the last one ended."""
     if AVAILABLE:
         page = _marks.open_page(text)
         return lambda place: _marks.read_marks(page, text, place)
