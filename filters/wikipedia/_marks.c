@@ -22,7 +22,8 @@ enum {
     BLOCK = 0xFDD3, /* where a block element starts or ends */
     LEFT_TO_RIGHT = 0x200E, /* marks of direction, which titles cannot have */
     RIGHT_TO_LEFT = 0x200F,
-    MARKS = 128 /* characters with a row in `kinds` */
+    MARKS = 128,   /* characters with a row in `kinds` */
+    MAX_NAME = 200 /* characters of a template's name in `template_names` */
 };
 
 /* What ends a run of characters. */
@@ -32,15 +33,16 @@ enum {
     ENDS_TEMPLATE = 4,
     BLANK = 8, /* " " and "\t" */
     INDENTS = 16, /* may stand before a table on its line */
-    NOT_PLAIN = 32 /* a label with it is not written as it is */
+    NOT_PLAIN = 32, /* a label with it is not written as it is */
+    ENDS_NAME = 64  /* of a template */
 };
 
 static uint8_t kinds[MARKS];
 
 static void set_kinds(void)
 {
-    const char *sets[] = {"[]{}|\n", "[]{}|\n", "{}[]", " \t", " \t:*#;", "':="};
-    for (int kind = 0; kind < 6; kind++) {
+    const char *sets[] = {"[]{}|\n", "[]{}|\n", "{}[]", " \t", " \t:*#;", "':=", "{}|[]<>"};
+    for (int kind = 0; kind < 7; kind++) {
         for (const char *at = sets[kind]; *at; at++) {
             kinds[(unsigned char)*at] |= (uint8_t)(1 << kind);
         }
@@ -381,7 +383,74 @@ static PyObject *read_marks(PyObject *Py_UNUSED(module), PyObject *args)
     return Py_BuildValue("(Nn)", list, at);
 }
 
+static PyObject *is_clean(PyObject *Py_UNUSED(module), PyObject *text)
+{
+    const Py_ssize_t size = PyUnicode_GetLength(text);
+    Py_UCS4 *characters = size < 0 ? NULL : PyUnicode_AsUCS4Copy(text);
+    if (!characters) {
+        return NULL;
+    }
+    unsigned found = 0;
+    for (Py_ssize_t at = 0; at < size; at++) {
+        const Py_UCS4 character = characters[at];
+        found |= (character - FIRST_MARKER <= LAST_MARKER - FIRST_MARKER) | (character == '\r') |
+                 (character == 0);
+    }
+    PyMem_Free(characters);
+    return PyBool_FromLong(!found);
+}
+
+/* Add the name that follows two braces to a set; return false with an error. */
+static int add_name(PyObject *names, const Py_UCS4 *characters, PyObject *text, Py_ssize_t *at,
+                    Py_ssize_t size)
+{
+    const Py_ssize_t start = *at;
+    const Py_ssize_t last = size - start < MAX_NAME ? size : start + MAX_NAME;
+    Py_ssize_t end = start;
+    while (end < last && !is_kind(characters[end], ENDS_NAME)) {
+        end++;
+    }
+    if (end == start) {
+        return 1;
+    }
+    *at = end;
+    PyObject *name = PyUnicode_Substring(text, start, end);
+    const int failed = !name || PySet_Add(names, name);
+    Py_XDECREF(name);
+    return !failed;
+}
+
+static PyObject *template_names(PyObject *Py_UNUSED(module), PyObject *text)
+{
+    const Py_ssize_t size = PyUnicode_GetLength(text);
+    Py_UCS4 *characters = size < 0 ? NULL : PyUnicode_AsUCS4Copy(text);
+    if (!characters) {
+        return NULL;
+    }
+    PyObject *names = PySet_New(NULL);
+    int done = names != NULL;
+    int switches = 0; /* whether there are two underscores */
+    for (Py_ssize_t at = 1; done && at < size;) {
+        const Py_UCS4 character = characters[at++];
+        if (character == '_') {
+            switches |= characters[at - 2] == '_';
+        } else if (character == '{' && characters[at - 2] == '{') {
+            done = add_name(names, characters, text, &at, size);
+        }
+    }
+    PyMem_Free(characters);
+    if (!done) {
+        Py_XDECREF(names);
+        return NULL;
+    }
+    return Py_BuildValue("(NO)", names, switches ? Py_True : Py_False);
+}
+
 static PyMethodDef module_methods[] = {
+    {"is_clean", is_clean, METH_O,
+     "Tell whether a text has no carriage return, NUL or marker of `filters.wikipedia.markers`."},
+    {"template_names", template_names, METH_O,
+     "Return the beginnings of all templates, and whether there may be behaviour switches."},
     {"open_page", open_page, METH_O, "Return what `read_marks` reads of a text."},
     {"read_marks", read_marks, METH_VARARGS,
      "read_marks(page, text, place) -> (texts and marks, where they end)"},

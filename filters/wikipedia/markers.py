@@ -32,6 +32,13 @@ CITED_END: Final = "\ufdec"
 FIGURE: Final = "\ufdea"  # a value starts or ends here with a digit or a sign
 _DIGITS: Final = "".join(map(chr, range(0xFDE0, 0xFDE8)))  # write a piece's number
 
+try:
+    from filters.wikipedia import _marks
+except ImportError:  # installed without a compiler
+    AVAILABLE = False
+else:
+    AVAILABLE = True
+
 _NONCHARACTERS: Final = re.compile("[\x00\ufdd0-\ufdef]++")
 # The first two bytes of U+FDC0 to U+FDFF. Hardly a page has them, and a search for them in UTF-8
 # takes a quarter of the time of the pattern.
@@ -43,6 +50,8 @@ _FROM_DIGITS: Final = str.maketrans(_DIGITS, "01234567")
 
 def clean_input(text: str) -> str:
     """Return the text with line feeds as line ends, without NUL and the markers above."""
+    if AVAILABLE and _marks.is_clean(text):
+        return text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text or (

@@ -6,6 +6,7 @@ The rendered text takes the construct's place in the construct around it.
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from filters.wikipedia.apostrophes import strip_apostrophes
@@ -35,6 +36,7 @@ RenderTemplate = Callable[[str, Sequence[tuple[str | None, str]], Site, Page], s
 _NOT_TEXT: Final = (BLOCK, BREAK, EMPTY, FIGURE, FRESH_LINE, JOINT, LOST, REMOVED)
 _STRIPPED: Final = f" \t\n{''.join(_NOT_TEXT)}\u200e\u200f"
 _BLANK: Final = frozenset({"", *_STRIPPED})
+_MAX_CACHED_CHARS: Final = 60  # of a template's name; most pages use the same few
 _MAX_PREFIX_CHARS: Final = 100  # the names of namespaces are shorter
 _NAME_MARKS: Final = str.maketrans(dict.fromkeys((*_NOT_TEXT, IN_ITEM), ""))
 # An argument is content if it has lines of a list, or paragraphs.
@@ -72,7 +74,7 @@ class Renderer:
 
     def template(self, parts: list[str], mark: int) -> str:
         """Render ``{{name|arguments}}``."""
-        name = " ".join(parts[0].translate(_NAME_MARKS).replace("_", " ").split())
+        name = _short_name(parts[0]) if len(parts[0]) < _MAX_CACHED_CHARS else _name(parts[0])
         if not name:
             return self._removed(mark)
         arguments: list[tuple[str | None, str]] = []
@@ -173,6 +175,14 @@ class Renderer:
     def _removed(self, mark: int) -> str:
         del self.dropped[mark:]
         return REMOVED
+
+
+def _name(text: str) -> str:
+    """Return the name of a template without markers and further blanks."""
+    return " ".join(text.translate(_NAME_MARKS).replace("_", " ").split())
+
+
+_short_name: Final = lru_cache(4096)(_name)
 
 
 def _text(label: str) -> str:

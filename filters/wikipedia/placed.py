@@ -36,7 +36,7 @@ def place_templates(text: str) -> tuple[str, list[str]]:
         text = _GLUED.sub("", text)
     if IN_ITEM in text:
         text = _ONLY_IN_ITEM.sub(partial(_only_in_item, dropped), text).replace(IN_ITEM, "")
-    if f"[{EMPTY}[" in text:
+    if EMPTY in text and f"[{EMPTY}[" in text:
         text = _TWICE_BRACKETED.sub(r"\1", text)
     if _lacks_amount(text):
         text = _BRACKETED_WORDS.sub(_with_amount, text)

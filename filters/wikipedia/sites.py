@@ -22,7 +22,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final
 
@@ -37,6 +37,13 @@ from filters.wikipedia.site_data import (
     fold,
     normalise_template_name,
 )
+
+try:
+    from filters.wikipedia import _marks
+except ImportError:  # installed without a compiler
+    AVAILABLE = False
+else:
+    AVAILABLE = True
 
 FILE, MEDIA, CATEGORY, TEMPLATE = 6, -2, 14, 10  # keys of namespaces in every dump's siteinfo
 
@@ -71,6 +78,8 @@ class Site:
     range_words: Mapping[str, str]  # separator of values in `convert` -> its text
     language_codes: frozenset[str]  # prefixes of links to other Wikipedias
     interwiki: frozenset[str]  # prefixes of links to other projects and sites
+    # What `filters.wikipedia.templates` found out about the names that pages call.
+    called: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def rule(self, name: str) -> Rule | None:
         """Return the rule of the inline template with this normalised name, or None without one.
@@ -188,17 +197,22 @@ def is_disambiguation(text: str, site: Site) -> bool:
 
     The time is linear in the length of ``text``; comments are not treated separately.
     """
-    if "__" in text and site.disambiguation_switches:
+    if AVAILABLE:
+        names, switches = _marks.template_names(text)
+    else:
+        names, switches = set(_TEMPLATE_NAME.findall(text)), "__" in text
+    if switches and site.disambiguation_switches:
         folded = text.casefold()
         if any(switch in folded for switch in site.disambiguation_switches):
             return True
     return any(
-        _cached_name(name, site.template_names) in site.disambiguation
-        for name in set(_TEMPLATE_NAME.findall(text))
+        _is_disambiguation_name(name, site.template_names, site.disambiguation) for name in names
     )
 
 
-_cached_name: Final = functools.lru_cache(4096)(normalise_template_name)
+@functools.lru_cache(4096)
+def _is_disambiguation_name(name: str, namespace: frozenset[str], known: frozenset[str]) -> bool:
+    return normalise_template_name(name, namespace) in known
 
 
 @functools.cache

@@ -70,6 +70,7 @@ _REMARK_ARGUMENTS: Final = frozenset(
 )
 _MAX_NAMED_VALUES: Final = 2  # named arguments of a value; citations and boxes have more
 _MAX_CACHED_CHARS: Final = 60  # of a name; longer names are parser functions with their operands
+_MAX_CACHED_NAMES: Final = 4096
 _MAX_VALUE_ARGUMENTS: Final = 12
 _PARSER_FUNCTION: Final = re.compile(r"(#?[^\W\d][\w-]*|#)\s*:")
 
@@ -81,6 +82,15 @@ class Page:
     title: str  # without the namespace
     full_title: str
     site_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Called:
+    """What a site knows of a name between the braces of a template."""
+
+    magic: str  # the word or function of MediaWiki that comes first in it, or ""
+    rule: Rule | None
+    counted: str  # see `dropped_name`
 
 
 def render_template(
@@ -102,16 +112,17 @@ def render_template(
     >>> render_template("convert", [(None, "5"), (None, "km2")], load_site("en"), page)
     '5 km²'
     """
-    word, colon, rest = name.partition(":")
-    magic = site.magic_words.get(fold(word), "")
-    if colon and magic in _SILENT:
-        return ""
-    if colon and (magic == "formatnum" or magic in _FUNCTIONS):
-        options = [value for _, value in arguments]
-        return _function(magic, rest.strip(), options, site) or None
-    if not colon and magic and word.isupper():  # `{{pagename}}` is a template
-        return _page_value(magic, page)
-    rule = site.rule(_title(name, site))
+    called = _called(name, site)
+    if called.magic:
+        word, colon, rest = name.partition(":")
+        if colon and called.magic in _SILENT:
+            return ""
+        if colon and (called.magic == "formatnum" or called.magic in _FUNCTIONS):
+            options = [value for _, value in arguments]
+            return _function(called.magic, rest.strip(), options, site) or None
+        if not colon and word.isupper():  # `{{pagename}}` is a template
+            return _page_value(called.magic, page)
+    rule = called.rule
     if rule is None:
         return None
     given = Arguments(arguments)
@@ -134,7 +145,7 @@ def _render_other(
 
 def is_value(name: str, site: Site) -> bool:
     """Tell whether a template is a number of its own, separate from digits beside it."""
-    rule = site.rule(_title(name, site))
+    rule = _called(name, site).rule
     return rule is not None and rule.family in _VALUES
 
 
@@ -168,14 +179,28 @@ def may_lose(
     )
 
 
-def _title(name: str, site: Site) -> str:
-    """Return the title of a template's page, cached since most pages use the same few names."""
-    if len(name) > _MAX_CACHED_CHARS:
-        return normalise_template_name(name, site.template_names)
-    return _cached_title(name, site.template_names)
+def _called(name: str, site: Site) -> _Called:
+    """Return what a name calls, cached since most pages use the same few names."""
+    called: _Called | None = site.called.get(name)
+    if called is None:
+        called = _find_called(name, site)
+        if len(site.called) >= _MAX_CACHED_NAMES:
+            site.called.clear()
+        if len(name) <= _MAX_CACHED_CHARS:
+            site.called[name] = called
+    return called
 
 
-_cached_title: Final = lru_cache(4096)(normalise_template_name)
+def _find_called(name: str, site: Site) -> _Called:
+    title = normalise_template_name(name, site.template_names)
+    magic = site.magic_words.get(fold(name.partition(":")[0]), "")
+    match = _PARSER_FUNCTION.match(title)
+    counted = title
+    if match and (
+        title.startswith("#") or match[1].isupper() or fold(match[1]) in site.magic_words
+    ):
+        counted = match[1] + ":"
+    return _Called(magic, site.rule(title), counted)
 
 
 @lru_cache(4096)
@@ -192,11 +217,7 @@ def dropped_name(name: str, site: Site) -> str:
     >>> dropped_name("#if: a ", load_site("en")), dropped_name("cite_web", load_site("en"))
     ('#if:', 'Cite web')
     """
-    name = _title(name, site)
-    match = _PARSER_FUNCTION.match(name)
-    if match and (name.startswith("#") or match[1].isupper() or fold(match[1]) in site.magic_words):
-        return match[1] + ":"
-    return name
+    return _called(name, site).counted
 
 
 def _page_value(word: str, page: Page) -> str | None:

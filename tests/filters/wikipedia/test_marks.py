@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.wikipedia import marks
+from filters.wikipedia import marks, sites
 from filters.wikipedia.markers import BLOCK, clean_input
 from filters.wikipedia.nodes import Renderer
 from filters.wikipedia.scanner import Scan, scan
@@ -30,6 +30,10 @@ PIECES = [
         "[[File:a|b",
         "{{lc:A}}",
         "{{nowrap|a}}",
+        "\r",
+        "_",
+        "<",
+        ">",
         "{{{a|b}}}",
         "é",
         "Ж",
@@ -37,6 +41,9 @@ PIECES = [
         "\0",
     ),
 ]
+
+
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
 
 def _scan(text: str, *, extension: bool) -> tuple[Scan, list[str]]:
@@ -47,13 +54,13 @@ def _scan(text: str, *, extension: bool) -> tuple[Scan, list[str]]:
         return scan(text, renderer), renderer.dropped
 
 
-@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+@given(TEXTS)
 def test_a_scan_is_the_same_with_and_without(text: str) -> None:
     """Text, strays, doubts and dropped templates."""
     assert _scan(text, extension=True) == _scan(text, extension=False)
 
 
-@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join), st.integers(0, 40))
+@given(TEXTS, st.integers(0, 40))
 def test_the_marks_are_those_of_the_pattern(text: str, place: int) -> None:
     """From any place on; what decides nothing where no link or template is open is text."""
     place = min(place, len(text))
@@ -87,6 +94,28 @@ def _is_plain(mark: marks.Mark) -> bool:
     edge = "[^ \t\n\ufdd0-\ufdef\u200e\u200f':=]"
     shown = target if label is None else label
     return re.fullmatch(f"{edge}(?:[^':=]*{edge})?", shown, re.DOTALL) is not None
+
+
+@given(TEXTS)
+def test_names_and_clean_texts_are_those_of_the_patterns(text: str) -> None:
+    """The names of templates as `is_disambiguation` reads them; what `clean_input` removes."""
+    names = set(sites._TEMPLATE_NAME.findall(text))
+    assert marks._marks.template_names(text) == (names, "__" in text)
+    dirty = re.search("[\0\r\ufdd0-\ufdef]", text)
+    assert marks._marks.is_clean(text) == (dirty is None)
+
+
+def test_long_names_are_cut() -> None:
+    """At 200 characters, and another one may begin there."""
+    for size in (199, 200, 201):
+        text = "{{" + "a" * size + "{{b"
+        names = set(sites._TEMPLATE_NAME.findall(text))
+        assert marks._marks.template_names(text) == (names, False)
+    for wrong in (None, b"a"):
+        with pytest.raises(TypeError):
+            marks._marks.template_names(wrong)  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            marks._marks.is_clean(wrong)  # type: ignore[arg-type]
 
 
 def test_many_marks_that_may_end_elsewhere_take_linear_time() -> None:
