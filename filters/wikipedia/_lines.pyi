@@ -2,6 +2,7 @@
 from collections.abc import Callable
 
 def pair_apostrophes(text: str, unpaired: Callable[[str], str], /) -> str: ...
+def repair_gaps(text: str, /) -> str: ...
 def join_lines(
     text: str,
     item_of: Callable[[str], str],

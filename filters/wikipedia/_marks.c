@@ -401,10 +401,9 @@ static PyObject *is_clean(PyObject *Py_UNUSED(module), PyObject *text)
 }
 
 /* Add the name that follows two braces to a set; return false with an error. */
-static int add_name(PyObject *names, const Py_UCS4 *characters, PyObject *text, Py_ssize_t *at,
+static int add_name(PyObject *names, const Py_UCS4 *characters, PyObject *text, Py_ssize_t start,
                     Py_ssize_t size)
 {
-    const Py_ssize_t start = *at;
     const Py_ssize_t last = size - start < MAX_NAME ? size : start + MAX_NAME;
     Py_ssize_t end = start;
     while (end < last && !is_kind(characters[end], ENDS_NAME)) {
@@ -413,7 +412,6 @@ static int add_name(PyObject *names, const Py_UCS4 *characters, PyObject *text, 
     if (end == start) {
         return 1;
     }
-    *at = end;
     PyObject *name = PyUnicode_Substring(text, start, end);
     const int failed = !name || PySet_Add(names, name);
     Py_XDECREF(name);
@@ -430,12 +428,12 @@ static PyObject *template_names(PyObject *Py_UNUSED(module), PyObject *text)
     PyObject *names = PySet_New(NULL);
     int done = names != NULL;
     int switches = 0; /* whether there are two underscores */
-    for (Py_ssize_t at = 1; done && at < size;) {
-        const Py_UCS4 character = characters[at++];
+    for (Py_ssize_t at = 1; done && at < size; at++) {
+        const Py_UCS4 character = characters[at];
         if (character == '_') {
-            switches |= characters[at - 2] == '_';
-        } else if (character == '{' && characters[at - 2] == '{') {
-            done = add_name(names, characters, text, &at, size);
+            switches |= characters[at - 1] == '_';
+        } else if (character == '{' && characters[at - 1] == '{') {
+            done = add_name(names, characters, text, at + 1, size);
         }
     }
     PyMem_Free(characters);

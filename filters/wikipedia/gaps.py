@@ -9,6 +9,13 @@ from typing import Final
 
 from filters.wikipedia.markers import REMOVED
 
+try:
+    from filters.wikipedia import _lines
+except ImportError:  # installed without a compiler
+    AVAILABLE = False
+else:
+    AVAILABLE = True
+
 _BLANKS: Final = frozenset(" \t")
 _SEPARATORS: Final = frozenset(" \t,;")
 _FILLERS: Final = frozenset(" \t,;:/-\u2013\u2014")  # in parentheses that hold nothing else
@@ -41,6 +48,8 @@ def repair_gaps(text: str) -> str:
     >>> repair_gaps(f"Oslo ({REMOVED}; {REMOVED}) is{REMOVED} a city {REMOVED}.")
     'Oslo is a city.'
     """
+    if AVAILABLE:
+        return _lines.repair_gaps(text) if REMOVED in text else text
     left, *pieces = text.split(REMOVED)
     if not pieces:
         return text

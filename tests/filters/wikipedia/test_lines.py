@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.wikipedia import apostrophes, blocks
+from filters.wikipedia import apostrophes, blocks, gaps
 from filters.wikipedia.apostrophes import pair_apostrophes
 from filters.wikipedia.blocks import join_blocks
+from filters.wikipedia.gaps import repair_gaps
 from filters.wikipedia.layout import _tidy
 from filters.wikipedia.markers import (
     APOSTROPHE,
@@ -47,7 +48,14 @@ def _in_python(text: str) -> tuple[str, str]:
         return pair_apostrophes(text), join_blocks(text, frozenset())[0]
 
 
+def _closed_in_python(text: str) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gaps, "AVAILABLE", False)
+        return repair_gaps(text)
+
+
 def _check(text: str) -> None:
+    assert repair_gaps(text) == _closed_in_python(text)
     paired, joined = _in_python(text)
     assert pair_apostrophes(text) == paired
     found, untidy = join_blocks(text, frozenset())
@@ -59,6 +67,27 @@ def _check(text: str) -> None:
 def test_lines_are_the_same_with_and_without(text: str) -> None:
     """Every mark beside every other one."""
     _check(text)
+
+
+GAP_PIECES = [
+    *([REMOVED] * 12),
+    *(" ", "  ", "\t", "\n", "(", ")", "[", "]", ",", ";", ":", ".", "!", "?", "-", "–", "—", "/"),  # noqa: RUF001
+    *("«", "»", "„", "“", "”", '"', "*", "#", ";;", "*" * 19, "a", "1", "é", "Ж", "²", "\u2003"),
+    *("(, ", " ;)", "\n* ", " – ", "\ud800", "\0", "😀", "\u0301"),  # noqa: RUF001
+]
+
+
+@given(st.lists(st.sampled_from(GAP_PIECES), max_size=40).map("".join))
+def test_gaps_are_closed_the_same_with_and_without(text: str) -> None:
+    """Removals beside everything that belongs to a gap, and to other removals."""
+    assert repair_gaps(text) == _closed_in_python(text)
+
+
+def test_many_gaps_take_linear_time() -> None:
+    """A text of removals, blanks and brackets."""
+    for piece in (REMOVED, f"{REMOVED} ", f"({REMOVED})", f"({REMOVED}", f"a {REMOVED}, "):
+        text = piece * 50_000
+        assert repair_gaps(text) == _closed_in_python(text)
 
 
 def test_every_character_that_is_white_space_may_fill_a_placeholder() -> None:
