@@ -198,8 +198,9 @@ static int append_paired(Text *out, const Py_UCS4 *text, const Py_UCS4 *text_end
 
 static void remove_all(Text *text, Py_UCS4 character)
 {
-    Py_UCS4 *to = text->characters;
-    for (const Py_UCS4 *at = to, *end = to + text->size; at < end; at++) {
+    const Py_UCS4 *end = text->characters + text->size;
+    Py_UCS4 *to = text->characters + (find(text->characters, end, character) - text->characters);
+    for (const Py_UCS4 *at = to; at < end; at++) {
         *to = *at;
         to += *at != character;
     }
@@ -523,8 +524,18 @@ static PyObject *repair_gaps(PyObject *Py_UNUSED(module), PyObject *given)
 
 /* ---- Lines ---- */
 
+/* What a line may hold. */
+enum {
+    BREAKS = 1,
+    BLANKS = 2,  /* several blanks or a tab */
+    MARKERS = 4, /* other than `REMOVED` */
+    MARKUP = 8,  /* an entity, or the opening mark of a template, a table or a link */
+    ANYTHING = 15
+};
+
 typedef struct {
-    int level; /* of a heading, or 0 */
+    int level;   /* of a heading, or 0 */
+    int markers; /* whether it may hold any */
     Py_ssize_t start, end;
 } Block;
 
@@ -535,6 +546,8 @@ typedef struct {
     Py_ssize_t size, room;
     int parted; /* the next line starts a block: no second empty line */
     int item;   /* the last line is an item of a list */
+    int holds;  /* what the current line may hold */
+    int held;   /* what all lines may hold */
 } Lines;
 
 typedef struct {
@@ -569,13 +582,17 @@ static int add_block(Lines *lines, int level, Py_ssize_t start)
         lines->blocks = grown;
         lines->room = room;
     }
-    lines->blocks[lines->size++] = (Block){level, start, lines->shown.size};
+    lines->blocks[lines->size++] =
+        (Block){level, lines->holds & MARKERS, start, lines->shown.size};
     return 1;
 }
 
 /* Append a line with one blank in place of several or of a tab. */
-static int append_one_blank(Text *out, Span line)
+static int append_one_blank(Text *out, Span line, int holds)
 {
+    if (!(holds & BLANKS)) {
+        return append(out, line.at, line.end - line.at);
+    }
     if (!reserve(out, line.end - line.at)) {
         return 0;
     }
@@ -631,10 +648,10 @@ static int put(Lines *lines, Span line, int item, int preformatted)
     Text *shown = &lines->shown;
     const Py_ssize_t start = shown->size, first = lines->size;
     if (!(preformatted ? append(shown, line.at, line.end - line.at)
-                       : append_one_blank(shown, line))) {
+                       : append_one_blank(shown, line, lines->holds))) {
         return 0;
     }
-    if (find(line.at, line.end, BREAK) < line.end) {
+    if (lines->holds & BREAKS && find(line.at, line.end, BREAK) < line.end) {
         const Py_ssize_t count = put_parts(lines, start);
         if (count <= 0) {
             return count == 0;
@@ -725,7 +742,7 @@ static int add_heading(Lines *lines, Span line)
         }
     }
     title = without_edges((Span){copy.characters, copy.characters + copy.size});
-    done = done && append_one_blank(&lines->shown, title) &&
+    done = done && append_one_blank(&lines->shown, title, ANYTHING) &&
            add_block(lines, (int)level, start) && add_block(lines, 0, lines->shown.size);
     release(&copy);
     lines->parted = 1;
@@ -763,6 +780,7 @@ static int add_item(Lines *lines, Span line)
     PyObject *given = object_of(line.at, line.end - line.at);
     PyObject *item = given ? PyObject_CallFunctionObjArgs(lines->item_of, given, NULL) : NULL;
     Text copy = {0};
+    lines->holds = lines->held = ANYTHING;
     int done = item && append_object(&copy, item);
     if (done && copy.size) {
         done = put(lines, (Span){copy.characters, copy.characters + copy.size}, 1, 0);
@@ -787,6 +805,7 @@ static int add_rule(Lines *lines, Span line)
         at++;
     }
     Text copy = {0};
+    lines->holds = lines->held = ANYTHING; /* what stood on both sides of the rule meets */
     const int done = append(&copy, line.at, run - line.at) && append(&copy, at, line.end - at) &&
                      add(lines, (Span){copy.characters, copy.characters + copy.size}, 0);
     release(&copy);
@@ -841,7 +860,7 @@ static int add_line(Lines *lines, Span line)
     case EMPTY:
         return add(lines, line, 0);
     default: /* plain text: it begins a line, and does not end as an item */
-        if (find(line.at, line.end, BREAK) < line.end) {
+        if (lines->holds & BREAKS) {
             return add(lines, line, 0);
         }
         while (is_edge(line.end[-1])) {
@@ -849,7 +868,7 @@ static int add_line(Lines *lines, Span line)
         }
         const Py_ssize_t start = lines->shown.size;
         lines->parted = lines->item = 0;
-        return append_one_blank(&lines->shown, line) && add_block(lines, 0, start);
+        return append_one_blank(&lines->shown, line, lines->holds) && add_block(lines, 0, start);
     }
 }
 
@@ -894,8 +913,9 @@ static Py_ssize_t keep_sections(Lines *lines)
     return kept;
 }
 
-/* Append the lines, with the characters that markers represent. */
-static int append_joined(Text *out, const Lines *lines, Py_ssize_t first)
+/* Append the lines, with the characters that markers represent. `*untidy` says whether two are
+   empty or one ends with a blank. */
+static int append_joined(Text *out, const Lines *lines, Py_ssize_t first, int *untidy)
 {
     if (!reserve(out, lines->shown.size + lines->size)) {
         return 0;
@@ -903,8 +923,17 @@ static int append_joined(Text *out, const Lines *lines, Py_ssize_t first)
     Py_UCS4 *to = out->characters;
     for (Py_ssize_t number = first; number < lines->size; number++) {
         const Block block = lines->blocks[number];
+        const Py_ssize_t size = block.end - block.start;
         if (number > first) {
+            const Block before = lines->blocks[number - 1];
+            *untidy |= !size && before.start == before.end;
             *to++ = '\n';
+        }
+        *untidy |= size && is_blank(lines->shown.characters[block.end - 1]);
+        if (!block.markers) {
+            memcpy(to, lines->shown.characters + block.start, (size_t)size * sizeof *to);
+            to += size;
+            continue;
         }
         for (Py_ssize_t at = block.start; at < block.end; at++) {
             const Py_UCS4 character = lines->shown.characters[at];
@@ -925,35 +954,46 @@ static int append_joined(Text *out, const Lines *lines, Py_ssize_t first)
 /* Tell whether a text has entities, open marks, blanks before a line end, or empty lines. */
 static int is_untidy(const Text *text)
 {
-    Py_UCS4 before = 0, last = 0;
-    for (const Py_UCS4 *at = text->characters, *end = at + text->size; at < end; at++) {
-        const Py_UCS4 character = *at;
-        switch (character) {
-        case '&':
+    const Py_UCS4 *start = text->characters;
+    for (const Py_UCS4 *at = start, *end = at + text->size; at < end; at++) {
+        const Py_UCS4 character = *at, last = at > start ? at[-1] : 0;
+        if (character == '&' || ((character == '{' || character == '[') && last == character) ||
+            (character == '|' && last == '{')) {
             return 1;
-        case '\n':
-            if (is_blank(last) || (last == '\n' && before == '\n')) {
-                return 1;
-            }
-            break;
-        case '{':
-        case '[':
-            if (last == character) {
-                return 1;
-            }
-            break;
-        case '|':
-            if (last == '{') {
-                return 1;
-            }
-            break;
-        default:
-            break;
         }
-        before = last;
-        last = character;
+        if (character == '\n' &&
+            (is_blank(last) || (last == '\n' && at - start > 1 && at[-2] == '\n'))) {
+            return 1;
+        }
     }
     return 0;
+}
+
+/* Return the end of the line, and set what it may hold. */
+static const Py_UCS4 *read_line(Lines *lines, const Py_UCS4 *line, const Py_UCS4 *end)
+{
+    int holds = 0;
+    Py_UCS4 last = 0;
+    const Py_UCS4 *at = line;
+    for (; at < end && *at != '\n'; at++) {
+        const Py_UCS4 character = *at;
+        if (character > REMOVED) {
+            if (character <= LAST_MARKER) {
+                holds |= MARKERS | (character == BREAK ? BREAKS : 0);
+                holds |= character == EMPTY ? BLANKS : 0;
+            }
+        } else if (character == ' ' || character == '\t') {
+            holds |= is_blank(last) || character == '\t' ? BLANKS : 0;
+        } else if (character == '{' || character == '[') {
+            holds |= last == character ? MARKUP : 0;
+        } else if (character == '&' || (character == '|' && last == '{')) {
+            holds |= MARKUP;
+        }
+        last = character;
+    }
+    lines->holds = holds;
+    lines->held |= holds;
+    return at;
 }
 
 static PyObject *join_lines(PyObject *Py_UNUSED(module), PyObject *args)
@@ -967,16 +1007,18 @@ static PyObject *join_lines(PyObject *Py_UNUSED(module), PyObject *args)
     int done = append_object(&text, given) && reserve(&lines.shown, text.size);
     const Py_UCS4 *at = text.characters, *end = at + text.size;
     while (done) {
-        const Py_UCS4 *line_end = find(at, end, '\n');
+        const Py_UCS4 *line_end = read_line(&lines, at, end);
         done = add_line(&lines, (Span){at, line_end});
         if (line_end == end) {
             break;
         }
         at = line_end + 1;
     }
-    if (done && append_joined(&out, &lines, keep_sections(&lines))) {
+    int untidy = 0;
+    if (done && append_joined(&out, &lines, keep_sections(&lines), &untidy)) {
+        untidy = untidy || (lines.held & (MARKERS | MARKUP) && is_untidy(&out));
         PyObject *joined = object_of(out.characters, out.size);
-        result = joined ? Py_BuildValue("(NO)", joined, is_untidy(&out) ? Py_True : Py_False) : NULL;
+        result = joined ? Py_BuildValue("(NO)", joined, untidy ? Py_True : Py_False) : NULL;
     }
     release(&text);
     release(&out);
