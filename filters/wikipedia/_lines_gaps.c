@@ -2,7 +2,10 @@
 
 #include "_lines.h"
 
-enum { MAX_LIST_MARKS = 20 /* of nested lists that are recognised */ };
+enum {
+    MAX_LIST_MARKS = 20, /* of nested lists that are recognised */
+    DOT = 0xB7           /* between the items of a list in one line */
+};
 
 /* A removal, or several with nothing between them, and the text on both sides. */
 typedef struct {
@@ -48,6 +51,13 @@ static int is_pair(Py_UCS4 before, Py_UCS4 after)
     return (before == '[' && after == ']') || (before == '"' && after == '"') ||
            (before == 0x201C && after == 0x201D) || (before == 0xAB && after == 0xBB) ||
            (before == 0x201E && (after == 0x201C || after == 0x201D));
+}
+
+/* Two marks of which the second followed an item that is gone. */
+static int is_double(Py_UCS4 before, Py_UCS4 after)
+{
+    return (before == after && is_one_of(after, ",;")) ||
+           (after == DOT && (before == DOT || is_one_of(before, ":(\n")));
 }
 
 static const char closing[] = ",.;:)!?]\n";
@@ -138,9 +148,10 @@ static int drop_marks(Gap *gap, Py_UCS4 before, Py_UCS4 after)
     if (is_pair(before, after)) {
         gap->out.size--;
         gap->right++;
-    } else if (is_one_of(after, ".)]") && leads_here(gap, before)) {
+    } else if ((before == DOT && is_one_of(after, "\n.)]")) ||
+               (is_one_of(after, ".)]") && leads_here(gap, before))) {
         gap->out.size--;
-    } else if ((before == after && is_one_of(after, ",;")) || leads_nowhere(gap, before, after)) {
+    } else if (is_double(before, after) || leads_nowhere(gap, before, after)) {
         gap->right++;
     } else {
         return 0;
