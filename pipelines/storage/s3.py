@@ -70,9 +70,27 @@ def _client_of(_process: int) -> Any:
     # S3 itself is in every region; a store behind AWS_ENDPOINT_URL is in none.
     region = session.region_name or "us-east-1"
     try:
-        return session.client("s3", region_name=region, config=config)
+        made = session.client("s3", region_name=region, config=config)
     except (BotoCoreError, ValueError) as error:
         raise StorageError(f"cannot reach S3: {error}. Check the AWS_ variables.") from error
+    made.meta.events.register("before-parse.s3", _repeat_if_cut)
+    return made
+
+
+def _repeat_if_cut(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Let a request be repeated whose answer broke off, as if the store had not been ready.
+
+    botocore 1.44 takes an answer that breaks off before its first byte for an empty one, and so a
+    page of a listing for the end of the listing.
+    """
+    body, announced = response_dict["body"], response_dict["headers"].get("content-length", "")
+    if (
+        operation_model.http["method"] != "HEAD"
+        and isinstance(body, bytes)  # that of an object is still to be read
+        and announced.isdecimal()
+        and len(body) < int(announced)
+    ):
+        response_dict.update(status_code=503, body=b"")
 
 
 def client() -> Any:

@@ -282,6 +282,26 @@ def test_failures_of_deletions_and_creations_are_tried_again(
     assert pauses
 
 
+@pytest.mark.parametrize("cut", ["cut 0", "cut 1", "cut 200"])
+def test_an_answer_that_breaks_off_is_asked_for_again(
+    server: S3Server, pauses: list[float], monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    """An answer without a byte is not the end of a listing, nor of an upload or a deletion."""
+    monkeypatch.setattr(s3, "PAGE_KEYS", 2)
+    monkeypatch.setattr(s3, "MULTIPART_BYTES", 5 << 20)
+    put(a=b"1", b=b"2", c=b"3", d=b"4", e=b"5")
+    for before in ([], [""], ["", ""]):
+        server.failures = [*before, cut]
+        assert len(storage.list_names(f"{ROOT}/in")) == 5
+    server.failures = [cut]
+    storage.write_bytes(f"{ROOT}/large", bytes(6 << 20))
+    assert len(storage.read_bytes(f"{ROOT}/large")) == 6 << 20
+    server.failures = [cut, "", "", "", cut]
+    storage.remove([f"{ROOT}/in"])
+    assert [file.path for file in storage.list_tree(ROOT)] == [f"{ROOT}/large"]
+    assert pauses
+
+
 def test_what_cannot_be_written_is_no_fault_of_an_input(server: S3Server) -> None:
     """A run directory that is forbidden ends the run in one line."""
     server.failures = ["403"]
