@@ -40,6 +40,7 @@ def make_run(folder: Path) -> None:
     """Write the sidecars, and the files that they name."""
     for name in ("units", "documents", "rejects"):
         (folder / name).mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"config": {"source": "commoncrawl"}}))
     stages = [
         {
             "stage": f"commoncrawl.{name}",
