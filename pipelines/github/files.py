@@ -28,7 +28,7 @@ from pipelines.github import records as tables
 from pipelines.github.records import Table
 from pipelines.joins.claims import RowVerdicts
 from pipelines.readers.bigquery import parsed
-from pipelines.readers.rows import BadRow, RawRow, UnreadableFile, convert_each
+from pipelines.readers.rows import BadRow, RawRow, UnreadableFile, convert_each, convert_one
 from pipelines.storage import files as storage
 
 _TOLD = 3  # unreadable files that an error names
@@ -184,12 +184,15 @@ def file_rows(unit: Unit, part: Part, *, content: bool) -> Iterator[FileOrBlob |
             yield from convert_each(rows, partial(joined_of, languages=False))
 
 
-def _parsed_rows(unit: Unit, part: Part, kept: Kept) -> Iterator[RawRow | BadRow]:
-    """Yield the rows of a joined export, parsed, and keep them."""
+def _parsed_rows(unit: Unit, part: Part, kept: Kept) -> Iterator[RawRow]:
+    """Yield the rows of a joined export that can be parsed, and keep all of them."""
     for row in records(unit, part, kept.notes):
-        found = parsed(row)
-        kept.add(found, sum(map(sys.getsizeof, found.data)) if isinstance(found, RawRow) else 0)
-        yield found
+        found = convert_one(row, parsed)
+        if isinstance(found, RawRow):
+            kept.add(found, sum(map(sys.getsizeof, found.data)))
+            yield found
+        else:  # kept as it is, so that it fails again in the same way
+            kept.add(row, sys.getsizeof(row.data) if isinstance(row, RawRow) else 0)
 
 
 def joined_of(row: RawRow, *, languages: bool = True) -> tables.BlobRow | BadRow:

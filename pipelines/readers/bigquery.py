@@ -58,12 +58,10 @@ def group_sizes(stream: BinaryIO, name: str) -> list[tuple[int, int]]:
     return export.group_sizes() if isinstance(export, parquet.ParquetRows) else []
 
 
-def parsed(row: RawRow | BadRow) -> RawRow | BadRow:
-    """Return a row with its values instead of what they are parsed from; a bad row unchanged."""
-    if isinstance(row, BadRow) or isinstance(row.data, tuple):
-        return row
+def parsed(row: RawRow) -> RawRow | BadRow:
+    """Return a row with its values instead of what they are parsed from."""
     found = values_of(row)
-    return row if isinstance(found, BadRow) else RawRow(row.row, row.layout, *found)
+    return found if isinstance(found, BadRow) else RawRow(row.row, row.layout, *found)
 
 
 def values_of(row: RawRow) -> Values | BadRow:

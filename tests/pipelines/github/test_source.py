@@ -19,6 +19,7 @@ from pipelines.engine.stages import Keep
 from pipelines.github.files import gate_document
 from pipelines.github.records import FileRow
 from pipelines.github.source import GithubConfig, cleaning, gates
+from pipelines.readers import jsonlines
 from tests.pipelines.github.github_export import (
     BODY,
     FILES,
@@ -295,6 +296,27 @@ def test_a_row_that_loses_its_blob_may_come_before_the_winner(tmp_path: Path, fo
     assert {(row["reason"], row["detail"]) for row in read(run, "rejects")} == {
         ("duplicate_blob", "same blob as a/a/early.py")
     }
+
+
+def test_a_row_whose_parsing_raises_is_a_bad_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the phase that claims too, which keeps the rows; the other rows stay."""
+    values_of = jsonlines.values_of
+
+    def stumbling(data: bytes, *more: Any) -> Any:
+        if b"odd.py" in data:
+            raise RecursionError("too deep")
+        return values_of(data, *more)
+
+    monkeypatch.setattr(jsonlines, "values_of", stumbling)
+    rows = [
+        {"id": "b1", "repo_name": "a/a", "path": "early.py", "content": BODY},
+        {"id": "b2", "repo_name": "m/m", "path": "odd.py", "content": OTHER},
+    ]
+    run = joined(tmp_path, rows, "json")
+    assert [row["meta"]["path"] for row in read(run)] == ["early.py"]
+    assert [row["reason"] for row in read(run, "rejects")] == ["failed:RecursionError"]
 
 
 @pytest.mark.parametrize("form", ["json", "parquet", "avro"])
